@@ -1,0 +1,47 @@
+#include "services/base/table.h"
+
+namespace gridledger {
+
+TableBase::TableBase(TableSet& set, uint8_t id) : set_(set), id_(id) {
+  for (const TableBase* other : set.tables_) INVARIANT(other->id_ != id, "two tables of one id");
+  set.tables_.push_back(this);
+}
+
+bool TableSet::Open(ColdTier* cold, const Digest& digest) {
+  cold_ = cold;
+  digest_ = digest;
+  if (cold == nullptr) return true;
+  for (TableBase* table : tables_) {
+    if (!table->LoadResident()) return false;
+  }
+  return true;
+}
+
+const Digest& TableSet::digest() {
+  for (TableBase* table : tables_) table->Settle(nullptr);
+  return digest_;
+}
+
+void TableSet::Collect(PairSink* sink) {
+  for (TableBase* table : tables_) table->Settle(sink);
+}
+
+void TableSet::Stored(size_t bytes_max) {
+  for (TableBase* table : tables_) table->Stored();
+  if (resident_bytes() <= bytes_max) return;
+  for (TableBase* table : tables_) table->EvictClean();
+}
+
+size_t TableSet::dirty() const {
+  size_t count = 0;
+  for (const TableBase* table : tables_) count += table->dirty();
+  return count;
+}
+
+size_t TableSet::resident_bytes() const {
+  size_t bytes = 0;
+  for (const TableBase* table : tables_) bytes += table->resident() * table->pair_bytes();
+  return bytes;
+}
+
+}  // namespace gridledger

@@ -1,0 +1,456 @@
+// Tables: the state of a fold, as complete maps from key to struct. What is in use is decoded in
+// memory; the rest lies in a cold tier and is read when asked for. A table knows which pairs
+// changed since the last collection, and keeps the digest of all pairs up to date.
+//
+// A table never decides when to store anything, and its answers never depend on what happens to be
+// in memory: eviction is invisible to the fold.
+//
+//   Table         hash map; pairs may live in the cold tier
+//   OrderedTable  in key order; all pairs in memory (timers, rosters, counters)
+//   AppendTable   pairs are added once and never changed (timelines)
+//   Cell          one value
+//
+// Values are structs with `template <class A> void Fields(A&)` (layout.h) and, where the fold can
+// tell, `bool Resting() const`: true when the value will hardly be needed again.
+#pragma once
+
+#include <absl/container/btree_map.h>
+#include <absl/container/btree_set.h>
+#include <absl/container/node_hash_map.h>
+#include <absl/functional/function_ref.h>
+#include <absl/strings/match.h>
+#include <absl/strings/str_cat.h>
+#include <absl/strings/string_view.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "services/base/digest.h"
+#include "services/base/ids.h"
+#include "services/base/invariant.h"
+#include "services/base/layout.h"
+
+namespace gridledger {
+
+// Where pairs rest that are not in memory. Keys begin with the table's id byte.
+// Implementations remember the first error and answer "not found" from then on; whoever drives the
+// fold asks for it before anything that was derived leaves the process.
+class ColdTier {
+ public:
+  virtual ~ColdTier() = default;
+  virtual bool Get(absl::string_view key, std::string* value) = 0;
+  // In key order, until `visit` returns false.
+  virtual void Scan(absl::string_view prefix,
+                    absl::FunctionRef<bool(absl::string_view key, absl::string_view value)> visit) = 0;
+};
+
+// Takes the changes of a collection. The views live only during the call.
+class PairSink {
+ public:
+  virtual ~PairSink() = default;
+  virtual void Put(absl::string_view key, absl::string_view value) = 0;
+  virtual void Delete(absl::string_view key) = 0;
+};
+
+// How a key becomes bytes. Byte order is the order of scans. Structs used as keys have
+// `void AppendKey(std::string*) const` and `bool ParseKey(absl::string_view)`.
+template <class K>
+struct KeyBytes {
+  static void Append(const K& key, std::string* out) { key.AppendKey(out); }
+  static bool Parse(absl::string_view bytes, K* key) { return key->ParseKey(bytes); }
+};
+template <class Tag>
+struct KeyBytes<Name<Tag>> {
+  static void Append(const Name<Tag>& key, std::string* out) { out->append(key.text()); }
+  static bool Parse(absl::string_view bytes, Name<Tag>* key) {
+    *key = Name<Tag>(bytes);
+    return true;
+  }
+};
+
+class TableSet;
+
+class TableBase {
+ public:
+  TableBase(TableSet& set, uint8_t id);
+  virtual ~TableBase() = default;
+  TableBase(const TableBase&) = delete;
+  TableBase& operator=(const TableBase&) = delete;
+
+ protected:
+  friend class TableSet;
+  // Brings the digest up to the present values. With a sink, also hands over every change since
+  // the last collection.
+  virtual void Settle(PairSink* sink) = 0;
+  // The last collection is durable.
+  virtual void Stored() = 0;
+  // Drops from memory what is clean, as much as the table can do without.
+  virtual void EvictClean() {}
+  // Reads all pairs from the cold tier. False when a pair does not parse.
+  virtual bool LoadResident() { return true; }
+  virtual size_t resident() const = 0;
+  virtual size_t dirty() const = 0;
+  virtual size_t pair_bytes() const = 0;  // rough memory of one pair
+
+  template <class K>
+  std::string KeyOf(const K& key) const {
+    std::string bytes(1, static_cast<char>(id_));
+    KeyBytes<K>::Append(key, &bytes);
+    return bytes;
+  }
+
+  TableSet& set_;
+  const uint8_t id_;  // first byte of every key
+};
+
+// The tables of one task: what is checkpointed, digested and evicted together.
+class TableSet {
+ public:
+  TableSet() = default;
+  TableSet(const TableSet&) = delete;
+  TableSet& operator=(const TableSet&) = delete;
+
+  // REQUIRES: before the first use of any table. `digest` is that of all pairs in the tier.
+  // False when a resident table's pair does not parse.
+  bool Open(ColdTier* cold, const Digest& digest);
+
+  // The digest of all pairs of all tables, now.
+  const Digest& digest();
+  // Hands over every change since the last collection. The digest is up to date afterwards.
+  void Collect(PairSink* sink);
+  // The last collection is durable: resting pairs may leave memory, and all clean ones when the
+  // tables hold more than `bytes_max`.
+  void Stored(size_t bytes_max);
+
+  // Pairs that changed since the last collection, counted once each.
+  size_t dirty() const;
+  // Rough memory of all pairs in memory.
+  size_t resident_bytes() const;
+
+ private:
+  friend class TableBase;
+  template <class K, class V, bool kOrdered>
+  friend class MapTable;
+  template <class K, class V>
+  friend class OrderedTable;
+  template <class K, class V>
+  friend class AppendTable;
+  template <class V>
+  friend class Cell;
+
+  std::vector<TableBase*> tables_;
+  ColdTier* cold_ = nullptr;
+  Digest digest_;
+};
+
+// The common part of Table and OrderedTable. References stay good until the next collection or
+// eviction, that is for the fold of one record.
+template <class K, class V, bool kOrdered>
+class MapTable : public TableBase {
+ public:
+  using TableBase::TableBase;
+
+  // Null when absent.
+  const V* Find(const K& key) { return FindSlot(key); }
+  // The right to change what Find returned.
+  V& Change(const V* found) {
+    Slot* slot = static_cast<Slot*>(const_cast<V*>(found));
+    MarkDirty(slot);
+    return *slot;
+  }
+  // REQUIRES: Find(key) was null.
+  V& Insert(const K& key) {
+    auto [at, fresh] = slots_.try_emplace(key);
+    Slot& slot = at->second;
+    INVARIANT(fresh || !slot.present, "inserted a key that is there");
+    slot.key = &at->first;
+    static_cast<V&>(slot) = V{};
+    slot.present = true;
+    if constexpr (kOrdered) order_.insert(key);
+    MarkDirty(&slot);
+    return slot;
+  }
+  // Find or insert.
+  V& At(const K& key) {
+    const V* found = Find(key);
+    return found != nullptr ? Change(found) : Insert(key);
+  }
+  // Nothing happens when the key is absent.
+  void Erase(const K& key) {
+    Slot* slot = FindSlot(key);
+    if (slot == nullptr) return;
+    if constexpr (kOrdered) order_.erase(key);
+    slot->present = false;
+    MarkDirty(slot);
+  }
+
+ protected:
+  struct Slot : public V {
+    const K* key = nullptr;
+    Digest hash;           // of the pair as last digested; zero when it was absent
+    bool present = false;  // false: erased
+    bool queued = false;   // in dirty_
+    bool hashed = true;    // the digest knows the present value
+    bool stored = false;   // the cold tier may hold a pair of this key
+  };
+
+  Slot* FindSlot(const K& key) {
+    const auto at = slots_.find(key);
+    if (at != slots_.end()) return at->second.present ? &at->second : nullptr;
+    if constexpr (kOrdered) return nullptr;  // all there is, is in memory
+    if (set_.cold_ == nullptr) return nullptr;
+    SetScratchKey(key);
+    if (!set_.cold_->Get(scratch_key_, &scratch_value_)) return nullptr;
+    Slot* slot = Admit(key, scratch_key_, scratch_value_);
+    INVARIANT(slot != nullptr, "a stored pair does not parse, though its layout was checked at opening");
+    loaded_.push_back(slot);
+    return slot;
+  }
+
+  // Takes a stored pair into memory. Null when it does not parse.
+  Slot* Admit(const K& key, absl::string_view stored_key, absl::string_view bytes) {
+    const auto at = slots_.try_emplace(key).first;
+    Slot& slot = at->second;
+    slot.key = &at->first;
+    slot.present = slot.stored = true;
+    slot.hash = HashPair(stored_key, bytes);
+    if constexpr (kOrdered) order_.insert(key);
+    return ParseLayout(bytes, static_cast<V*>(&slot)) ? &slot : nullptr;
+  }
+
+  void MarkDirty(Slot* slot) {
+    slot->hashed = false;
+    if (slot->queued) return;
+    slot->queued = true;
+    dirty_.push_back(slot);
+  }
+
+  void Settle(PairSink* sink) override {
+    for (Slot* slot : dirty_) {
+      if (slot->hashed && sink == nullptr) continue;
+      SetScratchKey(*slot->key);
+      scratch_value_.clear();
+      if (slot->present) AppendLayout(static_cast<const V&>(*slot), &scratch_value_);
+      if (!slot->hashed) {
+        const Digest hash = slot->present ? HashPair(scratch_key_, scratch_value_) : Digest{};
+        set_.digest_ -= slot->hash;
+        set_.digest_ += hash;
+        slot->hash = hash;
+        slot->hashed = true;
+      }
+      if (sink == nullptr) continue;
+      if (slot->present) {
+        sink->Put(scratch_key_, scratch_value_);
+        slot->stored = true;
+      } else if (slot->stored) {
+        sink->Delete(scratch_key_);
+      }
+      slot->queued = false;
+    }
+    if (sink == nullptr) return;
+    in_flight_.insert(in_flight_.end(), dirty_.begin(), dirty_.end());
+    dirty_.clear();
+  }
+
+  void Stored() override {
+    // A slot may stand in both lists: it is marked first and dropped once.
+    std::vector<const K*> drop;
+    for (std::vector<Slot*>* list : {&in_flight_, &loaded_}) {
+      for (Slot* slot : *list) {
+        if (slot->queued || slot->key == nullptr || !Rests(*slot)) continue;
+        drop.push_back(slot->key);
+        slot->key = nullptr;
+      }
+      list->clear();
+    }
+    for (const K* key : drop) slots_.erase(slots_.find(*key));
+  }
+
+  static bool Rests(const Slot& slot) {
+    if (!slot.present) return true;
+    if constexpr (!kOrdered && requires(const V& v) { v.Resting(); }) return slot.Resting();
+    return false;
+  }
+
+  void EvictClean() override {
+    if constexpr (kOrdered) return;
+    loaded_.clear();
+    for (auto at = slots_.begin(); at != slots_.end();) {
+      const auto here = at++;
+      if (!here->second.queued) slots_.erase(here);
+    }
+  }
+
+  size_t resident() const override { return slots_.size(); }
+  size_t dirty() const override { return dirty_.size(); }
+  size_t pair_bytes() const override {
+    return sizeof(Slot) + sizeof(K) + 64 + (kOrdered ? sizeof(K) + 16 : 0);  // + texts off the struct
+  }
+
+  void SetScratchKey(const K& key) {
+    scratch_key_.assign(1, static_cast<char>(id_));
+    KeyBytes<K>::Append(key, &scratch_key_);
+  }
+
+  absl::node_hash_map<K, Slot> slots_;
+  absl::btree_set<K> order_;      // the present keys of an ordered table
+  std::vector<Slot*> dirty_;      // changed since the last collection
+  std::vector<Slot*> in_flight_;  // collected, not yet known to be durable
+  std::vector<Slot*> loaded_;     // read from the cold tier since the last eviction
+  std::string scratch_key_;
+  std::string scratch_value_;
+};
+
+// Pairs that may lie in the cold tier; no order.
+template <class K, class V>
+class Table : public MapTable<K, V, false> {
+ public:
+  using MapTable<K, V, false>::MapTable;
+};
+
+// Pairs in key order, all in memory.
+template <class K, class V>
+class OrderedTable : public MapTable<K, V, true> {
+ public:
+  using MapTable<K, V, true>::MapTable;
+
+  size_t size() const { return this->order_.size(); }
+  bool empty() const { return this->order_.empty(); }
+  // REQUIRES: not empty.
+  const K& FirstKey() const { return *this->order_.begin(); }
+  // In key order, from the first key that is not below `from`, until `visit` returns false. The
+  // visitor does not change the table.
+  void Scan(const K& from, absl::FunctionRef<bool(const K&, const V&)> visit) const {
+    for (auto at = this->order_.lower_bound(from); at != this->order_.end(); ++at) {
+      if (!visit(*at, this->slots_.find(*at)->second)) return;
+    }
+  }
+  void ForEach(absl::FunctionRef<void(const K&, const V&)> visit) const {
+    for (const K& key : this->order_) visit(key, this->slots_.find(key)->second);
+  }
+
+ private:
+  bool LoadResident() override {
+    bool ok = true;
+    this->set_.cold_->Scan(std::string(1, static_cast<char>(this->id_)),
+                           [&](absl::string_view stored_key, absl::string_view bytes) {
+                             K key;
+                             ok = KeyBytes<K>::Parse(stored_key.substr(1), &key) &&
+                                  this->Admit(key, stored_key, bytes) != nullptr;
+                             return ok;
+                           });
+    return ok;
+  }
+};
+
+// Pairs that are added once and never changed. Adding a key twice breaks the digest.
+template <class K, class V>
+class AppendTable : public TableBase {
+ public:
+  using TableBase::TableBase;
+
+  void Add(K key, V value) { fresh_.emplace_back(std::move(key), std::move(value)); }
+
+  // All pairs whose key begins with `prefix` (bytes of a key), in key order.
+  void Scan(absl::string_view prefix, absl::FunctionRef<void(const K&, const V&)> visit) {
+    absl::btree_map<std::string, std::string> pairs;
+    const std::string full = absl::StrCat(std::string(1, static_cast<char>(id_)), prefix);
+    if (set_.cold_ != nullptr) {
+      set_.cold_->Scan(full, [&](absl::string_view key, absl::string_view value) {
+        pairs.emplace(std::string(key), std::string(value));
+        return true;
+      });
+    }
+    for (const auto* list : {&in_flight_, &fresh_}) {
+      for (const auto& [key, value] : *list) {
+        std::string bytes = this->KeyOf(key);
+        if (!absl::StartsWith(bytes, full)) continue;
+        std::string layout;
+        AppendLayout(value, &layout);
+        pairs.emplace(std::move(bytes), std::move(layout));
+      }
+    }
+    for (const auto& [bytes, layout] : pairs) {
+      K key;
+      V value;
+      INVARIANT(KeyBytes<K>::Parse(absl::string_view(bytes).substr(1), &key) &&
+                    ParseLayout(layout, &value),
+                "a stored pair does not parse, though its layout was checked at opening");
+      visit(key, value);
+    }
+  }
+
+ private:
+  void Settle(PairSink* sink) override {
+    std::string key_bytes, value_bytes;
+    for (size_t i = sink == nullptr ? hashed_ : 0; i < fresh_.size(); ++i) {
+      key_bytes.assign(1, static_cast<char>(id_));
+      KeyBytes<K>::Append(fresh_[i].first, &key_bytes);
+      value_bytes.clear();
+      AppendLayout(fresh_[i].second, &value_bytes);
+      if (i >= hashed_) set_.digest_ += HashPair(key_bytes, value_bytes);
+      if (sink != nullptr) sink->Put(key_bytes, value_bytes);
+    }
+    hashed_ = fresh_.size();
+    if (sink == nullptr) return;
+    in_flight_ = std::move(fresh_);
+    fresh_.clear();
+    hashed_ = 0;
+  }
+  void Stored() override { in_flight_.clear(); }
+  size_t resident() const override { return fresh_.size() + in_flight_.size(); }
+  size_t dirty() const override { return fresh_.size(); }
+  size_t pair_bytes() const override { return sizeof(K) + sizeof(V); }
+
+  std::vector<std::pair<K, V>> fresh_;
+  std::vector<std::pair<K, V>> in_flight_;
+  size_t hashed_ = 0;  // of fresh_, how many the digest knows
+};
+
+// One value, default until changed.
+template <class V>
+class Cell : public TableBase {
+ public:
+  using TableBase::TableBase;
+
+  const V& Get() const { return value_; }
+  V& Change() {
+    changed_ = unhashed_ = true;
+    return value_;
+  }
+
+ private:
+  void Settle(PairSink* sink) override {
+    if (!unhashed_ && (sink == nullptr || !changed_)) return;
+    const std::string key(1, static_cast<char>(id_));
+    std::string bytes;
+    AppendLayout(value_, &bytes);
+    const Digest hash = HashPair(key, bytes);
+    set_.digest_ -= hash_;
+    set_.digest_ += hash;
+    hash_ = hash;
+    unhashed_ = false;
+    if (sink == nullptr) return;
+    sink->Put(key, bytes);
+    changed_ = false;
+  }
+  void Stored() override {}
+  bool LoadResident() override {
+    const std::string key(1, static_cast<char>(id_));
+    std::string bytes;
+    if (!set_.cold_->Get(key, &bytes)) return true;
+    hash_ = HashPair(key, bytes);
+    return ParseLayout(bytes, &value_);
+  }
+  size_t resident() const override { return 1; }
+  size_t dirty() const override { return changed_ ? 1 : 0; }
+  size_t pair_bytes() const override { return sizeof(V); }
+
+  V value_;
+  Digest hash_;
+  bool changed_ = false;
+  bool unhashed_ = false;
+};
+
+}  // namespace gridledger

@@ -1,0 +1,118 @@
+// The event log port: partitions of records, each with an offset, a timestamp, headers, a key and a
+// value. One contract suite (tests/support/event_log_contract.h) runs on every adapter.
+//
+// Contract
+//   - Offsets of a partition are 0, 1, 2, … without gaps, in the order of appending; records of one
+//     Append call stand next to each other.
+//   - An append is acknowledged (done with OkStatus) only when it is durable. After an error the
+//     records may or may not be there; reading tells (law L4).
+//   - A reader sees every acknowledged record, in offset order, and never one that may still vanish.
+//   - What cannot be read is DataLoss that names partition and offset; it is never skipped.
+#pragma once
+
+#include <absl/functional/any_invocable.h>
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+#include <absl/strings/string_view.h>
+#include <absl/time/time.h>
+#include <absl/types/span.h>
+
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "services/base/ids.h"
+
+namespace gridledger {
+
+// Headers as one text: (varint length, bytes) of name, then of value, for each header in order.
+// Names may repeat, as in Kafka.
+void AppendHeader(absl::string_view name, absl::string_view value, std::string* headers);
+// Takes the first header off `headers`. False at the end, or when the text is not of that form.
+bool TakeHeader(absl::string_view* headers, absl::string_view* name, absl::string_view* value);
+// The first value of that name; empty when there is none.
+absl::string_view FindHeader(absl::string_view headers, absl::string_view name);
+
+// What an appender hands in.
+struct NewRecord {
+  absl::Time timestamp;  // whole milliseconds
+  std::string key;
+  std::string headers;
+  std::string value;
+};
+
+// What a reader gets. The views live as long as the batch.
+struct Record {
+  Partition partition;
+  Offset offset;
+  absl::Time timestamp;
+  absl::string_view key;
+  absl::string_view headers;
+  absl::string_view value;
+};
+
+// Records and the memory that their texts lie in, reused from poll to poll.
+class RecordBatch {
+ public:
+  void Clear() {
+    records_.clear();
+    used_ = 0;
+  }
+  // Copies the texts.
+  void Add(Partition partition, Offset offset, absl::Time timestamp, absl::string_view key,
+           absl::string_view headers, absl::string_view value);
+  absl::Span<const Record> records() const { return records_; }
+  size_t bytes() const;
+
+ private:
+  char* Reserve(size_t size);
+
+  struct Block {
+    std::unique_ptr<char[]> memory;
+    size_t size = 0;
+    size_t used = 0;
+  };
+  std::vector<Record> records_;
+  std::deque<Block> blocks_;
+  size_t used_ = 0;  // blocks in use; the last of them is being filled
+};
+
+// Reads some partitions of one log from chosen offsets. Used by one thread at a time, but Wake may
+// come from any.
+class LogReader {
+ public:
+  virtual ~LogReader() = default;
+  // Adds a partition, or moves it. OutOfRange when the offset is beyond the end.
+  virtual absl::Status Assign(Partition partition, Offset from) = 0;
+  virtual void Unassign(Partition partition) = 0;
+  // Clears `batch` and fills it with up to `records_max` records; those of a partition are in order
+  // and without gaps. Waits up to `wait` for the first one, without polling delay; an empty batch
+  // means that nothing came. DataLoss names the partition and the offset that cannot be read.
+  virtual absl::Status Poll(absl::Duration wait, int records_max, RecordBatch* batch) = 0;
+  // Makes a waiting Poll return.
+  virtual void Wake() = 0;
+};
+
+class EventLog {
+ public:
+  using Done = absl::AnyInvocable<void(absl::StatusOr<Offset> first)>;
+
+  virtual ~EventLog() = default;
+  virtual int partitions() const = 0;
+  // The offset that the next record gets; everything below it is durable.
+  virtual absl::StatusOr<Offset> End(Partition partition) = 0;
+  // Hands over records, in order after all that were handed over for this partition before. `done`
+  // is called once, from any thread, and must be quick. InvalidArgument (through `done`) for a
+  // record over the size limit: then none of the records is there.
+  virtual void Append(Partition partition, std::vector<NewRecord> records, Done done) = 0;
+  virtual std::unique_ptr<LogReader> NewReader() = 0;
+
+  // Append and wait. The offset is that of the first record.
+  absl::StatusOr<Offset> AppendAndWait(Partition partition, std::vector<NewRecord> records);
+};
+
+// The largest key + headers + value: a storm of largest records must still fit a reader's batch.
+inline constexpr size_t kRecordBytesMax = size_t{1} << 20;  // 1 MiB, as Kafka's message.max.bytes
+
+}  // namespace gridledger
