@@ -152,7 +152,10 @@ class MapTable : public TableBase {
   using TableBase::TableBase;
 
   // Null when absent.
-  const V* Find(const K& key) { return FindSlot(key); }
+  const V* Find(const K& key) const {
+    // Reading through to the cold tier changes what is in memory, never what the table holds.
+    return const_cast<MapTable*>(this)->FindSlot(key);
+  }
   // The right to change what Find returned.
   V& Change(const V* found) {
     Slot* slot = static_cast<Slot*>(const_cast<V*>(found));

@@ -1,0 +1,433 @@
+#include "services/domain/incident/incident.h"
+
+#include <algorithm>
+
+namespace gridledger::incident {
+namespace {
+
+using v1::Fact;
+
+constexpr uint32_t Bit(Phase phase) { return 1u << static_cast<int>(phase); }
+template <class... Phases>
+constexpr uint32_t In(Phases... phases) {
+  return (Bit(phases) | ...);
+}
+
+constexpr uint32_t kUnfiled = In(Phase::kReported, Phase::kAccepted, Phase::kVerified);
+constexpr uint32_t kWithUnit = In(Phase::kDispatched, Phase::kAcknowledged, Phase::kHandling);
+constexpr uint32_t kCase =
+    kWithUnit | In(Phase::kFiled, Phase::kHandled, Phase::kChecked);  // 立案 … before 结案
+constexpr uint32_t kOpen = kUnfiled | kCase;
+
+// The life of an incident, row by row. GB/T 30428.8 as far as public sources show it (domain.md §2.1).
+const std::vector<Transition>& Rows() {
+  static const auto* const rows = new std::vector<Transition>{
+      {Fact::kReported, "reported", Bit(Phase::kNone), Phase::kReported, true},
+      {Fact::kAccepted, "accepted", Bit(Phase::kReported), Phase::kAccepted, true},
+      {Fact::kRefused, "refused", kUnfiled, Phase::kRefused, true},
+      {Fact::kVerified, "verified", In(Phase::kReported, Phase::kAccepted), Phase::kVerified, true},
+      {Fact::kFiled, "filed", kUnfiled, Phase::kFiled, true},
+      {Fact::kDispatched, "dispatched", In(Phase::kFiled) | kWithUnit, Phase::kDispatched, true},
+      {Fact::kDispatchAccepted, "dispatch_accepted", Bit(Phase::kDispatched), Phase::kAcknowledged, true},
+      {Fact::kDispatchDeclined, "dispatch_declined", Bit(Phase::kDispatched), Phase::kFiled, true},
+      {Fact::kDispatchReturned, "dispatch_returned", In(Phase::kDispatched, Phase::kAcknowledged), Phase::kFiled, true},
+      {Fact::kHandlingStarted, "handling_started", In(Phase::kDispatched, Phase::kAcknowledged), Phase::kHandling, true},
+      {Fact::kHandlingPaused, "handling_paused", kCase, Phase::kNone, true},
+      {Fact::kHandlingResumed, "handling_resumed", kCase, Phase::kNone, true},
+      {Fact::kDeadlineExtended, "deadline_extended", kCase, Phase::kNone, true},
+      {Fact::kHandlingFinished, "handling_finished", kWithUnit, Phase::kHandled, true},
+      {Fact::kCheckPassed, "check_passed", Bit(Phase::kHandled), Phase::kChecked, true},
+      {Fact::kCheckFailed, "check_failed", Bit(Phase::kHandled), Phase::kDispatched, true},
+      {Fact::kClosed, "closed", kCase, Phase::kClosed, true},
+      {Fact::kVoided, "voided", kOpen, Phase::kVoided, true},
+      {Fact::kReopened, "reopened", Bit(Phase::kClosed), Phase::kFiled, true},
+      {Fact::kMerged, "merged", kOpen, Phase::kMerged, true},
+      {Fact::kRated, "rated", Bit(Phase::kClosed), Phase::kNone, false},
+      {Fact::kDeadlineWarned, "deadline_warned", kCase, Phase::kNone, false},
+      {Fact::kDeadlineMissed, "deadline_missed", kCase, Phase::kNone, false},
+      {Fact::kEscalationRaised, "escalation_raised", kCase, Phase::kNone, false},
+  };
+  return *rows;
+}
+
+const Transition* RowOf(Fact::KindCase kind) {
+  // Kind numbers are small: an index built once makes the fold's look-up one load.
+  static const auto* const index = [] {
+    auto* by_kind = new std::vector<const Transition*>(64, nullptr);
+    for (const Transition& row : Rows()) (*by_kind)[row.fact] = &row;
+    return by_kind;
+  }();
+  return kind < static_cast<int>(index->size()) ? (*index)[kind] : nullptr;
+}
+
+bool Has(uint32_t phases, Phase phase) { return (phases & Bit(phase)) != 0; }
+
+// The rules beyond stage and phase. kNone lets the fact through.
+VoidReason Objection(const Incident& incident, const Fact& fact) {
+  switch (fact.kind_case()) {
+    case Fact::kFiled:
+      return incident.confirmed ? VoidReason::kNone : VoidReason::kNotConfirmed;
+    case Fact::kHandlingPaused:
+      return incident.paused_at.has_value() ? VoidReason::kPaused : VoidReason::kNone;
+    case Fact::kHandlingResumed:
+      return incident.paused_at.has_value() ? VoidReason::kNone : VoidReason::kNotPaused;
+    case Fact::kHandlingFinished:
+      return incident.paused_at.has_value() ? VoidReason::kPaused : VoidReason::kNone;
+    case Fact::kDispatched:
+      return fact.dispatched().unit().empty() ? VoidReason::kMalformed : VoidReason::kNone;
+    case Fact::kDeadlineExtended:
+      return fact.deadline_extended().due_at_ms() <= 0 ? VoidReason::kMalformed : VoidReason::kNone;
+    case Fact::kCheckPassed:
+    case Fact::kCheckFailed:
+      // Whoever handled it does not check it (S21). A source's word carries no names to compare.
+      return !incident.handled_by.empty() && fact.actor().code() == incident.handled_by
+                 ? VoidReason::kCheckerIsHandler
+                 : VoidReason::kNone;
+    case Fact::kClosed:
+      if (fact.closed().disposition() == v1::DISPOSITION_UNSPECIFIED) return VoidReason::kMalformed;
+      return fact.closed().disposition() == v1::DISPOSITION_SOLVED &&
+                     incident.phase != Phase::kChecked
+                 ? VoidReason::kNotChecked
+                 : VoidReason::kNone;
+    case Fact::kMerged:
+      return fact.merged().into().empty() || fact.merged().into() == fact.incident_id()
+                 ? VoidReason::kMalformed
+                 : VoidReason::kNone;
+    case Fact::kRated:
+      return fact.rated().stars() < 1 || fact.rated().stars() > 5 ? VoidReason::kMalformed
+                                                                  : VoidReason::kNone;
+    case Fact::kDeadlineWarned:
+      if (!incident.due_at || ToMillis(*incident.due_at) != fact.deadline_warned().due_at_ms()) {
+        return VoidReason::kStaleDeadline;
+      }
+      return incident.warned ? VoidReason::kAlreadyRecorded : VoidReason::kNone;
+    case Fact::kDeadlineMissed:
+      if (!incident.due_at || ToMillis(*incident.due_at) != fact.deadline_missed().due_at_ms()) {
+        return VoidReason::kStaleDeadline;
+      }
+      return incident.missed ? VoidReason::kAlreadyRecorded : VoidReason::kNone;
+    case Fact::kEscalationRaised:
+      if (!incident.missed) return VoidReason::kStaleDeadline;
+      return fact.escalation_raised().level() <= incident.level ? VoidReason::kAlreadyRecorded
+                                                                : VoidReason::kNone;
+    case Fact::kReported:
+    case Fact::kAccepted:
+    case Fact::kRefused:
+    case Fact::kVerified:
+    case Fact::kDispatchAccepted:
+    case Fact::kDispatchDeclined:
+    case Fact::kDispatchReturned:
+    case Fact::kHandlingStarted:
+    case Fact::kVoided:
+    case Fact::kReopened:
+      return VoidReason::kNone;
+    case Fact::KIND_NOT_SET:
+      return VoidReason::kMalformed;
+  }
+  return VoidReason::kMalformed;
+}
+
+// A new deadline opens a new account of warnings and levels.
+void SetDeadline(Incident& incident, std::optional<absl::Time> due_at) {
+  if (incident.due_at == due_at) return;
+  incident.due_at = due_at;
+  incident.warned = incident.missed = false;
+  incident.level = 0;
+}
+
+// A paused clock leaves the distance to the deadline as it was.
+void EndPause(Incident& incident, absl::Time at) {
+  if (!incident.paused_at) return;
+  if (incident.due_at && *incident.paused_at < *incident.due_at) {
+    SetDeadline(incident, *incident.due_at + (at - *incident.paused_at));
+  }
+  incident.paused_at.reset();
+}
+
+void File(const policy::Compiled& policy, Incident& incident, const v1::IncidentFiled& filed,
+          absl::Time at) {
+  incident.filed_at = at;
+  if (filed.due_at_ms() != 0) {
+    SetDeadline(incident, FromMillis(filed.due_at_ms()));
+  } else if (incident.named_due_at) {
+    SetDeadline(incident, incident.named_due_at);
+  } else if (const auto limit = policy.Limit(incident.category)) {
+    SetDeadline(incident, at + *limit);
+  }
+}
+
+void Acknowledge(Incident& incident, absl::Time at) {
+  if (!incident.first_acknowledged_at) incident.first_acknowledged_at = at;
+}
+
+void Mutate(const policy::Compiled& policy, Incident& incident, const Fact& fact, absl::Time at) {
+  switch (fact.kind_case()) {
+    case Fact::kReported: {
+      const v1::IncidentReported& reported = fact.reported();
+      incident.category = CategoryCode(reported.category());
+      incident.community = CommunityCode(reported.community());
+      incident.area = AreaCode(reported.area());
+      incident.channel = reported.channel();
+      incident.named_unit = UnitCode(reported.unit());
+      incident.reported_at = at;
+      if (reported.due_at_ms() != 0) incident.named_due_at = FromMillis(reported.due_at_ms());
+      break;
+    }
+    case Fact::kAccepted:
+    case Fact::kRefused:
+    case Fact::kVoided:
+      break;
+    case Fact::kVerified:
+      incident.confirmed = fact.verified().confirmed();
+      break;
+    case Fact::kFiled:
+      File(policy, incident, fact.filed(), at);
+      break;
+    case Fact::kDispatched:
+      incident.unit = UnitCode(fact.dispatched().unit());
+      incident.member = MemberCode(fact.dispatched().member());
+      incident.dispatched_at = at;
+      break;
+    case Fact::kDispatchAccepted:
+    case Fact::kHandlingStarted:
+      Acknowledge(incident, at);
+      break;
+    case Fact::kDispatchDeclined:
+      incident.member = MemberCode();
+      break;
+    case Fact::kDispatchReturned:
+      ++incident.times_returned;
+      incident.named_unit = UnitCode(fact.dispatch_returned().next_owner());
+      incident.unit = UnitCode();
+      incident.member = MemberCode();
+      break;
+    case Fact::kHandlingPaused:
+      incident.paused_at = at;
+      ++incident.times_paused;
+      break;
+    case Fact::kHandlingResumed:
+      EndPause(incident, at);
+      break;
+    case Fact::kDeadlineExtended:
+      ++incident.times_extended;
+      SetDeadline(incident, FromMillis(fact.deadline_extended().due_at_ms()));
+      break;
+    case Fact::kHandlingFinished:
+      Acknowledge(incident, at);
+      incident.handled_at = at;
+      incident.handled_by = fact.actor().role() == v1::ROLE_SOURCE ? "" : fact.actor().code();
+      break;
+    case Fact::kCheckPassed:
+      break;
+    case Fact::kCheckFailed:
+      ++incident.times_reworked;
+      break;
+    case Fact::kClosed:
+      EndPause(incident, at);
+      incident.closed_at = at;
+      incident.disposition = fact.closed().disposition();
+      break;
+    case Fact::kReopened:
+      ++incident.times_reopened;
+      incident.closed_at.reset();
+      incident.disposition = v1::DISPOSITION_UNSPECIFIED;
+      incident.handled_by.clear();
+      incident.unit = UnitCode();
+      incident.member = MemberCode();
+      // The category's limit runs anew; a deadline that somebody named stays what it was.
+      if (const auto limit = policy.Limit(incident.category); limit && !incident.named_due_at) {
+        SetDeadline(incident, at + *limit);
+      }
+      break;
+    case Fact::kMerged:
+      incident.merged_into = fact.merged().into();
+      break;
+    case Fact::kRated:
+      incident.stars = fact.rated().stars();
+      break;
+    case Fact::kDeadlineWarned:
+      incident.warned = true;
+      break;
+    case Fact::kDeadlineMissed:
+      incident.missed = true;
+      break;
+    case Fact::kEscalationRaised:
+      incident.level = fact.escalation_raised().level();
+      break;
+    case Fact::KIND_NOT_SET:
+      INVARIANT(false, "a fact without a kind has no transition");
+  }
+}
+
+void Count(State& state, Phase from, Phase to) {
+  if (from == to) return;
+  Counts& counts = state.counts.Change();
+  if (from == Phase::kNone) ++counts.incidents;
+  if (IsOpen(from) != IsOpen(to)) IsOpen(to) ? ++counts.open : --counts.open;
+  if ((from == Phase::kClosed) != (to == Phase::kClosed)) {
+    to == Phase::kClosed ? ++counts.closed : --counts.closed;
+  }
+}
+
+Before Snapshot(const Incident& incident) {
+  return Before{.stage = incident.stage,
+                .phase = incident.phase,
+                .unit = incident.unit,
+                .member = incident.member,
+                .due_at = incident.due_at,
+                .closed_at = incident.closed_at,
+                .filed = incident.filed_at.has_value(),
+                .paused = incident.paused_at.has_value()};
+}
+
+void Park(State& state, const Moment& moment, const Fact& fact, ChangeSink sink) {
+  const IncidentId id(fact.incident_id());
+  Parked& parked = state.parked.At(id);
+  if (parked.items.size() >= kParkedMax) {
+    return EvolveVoid(state, moment, fact, VoidReason::kParkedFull, sink);
+  }
+  parked.items.push_back(Parked::Item{moment.offset.value, fact.SerializeAsString()});
+  ++state.counts.Change().parked;
+  sink(Change{.moment = moment, .fact = &fact, .verdict = Verdict::kParked});
+}
+
+// Judges and applies a fact of an incident that is there, or the report that makes it.
+VoidReason Apply(State& state, const Moment& moment, const Fact& fact, const Transition& row,
+                 const Incident* incident, bool any_stage, ChangeSink sink) {
+  static const Incident* const kNobody = new Incident;
+  const Incident& old = incident == nullptr ? *kNobody : *incident;
+  if (!any_stage && fact.stage() != old.stage.value) {
+    return fact.stage() < old.stage.value ? VoidReason::kStaleStage : VoidReason::kFutureStage;
+  }
+  if (!Has(row.from, old.phase)) return VoidReason::kIllegalTransition;
+  if (const VoidReason no = Objection(old, fact); no != VoidReason::kNone) return no;
+
+  Change change{.moment = moment, .fact = &fact, .before = Snapshot(old)};
+  Incident& now = incident == nullptr ? state.incidents.Insert(IncidentId(fact.incident_id()))
+                                      : state.incidents.Change(incident);
+  Mutate(state.policy.now(), now, fact, moment.at);
+  if (row.to != Phase::kNone) now.phase = row.to;
+  if (row.moves_stage) now.stage = now.stage.Next();
+  if (now.phase == Phase::kVoided || now.phase == Phase::kMerged || now.phase == Phase::kRefused) {
+    now.paused_at.reset();
+  }
+  Count(state, change.before.phase, now.phase);
+  change.now = &now;
+  sink(change);
+  return VoidReason::kNone;
+}
+
+// The report has come: what waited for it is judged now, in ledger order. Facts that name a later
+// stage get further rounds, as long as a round applies something; what is left is void.
+void Release(State& state, const Moment& moment, const IncidentId& id, ChangeSink sink) {
+  const Parked* found = state.parked.Find(id);
+  if (found == nullptr) return;
+  std::vector<Parked::Item> waiting = found->items;
+  state.parked.Erase(id);
+  state.counts.Change().parked -= waiting.size();
+  Fact fact;
+  const auto judge = [&](const Parked::Item& item) {
+    INVARIANT(fact.ParseFromString(item.fact), "a parked fact does not parse");
+    const Incident* incident = state.incidents.Find(id);
+    // Stage 0 on a parked fact: its author knew of no stage, only the transition judges it.
+    return Apply(state, moment, fact, *RowOf(fact.kind_case()), incident, fact.stage() == 0, sink);
+  };
+  for (bool progress = true; progress && !waiting.empty();) {
+    progress = false;
+    std::vector<Parked::Item> still;
+    for (const Parked::Item& item : waiting) {
+      const VoidReason no = judge(item);
+      if (no == VoidReason::kNone) {
+        progress = true;
+      } else if (no == VoidReason::kFutureStage) {
+        still.push_back(item);
+      } else {
+        EvolveVoid(state, moment, fact, no, sink);
+      }
+    }
+    waiting = std::move(still);
+  }
+  for (const Parked::Item& item : waiting) {
+    INVARIANT(fact.ParseFromString(item.fact), "a parked fact does not parse");
+    EvolveVoid(state, moment, fact, VoidReason::kFutureStage, sink);
+  }
+}
+
+}  // namespace
+
+void Evolve(State& state, const Moment& moment, const v1::Fact& fact, ChangeSink sink) {
+  const Transition* row = RowOf(fact.kind_case());
+  if (row == nullptr || fact.incident_id().empty()) {
+    return EvolveVoid(state, moment, fact, VoidReason::kMalformed, sink);
+  }
+  const IncidentId id(fact.incident_id());
+  const Incident* incident = state.incidents.Find(id);
+  const bool is_report = fact.kind_case() == Fact::kReported;
+  if (incident == nullptr && !is_report) return Park(state, moment, fact, sink);
+  if (incident != nullptr && is_report) {
+    return EvolveVoid(state, moment, fact, VoidReason::kDuplicateReport, sink);
+  }
+  const VoidReason no = Apply(state, moment, fact, *row, incident, false, sink);
+  if (no != VoidReason::kNone) return EvolveVoid(state, moment, fact, no, sink);
+  if (is_report && state.counts.Get().parked > 0) Release(state, moment, id, sink);
+}
+
+void EvolveVoid(State& state, const Moment& moment, const v1::Fact& fact, VoidReason reason,
+                ChangeSink sink) {
+  ++state.counts.Change().voids[static_cast<int>(reason)];
+  sink(Change{.moment = moment,
+              .fact = &fact,
+              .verdict = Verdict::kVoid,
+              .reason = reason,
+              .now = state.incidents.Find(IncidentId(fact.incident_id()))});
+}
+
+Stage PresentStage(const State& state, const IncidentId& id) {
+  const Incident* incident = state.incidents.Find(id);
+  return incident == nullptr ? Stage{} : incident->stage;
+}
+
+const std::vector<Transition>& Transitions() { return Rows(); }
+
+absl::string_view PhaseName(Phase phase) {
+  switch (phase) {
+    case Phase::kNone: return "none";
+    case Phase::kReported: return "reported";
+    case Phase::kAccepted: return "accepted";
+    case Phase::kVerified: return "verified";
+    case Phase::kFiled: return "filed";
+    case Phase::kDispatched: return "dispatched";
+    case Phase::kAcknowledged: return "acknowledged";
+    case Phase::kHandling: return "handling";
+    case Phase::kHandled: return "handled";
+    case Phase::kChecked: return "checked";
+    case Phase::kClosed: return "closed";
+    case Phase::kRefused: return "refused";
+    case Phase::kVoided: return "voided";
+    case Phase::kMerged: return "merged";
+  }
+  return "unknown";
+}
+
+absl::string_view VoidReasonName(VoidReason reason) {
+  switch (reason) {
+    case VoidReason::kNone: return "none";
+    case VoidReason::kMalformed: return "malformed";
+    case VoidReason::kDuplicateReport: return "duplicate report";
+    case VoidReason::kStaleStage: return "stale stage";
+    case VoidReason::kFutureStage: return "future stage";
+    case VoidReason::kIllegalTransition: return "illegal transition";
+    case VoidReason::kNotConfirmed: return "not confirmed";
+    case VoidReason::kPaused: return "paused";
+    case VoidReason::kNotPaused: return "not paused";
+    case VoidReason::kCheckerIsHandler: return "checker is handler";
+    case VoidReason::kNotChecked: return "not checked";
+    case VoidReason::kStaleDeadline: return "stale deadline";
+    case VoidReason::kAlreadyRecorded: return "already recorded";
+    case VoidReason::kParkedFull: return "too many parked";
+    case VoidReason::kDuplicateDecision: return "duplicate decision";
+  }
+  return "unknown";
+}
+
+}  // namespace gridledger::incident

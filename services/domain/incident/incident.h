@@ -1,0 +1,209 @@
+// The incident fold: what one fact does to one incident. Every service folds with this same code,
+// so all consumers agree on which facts count and which are void. Never decides anything.
+//
+// State, Evolve, queries; there is no Decide, because nobody owns an incident.
+#pragma once
+
+#include <absl/functional/function_ref.h>
+#include <absl/time/time.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "gridledger/v1/fact.pb.h"
+#include "services/base/ids.h"
+#include "services/base/table.h"
+#include "services/domain/policy/policy.h"
+
+namespace gridledger::incident {
+
+// Where an incident stands in its life. Pausing (挂账/缓办) is beside it: the clock stops, the phase stays.
+enum class Phase : uint8_t {
+  kNone = 0,
+  kReported = 1,      // 上报
+  kAccepted = 2,      // 受理
+  kVerified = 3,      // 核实
+  kFiled = 4,         // 立案: waits for a dispatch
+  kDispatched = 5,    // 派遣
+  kAcknowledged = 6,  // a human has taken it
+  kHandling = 7,      // 处置
+  kHandled = 8,       // waits for the check
+  kChecked = 9,       // 核查 passed, waits for closing
+  kClosed = 10,       // 结案
+  kRefused = 11,      // 不予受理
+  kVoided = 12,       // 作废
+  kMerged = 13,       // the same matter as another incident
+};
+absl::string_view PhaseName(Phase phase);
+
+// Still somebody's work.
+constexpr bool IsOpen(Phase phase) { return phase >= Phase::kReported && phase <= Phase::kChecked; }
+// A case with a clock, still open.
+constexpr bool IsOpenCase(Phase phase) { return phase >= Phase::kFiled && phase <= Phase::kChecked; }
+
+// Why a fact counts for nothing. The numbers are in states and exports: never reuse one.
+enum class VoidReason : uint8_t {
+  kNone = 0,
+  kMalformed = 1,          // no id, no kind, or content that contradicts itself
+  kDuplicateReport = 2,    // the incident is there already
+  kStaleStage = 3,         // decided on a stage that has passed
+  kFutureStage = 4,        // names a stage that the incident has not reached
+  kIllegalTransition = 5,  // the phase does not allow it
+  kNotConfirmed = 6,       // filed although the verification found nothing
+  kPaused = 7,             // the clock stands: resume first
+  kNotPaused = 8,
+  kCheckerIsHandler = 9,   // whoever handled it does not check it
+  kNotChecked = 10,        // closed as solved, and no check has passed
+  kStaleDeadline = 11,     // speaks of a deadline that is no longer the incident's
+  kAlreadyRecorded = 12,   // the warning, miss or level is there already
+  kParkedFull = 13,        // too many facts wait for this incident's report
+  kDuplicateDecision = 14, // at or below what its service has settled
+};
+constexpr int kVoidReasons = 15;
+absl::string_view VoidReasonName(VoidReason reason);
+
+// ---- State --------------------------------------------------------------------------------------
+
+struct Incident {
+  Stage stage;
+  Phase phase = Phase::kNone;
+  CategoryCode category;
+  CommunityCode community;
+  AreaCode area;
+  std::string channel;
+  UnitCode named_unit;  // by the report or by the unit that returned it; empty: by the list
+  UnitCode unit;        // responsible now; empty before dispatch
+  MemberCode member;    // on it now; empty when nobody is
+  std::string handled_by;  // the actor who finished handling last; empty when a source said so
+  std::string merged_into;
+
+  absl::Time reported_at;
+  std::optional<absl::Time> filed_at;
+  std::optional<absl::Time> dispatched_at;             // the latest
+  std::optional<absl::Time> first_acknowledged_at;     // kept across reopening (S26)
+  std::optional<absl::Time> handled_at;                // the latest
+  std::optional<absl::Time> closed_at;                 // of the present closing; empty while open
+  std::optional<absl::Time> due_at;                    // the deadline in force (closing must not be later)
+  std::optional<absl::Time> named_due_at;              // the report's own
+  std::optional<absl::Time> paused_at;                 // set while the clock stands
+
+  uint32_t times_returned = 0;   // 回退
+  uint32_t times_reworked = 0;   // 返工次数
+  uint32_t times_reopened = 0;
+  uint32_t times_extended = 0;   // 延期
+  uint32_t times_paused = 0;     // 挂账/缓办
+  uint32_t level = 0;            // of the ladder reached for this deadline; 0 is none
+  uint32_t stars = 0;            // the latest rating; 0 is none
+  bool confirmed = true;         // false once a verification found nothing
+  bool warned = false;           // of this deadline
+  bool missed = false;           // this deadline
+  v1::Disposition disposition = v1::DISPOSITION_UNSPECIFIED;
+
+  bool Resting() const { return !IsOpen(phase); }
+  template <class A>
+  void Fields(A& a) {
+    a(stage, phase, category, community, area, channel, named_unit, unit, member, handled_by,
+      merged_into, reported_at, filed_at, dispatched_at, first_acknowledged_at, handled_at,
+      closed_at, due_at, named_due_at, paused_at, times_returned, times_reworked, times_reopened,
+      times_extended, times_paused, level, stars, confirmed, warned, missed, disposition);
+  }
+};
+
+// Facts that came before their incident's report, in ledger order.
+struct Parked {
+  struct Item {
+    int64_t offset = 0;
+    std::string fact;  // v1.Fact as the ledger holds it
+    template <class A>
+    void Fields(A& a) {
+      a(offset, fact);
+    }
+  };
+  std::vector<Item> items;
+  template <class A>
+  void Fields(A& a) {
+    a(items);
+  }
+};
+constexpr int kParkedMax = 64;  // an incident; 64 × ~200 B ≈ 13 KB, and a life has about ten facts
+
+// Counts of one partition.
+struct Counts {
+  uint64_t incidents = 0;
+  uint64_t open = 0;
+  uint64_t closed = 0;
+  uint64_t parked = 0;                               // waiting now
+  std::vector<uint64_t> voids = std::vector<uint64_t>(kVoidReasons);  // by VoidReason
+  template <class A>
+  void Fields(A& a) {
+    a(incidents, open, closed, parked, voids);
+  }
+};
+
+// When a record counts: its offset, and the partition's time once it was read.
+struct Moment {
+  Offset offset;
+  absl::Time at;
+};
+
+enum class Verdict : uint8_t { kApplied = 1, kVoid = 2, kParked = 3 };
+
+// What a fact changed, for those who keep sums: the incident before, as far as sums need it.
+struct Before {
+  Stage stage;
+  Phase phase = Phase::kNone;
+  UnitCode unit;
+  MemberCode member;
+  std::optional<absl::Time> due_at;
+  std::optional<absl::Time> closed_at;
+  bool filed = false;
+  bool paused = false;
+};
+
+struct Change {
+  Moment moment;
+  const v1::Fact* fact = nullptr;
+  Verdict verdict = Verdict::kApplied;
+  VoidReason reason = VoidReason::kNone;
+  Before before = {};             // when applied
+  const Incident* now = nullptr;  // after the change; null for a void or parked fact about an unknown incident
+};
+using ChangeSink = absl::FunctionRef<void(const Change&)>;
+
+struct State {
+  explicit State(TableSet& tables)
+      : policy(tables), incidents(tables, 3), parked(tables, 4), counts(tables, 5) {}
+
+  policy::State policy;
+  Table<IncidentId, Incident> incidents;
+  Table<IncidentId, Parked> parked;
+  Cell<Counts> counts;
+};
+
+// ---- Evolve -------------------------------------------------------------------------------------
+
+// Folds one fact. Calls `sink` once for the fact itself and then once for each parked fact that its
+// report released, in ledger order.
+void Evolve(State& state, const Moment& moment, const v1::Fact& fact, ChangeSink sink);
+
+// Counts a fact that void for another reason than its incident (a decision settled before).
+void EvolveVoid(State& state, const Moment& moment, const v1::Fact& fact, VoidReason reason,
+                ChangeSink sink);
+
+// ---- queries ------------------------------------------------------------------------------------
+
+// The stage that a fact decided now would name: 0 for an incident that is not there.
+Stage PresentStage(const State& state, const IncidentId& id);
+
+// One row of the transition table, for documentation and tests.
+struct Transition {
+  v1::Fact::KindCase fact;
+  absl::string_view name;  // as in Fact.kind
+  uint32_t from;           // bits 1 << Phase
+  Phase to;                // kNone: the phase stays
+  bool moves_stage;
+};
+const std::vector<Transition>& Transitions();
+
+}  // namespace gridledger::incident

@@ -1,0 +1,73 @@
+#include "services/runtime/engine/entry_codec.h"
+
+#include <absl/strings/strip.h>
+#include <absl/strings/str_cat.h>
+
+namespace gridledger::engine {
+namespace {
+
+// Names by field number, read off the schema once: a oneof's message names are the types.
+std::vector<std::string> TypeNames(const google::protobuf::OneofDescriptor& oneof) {
+  std::vector<std::string> names;
+  for (int i = 0; i < oneof.field_count(); ++i) {
+    const auto& field = *oneof.field(i);
+    if (names.size() <= static_cast<size_t>(field.number())) names.resize(field.number() + 1);
+    names[field.number()] = field.message_type()->full_name();
+  }
+  return names;
+}
+
+absl::string_view At(const std::vector<std::string>& names, int number) {
+  return static_cast<size_t>(number) < names.size() ? absl::string_view(names[number])
+                                                    : absl::string_view();
+}
+
+absl::string_view FullFactType(const v1::Fact& fact) {
+  static const auto* const names =
+      new std::vector<std::string>(TypeNames(*v1::Fact::descriptor()->FindOneofByName("kind")));
+  return At(*names, fact.kind_case());
+}
+
+}  // namespace
+
+absl::string_view EntryType(const v1::Entry& entry) {
+  static const auto* const names =
+      new std::vector<std::string>(TypeNames(*v1::Entry::descriptor()->FindOneofByName("content")));
+  if (entry.has_fact() && entry.fact().kind_case() != v1::Fact::KIND_NOT_SET) {
+    return FullFactType(entry.fact());
+  }
+  return At(*names, entry.content_case());
+}
+
+absl::string_view FactType(const v1::Fact& fact) {
+  return absl::StripPrefix(FullFactType(fact), "gridledger.v1.");
+}
+
+void EncodeEntry(const v1::Entry& entry, absl::string_view source, absl::string_view id,
+                 std::string* headers, std::string* value) {
+  headers->clear();
+  AppendHeader("ce_specversion", "1.0", headers);
+  AppendHeader("ce_type", EntryType(entry), headers);
+  AppendHeader("ce_source", source, headers);
+  AppendHeader("ce_id", id, headers);
+  AppendHeader("content-type", "application/protobuf", headers);
+  value->clear();
+  entry.AppendToString(value);
+}
+
+absl::Status DecodeEntry(absl::string_view value, v1::Entry* entry) {
+  if (!entry->ParseFromArray(value.data(), static_cast<int>(value.size()))) {
+    return absl::InvalidArgumentError("the value is not a gridledger.v1.Entry");
+  }
+  if (entry->schema() > kEntrySchema) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "the entry has schema ", entry->schema(), ", this build knows up to ", kEntrySchema,
+        ": run a newer build on this partition"));
+  }
+  if (entry->content_case() == v1::Entry::CONTENT_NOT_SET) {
+    return absl::InvalidArgumentError("the entry has no content that this build knows");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace gridledger::engine

@@ -1,0 +1,131 @@
+#include "services/runtime/engine/lockstep.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <algorithm>
+#include <tuple>
+
+namespace gridledger::engine {
+namespace {
+
+// Ticks at one instant before we call it a loop: a tick fires up to a thousand timers, and a
+// partition never has a thousand million of them due at once.
+constexpr int kTicksAtOnceMax = 1'000'000;
+
+bool IsIn(const SourceMark* mark, const v1::SourcePosition& at) {
+  if (mark == nullptr) return false;
+  return std::make_tuple(at.at_ms(), at.row(), at.ordinal()) <=
+         std::make_tuple(mark->at_ms, mark->row, mark->ordinal);
+}
+
+}  // namespace
+
+LockStep::LockStep(Partition partition, std::vector<Task*> tasks, LedgerSink* sink)
+    : partition_(partition), tasks_(std::move(tasks)), sink_(sink) {
+  INVARIANT(!tasks_.empty(), "lock-step drives at least one task");
+  for (const Task* task : tasks_) {
+    INVARIANT(task->next() == tasks_[0]->next(), "lock-step begins with all tasks at one offset");
+  }
+}
+
+absl::Status LockStep::Continue() {
+  // In a run without interruption these would have been appended by (cause, rank); so they are now.
+  std::vector<std::pair<Offset, size_t>> order;
+  for (size_t rank = 0; rank < tasks_.size(); ++rank) {
+    for (const PendingDecision& pending : tasks_[rank]->pending()) order.emplace_back(pending.cause, rank);
+  }
+  std::sort(order.begin(), order.end());
+  const absl::Time now = tasks_[0]->now();
+  for (const auto& [cause, rank] : order) {
+    for (const PendingDecision& pending : tasks_[rank]->pending()) {
+      if (pending.cause != cause) continue;
+      queue_.push_back(Queued{now, pending.key, pending.headers, pending.value});
+    }
+  }
+  return Settle();
+}
+
+absl::StatusOr<bool> LockStep::Step(OutsideSource& source) {
+  const incident::State& view = tasks_[0]->incidents();
+  absl::StatusOr<bool> more = source.Next(view, &next_);
+  if (!more.ok() || !*more) return more;
+  v1::Entry& entry = next_.entry;
+  if (entry.has_source() && IsIn(tasks_[0]->Mark(SourceName(entry.source().source())), entry.source())) {
+    ++passed_over_;
+    return true;
+  }
+  if (absl::Status fired = FireDue(next_.at); !fired.ok()) return fired;
+  if (next_.at < tasks_[0]->now()) ++late_;
+  if (entry.has_fact() && entry.fact().stage() == 0) {
+    v1::Fact& fact = *entry.mutable_fact();
+    fact.set_stage(incident::PresentStage(view, IncidentId(fact.incident_id())).value);
+  }
+  entry.set_schema(kEntrySchema);
+  id_.clear();
+  if (entry.has_source()) {
+    absl::StrAppend(&id_, entry.source().row(), ".", entry.source().ordinal());
+  } else {
+    absl::StrAppend(&id_, partition_.value, ".", tasks_[0]->next().value);
+  }
+  Queued& queued = queue_.emplace_back();
+  queued.timestamp = std::max(next_.at, tasks_[0]->now());
+  queued.key = next_.key;
+  EncodeEntry(entry, entry.source().source(), id_, &queued.headers, &queued.value);
+  if (absl::Status settled = Settle(); !settled.ok()) return settled;
+  return true;
+}
+
+absl::Status LockStep::RunTo(absl::Time until) {
+  if (absl::Status fired = FireDue(until); !fired.ok()) return fired;
+  return tasks_[0]->now() < until ? AppendTick(until) : absl::OkStatus();
+}
+
+absl::Status LockStep::FireDue(absl::Time upto) {
+  for (int ticks = 0;; ++ticks) {
+    INVARIANT(ticks < kTicksAtOnceMax, "timers do not come to rest");
+    absl::Time due = absl::InfiniteFuture();
+    for (const Task* task : tasks_) due = std::min(due, task->EarliestTimer());
+    if (due > upto) return absl::OkStatus();
+    if (absl::Status status = AppendTick(std::max(due, tasks_[0]->now())); !status.ok()) return status;
+  }
+}
+
+absl::Status LockStep::AppendTick(absl::Time at) {
+  v1::Entry tick;
+  tick.set_schema(kEntrySchema);
+  tick.mutable_tick();
+  Queued& queued = queue_.emplace_back();
+  queued.timestamp = at;
+  EncodeEntry(tick, "/gridledger/lockstep",
+              absl::StrCat(partition_.value, ".", tasks_[0]->next().value), &queued.headers,
+              &queued.value);
+  return Settle();
+}
+
+absl::Status LockStep::Settle() {
+  while (!queue_.empty()) {
+    const Queued queued = std::move(queue_.front());
+    queue_.pop_front();
+    const Offset offset = tasks_[0]->next();
+    const Record record{partition_, offset, queued.timestamp, queued.key, queued.headers, queued.value};
+    if (absl::Status status = sink_->Append(record); !status.ok()) return status;
+    ++appended_;
+    if (absl::Status status = DecodeEntry(record.value, &entry_); !status.ok()) return status;
+    for (Task* task : tasks_) {
+      absl::Status status = task->FoldEntry(offset, record.timestamp, entry_, record.value);
+      if (!status.ok()) return status;
+    }
+    EnqueuePending(offset);
+  }
+  return absl::OkStatus();
+}
+
+void LockStep::EnqueuePending(Offset cause) {
+  for (const Task* task : tasks_) {
+    if (task->pending().empty() || task->pending().back().cause != cause) continue;
+    const PendingDecision& pending = task->pending().back();
+    queue_.push_back(Queued{task->now(), pending.key, pending.headers, pending.value});
+  }
+}
+
+}  // namespace gridledger::engine

@@ -1,0 +1,202 @@
+#include "services/runtime/engine/task.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <algorithm>
+
+namespace gridledger::engine {
+namespace {
+
+struct PendingList {
+  std::vector<PendingDecision> items;
+  template <class A>
+  void Fields(A& a) {
+    a(items);
+  }
+};
+
+uint64_t SchemaOf(const Service& service) {
+  return Fingerprint(absl::StrCat("shared ", kSharedSchema, " ", service.name.text(), " ", service.schema));
+}
+
+}  // namespace
+
+std::string Describe(const TaskId& task, Offset offset) {
+  return absl::StrCat(task.service.text(), "/", task.partition.value, "@", offset.value);
+}
+
+Task::Task(const Service& service, Partition partition, std::string code_id)
+    : id_{service.name, partition},
+      schema_(SchemaOf(service)),
+      code_id_(std::move(code_id)),
+      ce_source_(absl::StrCat("/gridledger/", service.name.text(), "/", partition.value)),
+      subject_(service.make(tables_, incidents_)) {}
+
+absl::StatusOr<std::unique_ptr<Task>> Task::Open(const Service& service, Partition partition,
+                                                 StateStore* store, std::string code_id) {
+  std::unique_ptr<Task> task(new Task(service, partition, std::move(code_id)));
+  if (store == nullptr) return task;
+  absl::StatusOr<std::optional<Checkpoint>> found = store->Find(task->id_);
+  if (!found.ok()) return found.status();
+  if (!found->has_value() || (*found)->schema != task->schema_) {
+    task->replaces_all_ = true;
+    return task;
+  }
+  const Checkpoint& checkpoint = **found;
+  task->tier_ = store->Tier(task->id_);
+  const bool parsed = task->tables_.Open(task->tier_.get(), checkpoint.digest);
+  if (!task->tier_->status().ok()) return task->tier_->status();
+  PendingList list;
+  if (!parsed || !ParseLayout(checkpoint.pending, &list)) {
+    return absl::DataLossError(absl::StrCat("the checkpoint of ", Describe(task->id_, checkpoint.next),
+                                            " does not parse: remove the state, it is rebuilt from the log"));
+  }
+  task->next_ = task->collected_ = checkpoint.next;
+  for (PendingDecision& item : list.items) task->pending_.push_back(std::move(item));
+  return task;
+}
+
+absl::Status Task::Fold(const Record& record) {
+  const absl::Status decoded = DecodeEntry(record.value, &entry_);
+  if (decoded.ok()) return FoldEntry(record.offset, record.timestamp, entry_, record.value);
+  if (absl::IsFailedPrecondition(decoded)) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(Describe(id_, record.offset), ": ", decoded.message()));
+  }
+  INVARIANT(record.offset == next_, "a task folds its records in order, without gaps");
+  next_ = next_.Next();
+  Progress& progress = progress_.Change();
+  progress.now = std::max(progress.now, record.timestamp);
+  progress.last_fingerprint = Fingerprint(record.value);
+  ++progress.undecodable;
+  dead_letters_.Add(DeadLetterKey{record.offset}, DeadLetter{std::string(decoded.message())});
+  subject_->EvolveTime(incident::Moment{record.offset, progress.now});
+  return absl::OkStatus();
+}
+
+absl::Status Task::FoldEntry(Offset offset, absl::Time timestamp, const v1::Entry& entry,
+                             absl::string_view value) {
+  INVARIANT(offset == next_, "a task folds its records in order, without gaps");
+  next_ = next_.Next();
+  Progress& progress = progress_.Change();
+  const bool time_moved = timestamp > progress.now;
+  if (time_moved) progress.now = timestamp;
+  progress.last_fingerprint = Fingerprint(value);
+  const incident::Moment moment{offset, progress.now};
+  touched_.clear();
+  if (time_moved) subject_->EvolveTime(moment);
+  const auto sink = [this](const incident::Change& change) {
+    subject_->EvolveChange(change);
+    if (change.verdict == incident::Verdict::kApplied) {
+      touched_.emplace_back(change.fact->incident_id());
+    }
+  };
+  switch (entry.content_case()) {
+    case v1::Entry::kFact:
+      incident::Evolve(incidents_, moment, entry.fact(), sink);
+      break;
+    case v1::Entry::kDecision:
+      FoldDecision(moment, entry.decision());
+      break;
+    case v1::Entry::kTick:
+      subject_->EvolveTick(moment);
+      break;
+    case v1::Entry::kPolicyActivated:
+      incidents_.policy.Activate(entry.policy_activated().policy());
+      subject_->EvolvePolicy(moment);
+      break;
+    case v1::Entry::kAreaDefined:
+    case v1::Entry::kGridDefined:
+    case v1::Entry::kMemberRegistered:
+    case v1::Entry::kRosterPublished:
+      subject_->EvolveRegistry(moment, entry);
+      break;
+    case v1::Entry::CONTENT_NOT_SET:
+      INVARIANT(false, "an entry without content does not decode");
+  }
+  if (entry.has_source()) {
+    const v1::SourcePosition& at = entry.source();
+    SourceMark& mark = marks_.At(SourceName(at.source()));
+    mark.at_ms = at.at_ms();
+    mark.row = at.row();
+    mark.ordinal = at.ordinal();
+    ++mark.entries;
+  }
+  Decide(moment);
+  return tier_ == nullptr ? absl::OkStatus() : tier_->status();
+}
+
+void Task::FoldDecision(const incident::Moment& moment, const v1::Decision& decision) {
+  const auto sink = [this](const incident::Change& change) {
+    subject_->EvolveChange(change);
+    if (change.verdict == incident::Verdict::kApplied) {
+      touched_.emplace_back(change.fact->incident_id());
+    }
+  };
+  const ServiceName service(decision.service());
+  const Offset cause{decision.cause()};
+  // A cause that is not before its decision was made up: no more than a duplicate.
+  const bool settles = cause > Settled(service) && cause < moment.offset && cause.value >= 0;
+  if (!settles) {
+    ++progress_.Change().decisions_void;
+    for (const v1::Fact& fact : decision.facts()) {
+      incident::EvolveVoid(incidents_, moment, fact, incident::VoidReason::kDuplicateDecision, sink);
+    }
+    return;
+  }
+  settled_.At(service).cause = cause;
+  if (service == id_.service) DropSettled();
+  for (const v1::Fact& fact : decision.facts()) incident::Evolve(incidents_, moment, fact, sink);
+}
+
+void Task::Decide(const incident::Moment& cause) {
+  v1::Decision& decision = *decision_.mutable_decision();
+  decision.clear_facts();
+  subject_->Decide(cause, touched_, &decision);
+  if (decision.facts().empty() || cause.offset <= Settled(id_.service)) return;
+  decision.set_service(id_.service.text());
+  decision.set_cause(cause.offset.value);
+  decision.set_policy_version(incidents_.policy.now().version());
+  for (v1::Fact& fact : *decision.mutable_facts()) {
+    fact.set_happened_at_ms(ToMillis(cause.at));
+    fact.mutable_actor()->set_role(v1::ROLE_SERVICE);
+    fact.mutable_actor()->set_code(id_.service.text());
+  }
+  decision_.set_schema(kEntrySchema);
+  PendingDecision& pending = pending_.emplace_back();
+  const incident::Incident* first =
+      incidents_.incidents.Find(IncidentId(decision.facts(0).incident_id()));
+  if (first != nullptr) pending.key = first->community.text();
+  pending.cause = cause.offset;
+  EncodeEntry(decision_, ce_source_, absl::StrCat(cause.offset.value), &pending.headers, &pending.value);
+}
+
+void Task::DropSettled() {
+  const Offset settled = Settled(id_.service);
+  while (!pending_.empty() && pending_.front().cause <= settled) pending_.pop_front();
+}
+
+Offset Task::Settled(const ServiceName& service) const {
+  const SettledCause* found = settled_.Find(service);
+  return found == nullptr ? Offset{-1} : found->cause;
+}
+
+TaskCheckpoint Task::Collect() {
+  TaskCheckpoint out;
+  out.task = id_;
+  tables_.Collect(&out.pairs);
+  PendingList list;
+  list.items.assign(pending_.begin(), pending_.end());
+  out.checkpoint = Checkpoint{.next = next_,
+                              .digest = tables_.digest(),
+                              .code_id = code_id_,
+                              .schema = schema_,
+                              .pending = {}};
+  AppendLayout(list, &out.checkpoint.pending);
+  out.replaces_all = replaces_all_;
+  replaces_all_ = false;
+  collected_ = next_;
+  return out;
+}
+
+}  // namespace gridledger::engine

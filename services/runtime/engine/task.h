@@ -1,0 +1,161 @@
+// A task folds one partition for one service: decode, shared incident fold, service fold, decide.
+// It is single-threaded, does no I/O but reading its own cold tier, and is driven either live or in
+// lock-step; both drivers see the very same state, decisions and digests.
+#pragma once
+
+#include <absl/container/flat_hash_map.h>
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "services/runtime/engine/entry_codec.h"
+#include "services/runtime/engine/subject.h"
+#include "services/runtime/ports/event_log.h"
+#include "services/runtime/ports/state_store.h"
+
+namespace gridledger::engine {
+
+// The highest cause that a service has settled (law L4).
+struct SettledCause {
+  Offset cause{-1};
+  template <class A>
+  void Fields(A& a) {
+    a(cause);
+  }
+};
+
+// How far an imported source is in the partition: the position of its newest entry.
+struct SourceMark {
+  int64_t at_ms = 0;
+  uint64_t row = 0;
+  uint32_t ordinal = 0;
+  uint64_t entries = 0;
+  template <class A>
+  void Fields(A& a) {
+    a(at_ms, row, ordinal, entries);
+  }
+};
+using SourceName = Name<struct SourceTag>;
+
+// Where the partition stands.
+struct Progress {
+  absl::Time now = absl::FromUnixMillis(0);  // the partition's time: the running maximum
+  uint64_t last_fingerprint = 0;  // of the last record's value: tells a log that was cut and regrown
+  uint64_t undecodable = 0;       // records parked as dead letters
+  uint64_t decisions_void = 0;    // decisions of causes settled before
+  template <class A>
+  void Fields(A& a) {
+    a(now, last_fingerprint, undecodable, decisions_void);
+  }
+};
+
+// A record that could not be read, and why.
+struct DeadLetterKey {
+  Offset offset;
+  friend auto operator<=>(const DeadLetterKey&, const DeadLetterKey&) = default;
+  void AppendKey(std::string* out) const { AppendOrdered(out, offset.value); }
+  bool ParseKey(absl::string_view bytes) { return TakeOrdered(&bytes, &offset.value) && bytes.empty(); }
+};
+struct DeadLetter {
+  std::string reason;
+  template <class A>
+  void Fields(A& a) {
+    a(reason);
+  }
+};
+
+// A decision that the log has not answered yet.
+struct PendingDecision {
+  Offset cause;
+  std::string key;      // the community of the first incident that it is about
+  std::string headers;
+  std::string value;  // the serialised v1.Entry
+  template <class A>
+  void Fields(A& a) {
+    a(cause, key, headers, value);
+  }
+};
+
+class Task {
+ public:
+  // Opens the task at its newest checkpoint in `store`, or at offset 0 when there is none of this
+  // schema. A null `store` starts at 0 and keeps everything in memory. `code_id` names the build.
+  static absl::StatusOr<std::unique_ptr<Task>> Open(const Service& service, Partition partition,
+                                                    StateStore* store, std::string code_id);
+
+  const TaskId& id() const { return id_; }
+  // The first record that is not folded in.
+  Offset next() const { return next_; }
+  absl::Time now() const { return progress_.Get().now; }
+  const Progress& progress() const { return progress_.Get(); }
+
+  // Folds the next record. REQUIRES: record.offset == next(). An undecodable record is counted and
+  // parked, not an error. FailedPrecondition for an entry of a newer schema, DataLoss when a stored
+  // pair cannot be read: then the task must not go on, and nothing of it may leave the process.
+  absl::Status Fold(const Record& record);
+  // The same for a record whose entry is at hand; `value` is its serialised form.
+  absl::Status FoldEntry(Offset offset, absl::Time timestamp, const v1::Entry& entry,
+                         absl::string_view value);
+
+  // Decisions made and not yet settled, in cause order.
+  const std::deque<PendingDecision>& pending() const { return pending_; }
+  absl::Time EarliestTimer() const { return subject_->EarliestTimer(); }
+
+  const Digest& digest() { return tables_.digest(); }
+  // Pairs changed since the last Collect.
+  size_t dirty() const { return tables_.dirty(); }
+  size_t resident_bytes() const { return tables_.resident_bytes(); }
+  // Records folded since the last Collect.
+  int64_t uncollected() const { return next_.value - collected_.value; }
+  // All that changed since the last Collect, for the store. One collection is in flight at a time:
+  // the next one follows Stored().
+  TaskCheckpoint Collect();
+  // The last collection is durable. Clean pairs leave memory, resting ones first.
+  void Stored(size_t bytes_max) { tables_.Stored(bytes_max); }
+
+  const incident::State& incidents() const { return incidents_; }
+  const Subject& subject() const { return *subject_; }
+  Subject& subject() { return *subject_; }
+  // Nothing for a source that has no entry here.
+  const SourceMark* Mark(const SourceName& source) const { return marks_.Find(source); }
+  Offset Settled(const ServiceName& service) const;
+  AppendTable<DeadLetterKey, DeadLetter>& dead_letters() { return dead_letters_; }
+
+ private:
+  Task(const Service& service, Partition partition, std::string code_id);
+
+  void FoldDecision(const incident::Moment& moment, const v1::Decision& decision);
+  void Decide(const incident::Moment& cause);
+  void DropSettled();
+
+  const TaskId id_;
+  const uint64_t schema_;
+  const std::string code_id_;
+  const std::string ce_source_;
+  std::unique_ptr<TaskTier> tier_;
+  TableSet tables_;
+  Cell<Progress> progress_{tables_, 1};
+  incident::State incidents_{tables_};  // tables 2 to 5
+  OrderedTable<ServiceName, SettledCause> settled_{tables_, 6};
+  OrderedTable<SourceName, SourceMark> marks_{tables_, 7};
+  AppendTable<DeadLetterKey, DeadLetter> dead_letters_{tables_, 8};
+  std::unique_ptr<Subject> subject_;
+
+  Offset next_;
+  Offset collected_;
+  bool replaces_all_ = false;  // the next collection replaces whatever the store holds
+  std::deque<PendingDecision> pending_;
+  v1::Entry entry_;     // reused: parsing into it allocates next to nothing
+  v1::Entry decision_;  // likewise
+  std::vector<IncidentId> touched_;
+};
+
+// How a position is told to people and machines: "dispatch/3@1204".
+std::string Describe(const TaskId& task, Offset offset);
+
+}  // namespace gridledger::engine
