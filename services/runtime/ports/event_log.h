@@ -90,7 +90,7 @@ class LogReader {
   // and without gaps. Waits up to `wait` for the first one, without polling delay; an empty batch
   // means that nothing came. DataLoss names the partition and the offset that cannot be read.
   virtual absl::Status Poll(absl::Duration wait, int records_max, RecordBatch* batch) = 0;
-  // Makes a waiting Poll return.
+  // Makes a waiting Poll return; when none waits, the next that would.
   virtual void Wake() = 0;
 };
 
@@ -110,6 +110,22 @@ class EventLog {
 
   // Append and wait. The offset is that of the first record.
   absl::StatusOr<Offset> AppendAndWait(Partition partition, std::vector<NewRecord> records);
+};
+
+// Writes many records at once, for an import or a simulation that is its partitions' only writer.
+// One thread at a time; appenders for different partitions may run side by side.
+class BulkAppender {
+ public:
+  virtual ~BulkAppender() = default;
+  // Takes a copy and answers the offset. The partition is this appender's until the next Flush:
+  // meanwhile other appends to it are FailedPrecondition, and so is this call when another has it.
+  // InvalidArgument for a record over the size limit, which changes nothing.
+  virtual absl::StatusOr<Offset> Append(Partition partition, absl::Time timestamp,
+                                        absl::string_view key, absl::string_view headers,
+                                        absl::string_view value) = 0;
+  // Makes all that was appended durable and lets readers see it: of each partition all or nothing,
+  // and after an error reading tells which. What was not flushed goes with the appender.
+  virtual absl::Status Flush() = 0;
 };
 
 // The largest key + headers + value: a storm of largest records must still fit a reader's batch.
