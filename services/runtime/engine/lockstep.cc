@@ -39,7 +39,7 @@ absl::Status LockStep::Continue() {
   for (const auto& [cause, rank] : order) {
     for (const PendingDecision& pending : tasks_[rank]->pending()) {
       if (pending.cause != cause) continue;
-      queue_.push_back(Queued{now, pending.key, pending.headers, pending.value});
+      queue_.push_back(NewRecord{now, pending.key, pending.headers, pending.value});
     }
   }
   return Settle();
@@ -67,7 +67,7 @@ absl::StatusOr<bool> LockStep::Step(OutsideSource& source) {
   } else {
     absl::StrAppend(&id_, partition_.value, ".", tasks_[0]->next().value);
   }
-  Queued& queued = queue_.emplace_back();
+  NewRecord& queued = queue_.emplace_back();
   queued.timestamp = std::max(next_.at, tasks_[0]->now());
   queued.key = next_.key;
   EncodeEntry(entry, entry.source().source(), id_, &queued.headers, &queued.value);
@@ -77,34 +77,27 @@ absl::StatusOr<bool> LockStep::Step(OutsideSource& source) {
 
 absl::Status LockStep::RunTo(absl::Time until) {
   if (absl::Status fired = FireDue(until); !fired.ok()) return fired;
-  return tasks_[0]->now() < until ? AppendTick(until) : absl::OkStatus();
+  if (tasks_[0]->now() >= until) return absl::OkStatus();
+  queue_.push_back(tasks_[0]->MakeTick(until));
+  return Settle();
 }
 
 absl::Status LockStep::FireDue(absl::Time upto) {
   for (int ticks = 0;; ++ticks) {
     INVARIANT(ticks < kTicksAtOnceMax, "timers do not come to rest");
-    absl::Time due = absl::InfiniteFuture();
-    for (const Task* task : tasks_) due = std::min(due, task->EarliestTimer());
-    if (due > upto) return absl::OkStatus();
-    if (absl::Status status = AppendTick(std::max(due, tasks_[0]->now())); !status.ok()) return status;
+    const Task* earliest = tasks_[0];
+    for (const Task* task : tasks_) {
+      if (task->EarliestTimer() < earliest->EarliestTimer()) earliest = task;
+    }
+    if (earliest->EarliestTimer() > upto) return absl::OkStatus();
+    queue_.push_back(earliest->MakeTick(std::max(earliest->EarliestTimer(), earliest->now())));
+    if (absl::Status settled = Settle(); !settled.ok()) return settled;
   }
-}
-
-absl::Status LockStep::AppendTick(absl::Time at) {
-  v1::Entry tick;
-  tick.set_schema(kEntrySchema);
-  tick.mutable_tick();
-  Queued& queued = queue_.emplace_back();
-  queued.timestamp = at;
-  EncodeEntry(tick, "/gridledger/lockstep",
-              absl::StrCat(partition_.value, ".", tasks_[0]->next().value), &queued.headers,
-              &queued.value);
-  return Settle();
 }
 
 absl::Status LockStep::Settle() {
   while (!queue_.empty()) {
-    const Queued queued = std::move(queue_.front());
+    const NewRecord queued = std::move(queue_.front());
     queue_.pop_front();
     const Offset offset = tasks_[0]->next();
     const Record record{partition_, offset, queued.timestamp, queued.key, queued.headers, queued.value};
@@ -124,7 +117,7 @@ void LockStep::EnqueuePending(Offset cause) {
   for (const Task* task : tasks_) {
     if (task->pending().empty() || task->pending().back().cause != cause) continue;
     const PendingDecision& pending = task->pending().back();
-    queue_.push_back(Queued{task->now(), pending.key, pending.headers, pending.value});
+    queue_.push_back(NewRecord{task->now(), pending.key, pending.headers, pending.value});
   }
 }
 

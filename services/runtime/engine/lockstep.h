@@ -66,20 +66,14 @@ class LockStep {
   absl::Span<Task* const> tasks() const { return tasks_; }
 
  private:
-  struct Queued {
-    absl::Time timestamp;
-    std::string key, headers, value;
-  };
-
   absl::Status FireDue(absl::Time upto);
-  absl::Status AppendTick(absl::Time at);
   absl::Status Settle();
   void EnqueuePending(Offset cause);
 
   const Partition partition_;
   const std::vector<Task*> tasks_;
   LedgerSink* const sink_;
-  std::deque<Queued> queue_;  // to be appended and folded, in this order
+  std::deque<NewRecord> queue_;  // to be appended and folded, in this order
   Outside next_;              // reused
   v1::Entry entry_;           // reused
   std::string id_;

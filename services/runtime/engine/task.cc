@@ -181,6 +181,16 @@ Offset Task::Settled(const ServiceName& service) const {
   return found == nullptr ? Offset{-1} : found->cause;
 }
 
+NewRecord Task::MakeTick(absl::Time at) const {
+  v1::Entry tick;
+  tick.set_schema(kEntrySchema);
+  tick.mutable_tick()->set_service(id_.service.text());
+  NewRecord record;
+  record.timestamp = at;
+  EncodeEntry(tick, ce_source_, absl::StrCat("tick.", next_.value), &record.headers, &record.value);
+  return record;
+}
+
 TaskCheckpoint Task::Collect() {
   TaskCheckpoint out;
   out.task = id_;

@@ -105,6 +105,8 @@ class Task {
   // Decisions made and not yet settled, in cause order.
   const std::deque<PendingDecision>& pending() const { return pending_; }
   absl::Time EarliestTimer() const { return subject_->EarliestTimer(); }
+  // The tick that this task wants, as a record of that timestamp.
+  NewRecord MakeTick(absl::Time at) const;
 
   const Digest& digest() { return tables_.digest(); }
   // Pairs changed since the last Collect.

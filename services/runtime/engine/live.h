@@ -1,0 +1,135 @@
+// The live driver: one thread's tasks, one reader. It folds what the log says, sends what its tasks
+// decide, appends a tick when a timer is due by the clock, and hands checkpoints to the store. The
+// loop is a function, Turn, without threads of its own, so that tests can drive it step by step.
+#pragma once
+
+#include <absl/functional/any_invocable.h>
+#include <absl/status/status.h>
+#include <absl/time/time.h>
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "services/runtime/engine/task.h"
+#include "services/runtime/ports/clock.h"
+#include "services/runtime/ports/event_log.h"
+#include "services/runtime/ports/state_store.h"
+
+namespace gridledger::engine {
+
+// Makes checkpoints durable off the loop's thread. `done` may be called from any thread.
+class CheckpointSink {
+ public:
+  virtual ~CheckpointSink() = default;
+  virtual void Submit(std::vector<TaskCheckpoint> checkpoints,
+                      absl::AnyInvocable<void(absl::Status)> done) = 0;
+};
+
+struct LiveOptions {
+  // False for a standby: it folds, and sends nothing.
+  bool outputs = true;
+  absl::Duration checkpoint_interval = absl::Seconds(10);
+  // Pairs changed since the last checkpoint that bring the next one forward: 200k × ~300 B ≈ 60 MB.
+  size_t checkpoint_dirty_max = 200'000;
+  // Memory of all tasks' tables before clean pairs are dropped.
+  size_t tables_bytes_max = size_t{512} << 20;
+};
+
+class Live {
+ public:
+  // `tasks` may be of several services and partitions; those of a partition share its reading. The
+  // ports outlive the driver. A null sink makes no checkpoints.
+  Live(std::vector<std::unique_ptr<Task>> tasks, EventLog* log, CheckpointSink* checkpoints,
+       Clock* clock, LiveOptions options);
+  // Waits for the answers of what it has handed out.
+  ~Live();
+
+  // Opens the reader at the tasks' offsets. Call once, before the first Turn.
+  absl::Status Start();
+  // One turn of the loop: waits up to `wait` for records (less when a timer or a checkpoint is due
+  // earlier), folds them, sends, ticks, checkpoints. An error stops one partition (see stopped());
+  // Turn itself fails only when nothing can go on.
+  absl::Status Turn(absl::Duration wait);
+  // Makes a waiting Turn return; from any thread.
+  void Wake();
+
+  // True when nothing is left to do at this instant: all is folded, sent, answered and read back.
+  bool Idle();
+  // Hands over a last checkpoint of everything folded, and waits for it by turning.
+  absl::Status CheckpointNow();
+  // A standby takes over: folds to the end, then sends.
+  void Promote();
+
+  const std::vector<Task*>& tasks() const { return all_tasks_; }
+  // Why a partition stopped; empty when all run.
+  struct Stopped {
+    Partition partition;
+    absl::Status why;
+  };
+  std::vector<Stopped> stopped() const;
+  int64_t folded() const { return folded_; }
+  int64_t decisions_sent() const { return decisions_sent_; }
+
+ private:
+  // What was handed to the log and not yet answered. Shared with the callback, which may come after
+  // an error made us forget it.
+  struct Flight {
+    absl::Status status;  // good to read once answered
+    std::atomic<bool> answered{false};
+
+    void Answer(absl::Status with) {
+      status = std::move(with);
+      answered = true;
+      answered.notify_all();
+    }
+    // Nothing was handed out, or its answer is there.
+    static bool Landed(const std::shared_ptr<Flight>& flight) {
+      return flight == nullptr || flight->answered;
+    }
+  };
+  struct Owned {
+    std::unique_ptr<Task> task;
+    Offset sent{-1};  // the highest cause handed to the log
+    std::shared_ptr<Flight> flight;
+    Offset flight_upto{-1};
+    std::shared_ptr<Flight> tick;
+    absl::Time ticked_for = absl::InfinitePast();  // the timer that the last tick was for
+    absl::Time retry_at = absl::InfinitePast();
+  };
+  struct Group {
+    Partition partition;
+    std::vector<Owned> owned;
+    bool live = false;  // has been folded to the end since it began or took over
+    absl::Status status;
+  };
+
+  void FoldBatch();
+  std::shared_ptr<Flight> Append(Partition partition, std::vector<NewRecord> records);
+  void FoldRecord(Group& group, const Record& record);
+  void Send(Group& group, Owned& owned);
+  void Tick(Group& group, Owned& owned);
+  void MaybeCheckpoint(bool now);
+  void AnswerCheckpoint();
+  absl::Duration UntilNextDuty(absl::Duration wait) const;
+  void CatchUp(Group& group);
+
+  EventLog* const log_;
+  CheckpointSink* const checkpoints_;
+  Clock* const clock_;
+  LiveOptions options_;
+  std::vector<Group> groups_;
+  std::vector<Task*> all_tasks_;
+  std::unique_ptr<LogReader> reader_;
+  RecordBatch batch_;
+  v1::Entry entry_;
+  absl::Time checkpoint_at_;  // the next one by the interval
+  std::shared_ptr<Flight> checkpoint_flight_;
+  std::vector<Task*> collected_;
+  absl::Status checkpoint_status_;
+  int64_t folded_ = 0;
+  int64_t decisions_sent_ = 0;
+};
+
+}  // namespace gridledger::engine
