@@ -1,0 +1,3 @@
+// A header without one.
+#pragma once
+#include <string>

@@ -1,0 +1,4 @@
+// A header with a guard.
+#ifndef GUARDED_H
+#define GUARDED_H
+#endif

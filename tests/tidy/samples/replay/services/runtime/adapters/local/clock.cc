@@ -1,0 +1,1 @@
+absl::Time Now() { return absl::Now(); }

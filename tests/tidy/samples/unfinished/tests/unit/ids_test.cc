@@ -1,0 +1,1 @@
+TEST(Ids, DISABLED_Order) {}
