@@ -19,7 +19,9 @@ def tally(junit: str, cases: str) -> tuple[int, int, int]:
         report = os.path.join(cases, program + ".xml")
         if test.get("status") in ("notrun", "disabled"):
             # ctest says "notrun" of a test that skipped itself and of one whose program is missing.
-            if test.find("skipped") is not None and "SKIP" in test.find("skipped").get("message", ""):
+            if test.find("skipped") is not None and "SKIP" in test.find("skipped").get(
+                "message", ""
+            ):
                 skipped += 1
             else:
                 failed += 1
