@@ -1,0 +1,40 @@
+// Makes checkpoints durable on a thread of its own, one commit at a time, so that no fold waits for
+// a disk. What several loops hand in meanwhile goes in one commit.
+#pragma once
+
+#include <absl/base/thread_annotations.h>
+#include <absl/synchronization/mutex.h>
+
+#include <functional>
+#include <thread>
+#include <vector>
+
+#include "services/runtime/engine/live.h"
+
+namespace gridledger::host {
+
+class Committer : public engine::CheckpointSink {
+ public:
+  // `store` outlives the committer.
+  explicit Committer(StateStore* store);
+  // Commits what was handed in before.
+  ~Committer() override;
+
+  void Submit(std::vector<TaskCheckpoint> checkpoints,
+              absl::AnyInvocable<void(absl::Status)> done) override;
+
+ private:
+  struct Job {
+    std::vector<TaskCheckpoint> checkpoints;
+    absl::AnyInvocable<void(absl::Status)> done;
+  };
+  void Run();
+
+  StateStore* const store_;
+  absl::Mutex mutex_;
+  std::vector<Job> jobs_ ABSL_GUARDED_BY(mutex_);
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  std::thread thread_;
+};
+
+}  // namespace gridledger::host
