@@ -1,0 +1,43 @@
+// Reads one partition in order, checking that no record is missing or unreadable.
+#pragma once
+
+#include <absl/functional/function_ref.h>
+#include <absl/status/status.h>
+#include <rocksdb/db.h>
+
+#include <memory>
+#include <string>
+
+#include "services/base/ids.h"
+#include "services/runtime/adapters/local/record_layout.h"
+#include "services/runtime/adapters/local/source.h"
+
+namespace gridledger::local {
+
+class Cursor {
+ public:
+  Cursor(Partition partition, Offset at) : partition_(partition), at_(at) {}
+
+  Partition partition() const { return partition_; }
+  Offset at() const { return at_; }
+
+  // Visits records below `end` until `visit` returns false (that record counts as read). DataLoss
+  // names the partition and the offset that cannot be read, and the cursor stays before it.
+  absl::Status Read(Source& source, Offset end,
+                    absl::FunctionRef<bool(Offset, const RecordValue&)> visit);
+
+ private:
+  void Open(Source& source, Offset end);
+  void Close();
+
+  Partition partition_;
+  Offset at_;
+  // Open while there is more to read than was asked for.
+  std::shared_ptr<rocksdb::DB> db_;
+  std::unique_ptr<rocksdb::Iterator> iterator_;
+  Offset opened_to_;
+  std::string bound_bytes_;
+  rocksdb::Slice bound_;
+};
+
+}  // namespace gridledger::local

@@ -1,0 +1,65 @@
+#include "services/runtime/adapters/local/source.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+namespace gridledger::local {
+
+absl::Duration Source::look_every() const {
+  return following() ? absl::Milliseconds(20) : absl::InfiniteDuration();
+}
+
+std::shared_ptr<rocksdb::DB> Source::db() {
+  if (!following()) return db_;  // it never changes
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return db_;
+}
+
+absl::Status Source::Refresh() {
+  if (!following()) return absl::OkStatus();
+  const std::lock_guard<std::mutex> lock(mutex_);
+  absl::StatusOr<std::optional<std::vector<int64_t>>> read = witness_->Read();
+  if (!read.ok()) return read.status();
+  // Neither slot is whole while the writer rewrites one and the other was never written, or both
+  // changed while they were read; the next look sees them.
+  if (!read->has_value()) return absl::OkStatus();
+  const std::vector<int64_t>& ends = **read;
+  if (ends.size() != static_cast<size_t>(tail.partitions())) {
+    return absl::DataLossError(absl::StrCat(Witness::PathIn(folder_), " is of another log"));
+  }
+  bool moved = false;
+  for (size_t p = 0; p < ends.size(); ++p) moved |= ends[p] > tail.End(static_cast<int>(p));
+  if (!moved) return absl::OkStatus();
+  if (absl::Status status = CatchUp(ends); !status.ok()) return status;
+  tail.Publish(ends);
+  return absl::OkStatus();
+}
+
+absl::Status Source::CatchUp(const std::vector<int64_t>& ends) {
+  const auto caught_up = [&]() -> absl::Status {
+    absl::StatusOr<std::vector<int64_t>> there = ReadEnds(*db_, tail.partitions());
+    if (!there.ok()) return there.status();
+    for (size_t p = 0; p < ends.size(); ++p) {
+      if ((*there)[p] < ends[p]) {
+        return absl::UnavailableError(
+            absl::StrCat("partition ", p, ": the writer has acknowledged offsets up to ", ends[p],
+                         ", ", (*there)[p], " are readable here"));
+      }
+    }
+    return absl::OkStatus();
+  };
+  absl::Status status = ToStatus(db_->TryCatchUpWithPrimary(), "cannot follow the writer");
+  if (status.ok()) status = caught_up();
+  if (status.ok()) return status;
+  // Files may go away while their names are being read. A fresh instance begins from what is there
+  // now; iterators of the old one keep it until they close.
+  absl::StatusOr<std::shared_ptr<rocksdb::DB>> fresh = OpenForFollowing(folder_, options_);
+  if (!fresh.ok()) return absl::UnavailableError(fresh.status().message());
+  db_ = *std::move(fresh);
+  return caught_up();
+}
+
+}  // namespace gridledger::local
