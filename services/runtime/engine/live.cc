@@ -49,14 +49,10 @@ absl::Status Live::Start() {
   for (Group& group : groups_) {
     Offset from = group.owned[0].task->next();
     for (const Owned& owned : group.owned) from = std::min(from, owned.task->next());
-    const absl::Status assigned = reader_->Assign(group.partition, from);
-    if (assigned.ok()) continue;
-    // A checkpoint beyond the end of the log: the log is not the one that the state was made from.
-    group.status = absl::IsOutOfRange(assigned)
-                       ? absl::DataLossError(absl::StrCat(
-                             "partition ", group.partition.value, ": the state stands at offset ",
-                             from.value, ", beyond the end of the log: ", assigned.message()))
-                       : assigned;
+    for (const Owned& owned : group.owned) {
+      if (group.status.ok()) group.status = CheckSameLog(log_, *owned.task);
+    }
+    if (group.status.ok()) group.status = reader_->Assign(group.partition, from);
   }
   for (Group& group : groups_) CatchUp(group);
   return absl::OkStatus();

@@ -191,6 +191,23 @@ NewRecord Task::MakeTick(absl::Time at) const {
   return record;
 }
 
+absl::Status CheckSameLog(EventLog* log, const Task& task) {
+  if (task.next().value == 0) return absl::OkStatus();
+  const Offset last{task.next().value - 1};
+  const std::unique_ptr<LogReader> reader = log->NewReader();
+  RecordBatch batch;
+  absl::Status status = reader->Assign(task.id().partition, last);
+  if (status.ok()) status = reader->Poll(absl::Seconds(10), 1, &batch);
+  if (!status.ok() && !absl::IsOutOfRange(status)) return status;
+  if (!status.ok() || batch.records().empty() ||
+      Fingerprint(batch.records()[0].value) != task.progress().last_fingerprint) {
+    return absl::DataLossError(absl::StrCat(
+        "the state of ", Describe(task.id(), task.next()),
+        " was made from another log, or this log was cut: restore the log, or remove the state"));
+  }
+  return absl::OkStatus();
+}
+
 TaskCheckpoint Task::Collect() {
   TaskCheckpoint out;
   out.task = id_;

@@ -157,6 +157,10 @@ class Task {
   std::vector<IncidentId> touched_;
 };
 
+// That the log still holds, before the task's position, the record that the task folded there:
+// DataLoss when the log was cut (and maybe grew again) under the state.
+absl::Status CheckSameLog(EventLog* log, const Task& task);
+
 // How a position is told to people and machines: "dispatch/3@1204".
 std::string Describe(const TaskId& task, Offset offset);
 

@@ -158,10 +158,7 @@ absl::Status FoldToEnd(EventLog* log, Partition partition, const std::vector<eng
   const absl::StatusOr<Offset> end = log->End(partition);
   if (!end.ok()) return end.status();
   for (const engine::Task* task : tasks) {
-    if (task->next() <= *end) continue;
-    return absl::DataLossError(absl::StrCat(
-        engine::Describe(task->id(), task->next()), " stands beyond the end of the log, ", end->value,
-        ": the log was cut, or the state belongs to another one"));
+    if (absl::Status status = engine::CheckSameLog(log, *task); !status.ok()) return status;
   }
   if (next >= *end) return absl::OkStatus();
   const std::unique_ptr<LogReader> reader = log->NewReader();

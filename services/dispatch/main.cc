@@ -1,0 +1,4 @@
+// The dispatch service as a program of its own.
+#include "services/runtime/host/service_main.h"
+
+int main(int argc, char** argv) { return gridledger::host::ServiceMain("dispatch", argc, argv); }

@@ -1,0 +1,98 @@
+// Services live over one log: some threads, each with its partitions' tasks of every service asked
+// for, one reader and one live driver. What the city looks like just now can be asked from any
+// thread; the answer is never older than a second or so.
+#pragma once
+
+#include <absl/base/thread_annotations.h>
+#include <absl/synchronization/mutex.h>
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "services/domain/metrics/metrics.h"
+#include "services/runtime/engine/live.h"
+#include "services/runtime/host/committer.h"
+#include "services/runtime/host/system_clock.h"
+
+namespace gridledger::host {
+
+struct LiveCityOptions {
+  std::vector<engine::Service> services;
+  int threads = 1;
+  size_t tables_bytes_max = size_t{512} << 20;
+  bool outputs = true;  // false: a standby
+  std::string code_id;
+};
+
+// One task as it stood at the last look.
+struct TaskLook {
+  TaskId task;
+  Offset next;
+  Offset end;
+  absl::Time now;
+  size_t pending = 0;
+};
+
+struct CityLook {
+  std::vector<TaskLook> tasks;  // by service, then partition
+  // Of the partitions' metrics tasks; zeros when that service does not run here.
+  metrics::Row totals;
+  int64_t incidents = 0, open = 0, closed = 0;
+  int64_t voids = 0, parked = 0;
+  int64_t folded = 0;          // records, by all tasks, since the start
+  int64_t decisions_sent = 0;  // since the start
+  bool live = false;           // all has been folded to the end, and what was pending sent
+  std::vector<engine::Live::Stopped> stopped;
+};
+
+class LiveCity {
+ public:
+  // The log and the store outlive it. A null store makes no checkpoints.
+  static absl::StatusOr<std::unique_ptr<LiveCity>> Start(EventLog* log, StateStore* store,
+                                                         LiveCityOptions options);
+  // Stops.
+  ~LiveCity();
+
+  CityLook Look();
+  // A standby takes over.
+  void Promote();
+  // Ends the threads after a last checkpoint. The first thing that went wrong, if any.
+  absl::Status Stop();
+  // Waits until all is folded, decided, read back and due timers have fired, a partition stopped,
+  // or `deadline` passed. True in the first case.
+  bool WaitUntilIdle(absl::Time deadline);
+  // True once no thread runs any more, because nothing could go on.
+  bool Failed();
+
+ private:
+  struct Worker {
+    std::unique_ptr<engine::Live> live;
+    std::thread thread;
+    std::atomic<bool> promote{false};
+  };
+  LiveCity(EventLog* log, StateStore* store, LiveCityOptions options);
+  void Work(Worker* worker);
+  void Publish(Worker* worker, bool idle);
+
+  EventLog* const log_;
+  const LiveCityOptions options_;
+  SystemClock clock_;
+  std::unique_ptr<Committer> committer_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::atomic<bool> stopping_{false};
+  std::atomic<int> running_{0};
+
+  struct WorkerLook {
+    CityLook look;
+    bool idle = false;
+    int64_t turn = 0;
+  };
+  absl::Mutex mutex_;
+  std::vector<WorkerLook> looks_ ABSL_GUARDED_BY(mutex_);
+  absl::Status failure_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace gridledger::host

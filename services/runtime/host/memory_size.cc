@@ -1,0 +1,56 @@
+#include "services/runtime/host/memory_size.h"
+
+#include <absl/strings/ascii.h>
+#include <absl/strings/numbers.h>
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_format.h>
+#include <absl/strings/strip.h>
+
+#include <cstdint>
+
+namespace gridledger::host {
+namespace {
+
+constexpr size_t kSmallest = size_t{64} << 20;
+
+}  // namespace
+
+absl::StatusOr<size_t> ParseMemorySize(absl::string_view text) {
+  const std::string lower = absl::AsciiStrToLower(text);
+  absl::string_view number = lower;
+  absl::ConsumeSuffix(&number, "b");
+  absl::ConsumeSuffix(&number, "i");
+  int shift = 0;
+  if (absl::ConsumeSuffix(&number, "k")) {
+    shift = 10;
+  } else if (absl::ConsumeSuffix(&number, "m")) {
+    shift = 20;
+  } else if (absl::ConsumeSuffix(&number, "g")) {
+    shift = 30;
+  }
+  uint64_t value = 0;
+  if (!absl::SimpleAtoi(number, &value) || value > (uint64_t{1} << 40) >> shift) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("\"", text, "\" is not a size of memory: write 512MiB or 2GiB"));
+  }
+  const size_t bytes = static_cast<size_t>(value) << shift;
+  if (bytes < kSmallest) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("a memory limit of ", text, " is too small: 64MiB is the least"));
+  }
+  return bytes;
+}
+
+std::string PrintMemorySize(size_t bytes) {
+  constexpr const char* kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+  int unit = 0;
+  uint64_t tenths = static_cast<uint64_t>(bytes) * 10;
+  for (; tenths >= 10240 && unit < 4; ++unit) tenths /= 1024;
+  return absl::StrFormat("%d.%d %s", tenths / 10, tenths % 10, kUnits[unit]);
+}
+
+MemoryShares ShareMemory(size_t limit) {
+  return MemoryShares{.tables = limit / 2, .stores = limit / 4, .batches = limit / 4};
+}
+
+}  // namespace gridledger::host

@@ -1,0 +1,21 @@
+// SIGINT and SIGTERM as something to wait for, so that no handler runs amid other code.
+#pragma once
+
+#include <absl/time/time.h>
+
+#include <csignal>
+
+namespace gridledger::host {
+
+// Blocks both signals for this thread and those it starts. Build it first thing in main.
+class StopSignals {
+ public:
+  StopSignals();
+  // Waits for one of them; false when `wait` passed first.
+  bool Wait(absl::Duration wait);
+
+ private:
+  sigset_t set_;
+};
+
+}  // namespace gridledger::host
