@@ -1,0 +1,69 @@
+// How a command joins the command line: it adds its options to the app, and when it is chosen it
+// leaves behind what to run. main.cc puts them together; a command never ends the program itself.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+#include <absl/strings/string_view.h>
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "services/runtime/host/folder.h"
+#include "services/runtime/host/memory_size.h"
+
+namespace gridledger::cli {
+
+// Does the chosen command's work; its status becomes the exit code (host/exit_code.h), its message
+// the last line on standard error. A result that is a finding (replays differ, a file is damaged)
+// is DataLoss, after what was asked for has been printed.
+using Command = std::function<absl::Status()>;
+
+// What every command over a data folder takes.
+struct CommonOptions {
+  std::string data;
+  std::string memory = "1GiB";
+  int threads = 0;  // 0: one for each core
+  bool json = false;
+
+  // InvalidArgument when --memory is no size.
+  absl::StatusOr<size_t> MemoryBytes() const { return host::ParseMemorySize(memory); }
+  int Threads() const;
+};
+
+struct Teaching {
+  const char* name;
+  const char* summary;  // one line
+  const char*
+      examples;  // whole lines, indented by two blanks; may go on with what is worth knowing
+};
+
+// A subcommand with --help, --data, --json, --memory and --threads. `options` outlives the app's
+// parsing; `run` is what the command does when it is chosen.
+CLI::App* AddCommand(CLI::App& app, const Teaching& teaching, CommonOptions* options,
+                     Command* chosen, Command run);
+
+// The folder, opened for reading beside whoever writes it. What opening had to say goes to standard
+// error.
+absl::StatusOr<std::unique_ptr<host::Folder>> OpenForReading(const CommonOptions& options);
+
+// Writes to standard output. A reader that went away (a closed pipe) is Cancelled without a
+// message, which ends a program quietly and well; a full disk is Unavailable.
+absl::Status WriteOut(absl::string_view text);
+
+// In the order of --help.
+void AddImport(CLI::App& app, Command* chosen);
+void AddSimulate(CLI::App& app, Command* chosen);
+void AddUp(CLI::App& app, Command* chosen);
+void AddStatus(CLI::App& app, Command* chosen);
+void AddMetrics(CLI::App& app, Command* chosen);
+void AddIncident(CLI::App& app, Command* chosen);
+void AddReplay(CLI::App& app, Command* chosen);
+void AddVerify(CLI::App& app, Command* chosen);
+void AddDigest(CLI::App& app, Command* chosen);
+void AddExport(CLI::App& app, Command* chosen);
+
+}  // namespace gridledger::cli

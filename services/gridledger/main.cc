@@ -1,0 +1,60 @@
+// gridledger: the command line. Puts the commands together, runs the chosen one, and turns its
+// status into an exit code.
+#include <CLI/CLI.hpp>
+#include <absl/status/status.h>
+
+#include <csignal>
+#include <cstdio>
+#include <string>
+
+#include "services/gridledger/command.h"
+#include "services/runtime/host/exit_code.h"
+
+namespace gridledger::cli {
+namespace {
+
+constexpr const char* kFooter =
+    "Begin with:\n"
+    "  gridledger simulate --data city      play a published month into a new folder\n"
+    "  gridledger status   --data city      where each service stands\n"
+    "  gridledger metrics  --data city      the rates, as of now or of any instant\n"
+    "\n"
+    "Exit codes:\n"
+    "  0  done\n"
+    "  1  the work found a difference or damage\n"
+    "  2  wrong usage or configuration: no such folder or incident, another process writes, …\n"
+    "  3  the world failed: disk, memory, network\n";
+
+int Main(int argc, char** argv) {
+  // A reader that goes away is an ordinary end of `gridledger export | head`, told by write().
+  std::signal(SIGPIPE, SIG_IGN);
+  CLI::App app("gridledger: an event-sourced incident pipeline for cities.");
+  app.require_subcommand(1);
+  app.footer(kFooter);
+  app.get_formatter()->column_width(28);
+  Command chosen;
+  AddImport(app, &chosen);
+  AddSimulate(app, &chosen);
+  AddUp(app, &chosen);
+  AddStatus(app, &chosen);
+  AddMetrics(app, &chosen);
+  AddIncident(app, &chosen);
+  AddReplay(app, &chosen);
+  AddVerify(app, &chosen);
+  AddDigest(app, &chosen);
+  AddExport(app, &chosen);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  const absl::Status status = chosen();
+  if (status.ok() || (absl::IsCancelled(status) && status.message().empty())) return 0;
+  std::fprintf(stderr, "gridledger: %s\n", std::string(status.message()).c_str());
+  return host::ExitCodeOf(status);
+}
+
+}  // namespace
+}  // namespace gridledger::cli
+
+int main(int argc, char** argv) { return gridledger::cli::Main(argc, argv); }
