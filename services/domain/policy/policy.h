@@ -39,6 +39,8 @@ class Compiled {
   // 权责清单 (S13): the first entry in the list that fits the category and the area or community.
   Responsible ResponsibleFor(const CategoryCode& category, const CommunityCode& community,
                              const AreaCode& area) const;
+  // Whom a case goes to that the list does not place; empty when the policy names nobody.
+  const UnitCode& default_unit() const { return default_unit_; }
   int warn_percent() const { return warn_percent_; }
   const std::vector<Rung>& ladder() const { return ladder_; }
 

@@ -1,0 +1,231 @@
+#include "services/domain/dispatch/dispatch.h"
+
+#include <absl/container/flat_hash_set.h>
+
+#include <algorithm>
+
+namespace gridledger::dispatch {
+namespace {
+
+using incident::Incident;
+using incident::Phase;
+
+// The member whose load the incident is; empty for nobody.
+MemberCode Holder(Phase phase, const MemberCode& member) {
+  const bool held = phase >= Phase::kDispatched && phase <= Phase::kChecked;
+  return held ? member : MemberCode();
+}
+
+void MoveLoad(State& state, const MemberCode& from, const MemberCode& to) {
+  if (from == to) return;
+  if (!from.empty()) {
+    const Load* load = state.loads.Find(from);
+    INVARIANT(load != nullptr && load->open > 0, "a member lets go of what they never had");
+    if (load->open == 1) {
+      state.loads.Erase(from);
+    } else {
+      --state.loads.Change(load).open;
+    }
+  }
+  if (!to.empty()) ++state.loads.At(to).open;
+}
+
+template <class Code>
+void Remember(const Code& code, std::vector<Code>* codes) {
+  if (code.empty() || codes->size() >= kSparedMax) return;
+  if (std::find(codes->begin(), codes->end(), code) == codes->end()) codes->push_back(code);
+}
+
+template <class Code>
+bool Contains(const std::vector<Code>& codes, const Code& code) {
+  return std::find(codes.begin(), codes.end(), code) != codes.end();
+}
+
+void KeepSpared(State& state, const IncidentId& id, const incident::Change& change) {
+  if (change.fact->has_dispatch_declined()) {
+    if (change.before.member.empty()) return;
+    Remember(change.before.member, &state.spared.At(id).declined_by);
+  } else if (change.fact->has_dispatch_returned()) {
+    Remember(change.before.unit, &state.spared.At(id).returned_by);
+  } else if (!incident::IsOpen(change.now->phase)) {
+    state.spared.Erase(id);
+  }
+}
+
+bool WaitsForDispatch(const Incident& incident) {
+  return incident.phase == Phase::kFiled && !incident.paused_at.has_value();
+}
+
+void KeepUndispatchable(State& state, const incident::State& incidents, const IncidentId& id,
+                        const incident::Change& change) {
+  const bool stuck = WaitsForDispatch(*change.now) &&
+                     ResponsibleFor(state, incidents.policy.now(), id, *change.now).unit.empty();
+  if (!stuck) {
+    if (!state.undispatchable.empty()) state.undispatchable.Erase(id);
+  } else if (state.undispatchable.Find(id) == nullptr) {
+    state.undispatchable.Insert(id).since = change.moment.at;
+  }
+}
+
+// In the order of preference: the fullest detail of place first. A place is asked once.
+std::vector<std::string> RosterAreas(const Incident& incident) {
+  std::vector<std::string> areas;
+  for (const std::string& area : {incident.area.text(), incident.community.text()}) {
+    if (!area.empty() && !Contains(areas, area)) areas.push_back(area);
+  }
+  areas.emplace_back();
+  return areas;
+}
+
+void AddDispatch(const State& state, const policy::Compiled& policy, const incident::Moment& cause,
+                 const IncidentId& id, const Incident& incident, v1::Decision* decision) {
+  const Responsible responsible = ResponsibleFor(state, policy, id, incident);
+  if (responsible.unit.empty()) return;
+  const std::vector<Candidate> candidates =
+      Candidates(state, responsible.unit, id, incident, cause.at);
+  v1::Fact& fact = *decision->add_facts();
+  fact.set_incident_id(id.text());
+  fact.set_stage(incident.stage.value);
+  v1::IncidentDispatched& dispatched = *fact.mutable_dispatched();
+  dispatched.set_unit(responsible.unit.text());
+  dispatched.set_reason(responsible.reason);
+  if (!candidates.empty()) {
+    dispatched.set_member(candidates.front().member.text());
+  } else if (responsible.reason != v1::DISPATCH_REASON_RESPONSIBILITY_GAP &&
+             HasRoster(state, responsible.unit)) {
+    // A gap in the list is the graver one, and stays visible; without rosters there is no gap in
+    // them.
+    dispatched.set_reason(v1::DISPATCH_REASON_ROSTER_GAP);
+  }
+  for (size_t i = 0; i < candidates.size() && i < kCandidatesMax; ++i) {
+    v1::Candidate& recorded = *dispatched.add_candidates();
+    recorded.set_member(candidates[i].member.text());
+    recorded.set_load(candidates[i].load);
+  }
+}
+
+}  // namespace
+
+void RosterKey::AppendKey(std::string* out) const {
+  AppendVarint(out, unit.text().size());
+  out->append(unit.text());
+  out->append(area);
+}
+
+bool RosterKey::ParseKey(absl::string_view bytes) {
+  uint64_t size = 0;
+  if (!TakeVarint(&bytes, &size) || size > bytes.size()) return false;
+  unit = UnitCode(bytes.substr(0, size));
+  area = std::string(bytes.substr(size));
+  return true;
+}
+
+void EvolveChange(State& state, const incident::State& incidents, const incident::Change& change) {
+  if (change.verdict != incident::Verdict::kApplied) return;
+  const IncidentId id(change.fact->incident_id());
+  MoveLoad(state, Holder(change.before.phase, change.before.member),
+           Holder(change.now->phase, change.now->member));
+  KeepSpared(state, id, change);
+  KeepUndispatchable(state, incidents, id, change);
+}
+
+void EvolveRegistry(State& state, const v1::Entry& entry) {
+  if (entry.has_member_registered()) {
+    const v1::MemberRegistered& registered = entry.member_registered();
+    Member& member = state.members.At(MemberCode(registered.member()));
+    member.unit = UnitCode(registered.unit());
+    member.active = registered.active();
+  } else if (entry.has_roster_published()) {
+    const v1::RosterPublished& published = entry.roster_published();
+    Roster& roster = state.rosters.At(RosterKey{UnitCode(published.unit()), published.area()});
+    roster.shifts.clear();
+    for (const v1::Shift& shift : published.shifts()) {
+      roster.shifts.push_back(Shift{.member = MemberCode(shift.member()),
+                                    .start_minute = shift.start_minute(),
+                                    .end_minute = shift.end_minute(),
+                                    .utc_offset_minutes = shift.utc_offset_minutes()});
+    }
+  }
+}
+
+void Decide(const State& state, const incident::State& incidents, const incident::Moment& cause,
+            absl::Span<const IncidentId> touched, v1::Decision* decision) {
+  absl::flat_hash_set<absl::string_view>
+      sent;  // look-ups only: a record may touch one more than once
+  for (const IncidentId& id : touched) {
+    const Incident* found = incidents.incidents.Find(id);
+    if (found == nullptr || !WaitsForDispatch(*found) || !sent.insert(id.text()).second) continue;
+    AddDispatch(state, incidents.policy.now(), cause, id, *found, decision);
+  }
+  if (!decision->facts().empty())
+    decision->set_rule("dispatch: responsible unit, least loaded on duty");
+}
+
+Responsible ResponsibleFor(const State& state, const policy::Compiled& policy, const IncidentId& id,
+                           const incident::Incident& incident) {
+  if (!incident.named_unit.empty()) {
+    return Responsible{incident.named_unit, v1::DISPATCH_REASON_NAMED_BY_SOURCE};
+  }
+  const policy::Responsible listed =
+      policy.ResponsibleFor(incident.category, incident.community, incident.area);
+  if (!listed.by_list) return Responsible{listed.unit, v1::DISPATCH_REASON_RESPONSIBILITY_GAP};
+  if (incident.times_returned > 0) {
+    const Spared* spared = state.spared.Find(id);
+    if (spared != nullptr && Contains(spared->returned_by, listed.unit)) {
+      return Responsible{policy.default_unit(), v1::DISPATCH_REASON_RESPONSIBILITY_GAP};
+    }
+  }
+  return Responsible{listed.unit, v1::DISPATCH_REASON_RESPONSIBILITY_LIST};
+}
+
+std::vector<Candidate> Candidates(const State& state, const UnitCode& unit, const IncidentId& id,
+                                  const incident::Incident& incident, absl::Time at) {
+  const Spared* spared = state.spared.Find(id);
+  std::vector<Candidate> candidates;
+  for (const std::string& area : RosterAreas(incident)) {
+    const Roster* roster = state.rosters.Find(RosterKey{unit, area});
+    if (roster == nullptr) continue;
+    for (const Shift& shift : roster->shifts) {
+      if (!OnDuty(shift, at)) continue;
+      const Member* member = state.members.Find(shift.member);
+      if (member == nullptr || !member->active || member->unit != unit) continue;
+      if (spared != nullptr && Contains(spared->declined_by, shift.member)) continue;
+      candidates.push_back(Candidate{shift.member, LoadOf(state, shift.member)});
+    }
+    if (!candidates.empty()) break;
+  }
+  std::sort(candidates.begin(), candidates.end(), [](const Candidate& a, const Candidate& b) {
+    return a.load != b.load ? a.load < b.load : a.member < b.member;
+  });
+  // Two shifts of one member may overlap.
+  const auto same = [](const Candidate& a, const Candidate& b) { return a.member == b.member; };
+  candidates.erase(std::unique(candidates.begin(), candidates.end(), same), candidates.end());
+  return candidates;
+}
+
+bool OnDuty(const Shift& shift, absl::Time at) {
+  constexpr int64_t kMinuteMs = 60'000;
+  constexpr int64_t kDayMs = 1440 * kMinuteMs;
+  const int64_t offset_ms = shift.utc_offset_minutes * kMinuteMs;
+  const int64_t of_day_ms = ((ToMillis(at) % kDayMs + offset_ms) % kDayMs + kDayMs) % kDayMs;
+  const int64_t start_ms = shift.start_minute * kMinuteMs;
+  const int64_t end_ms = shift.end_minute * kMinuteMs;
+  if (start_ms <= end_ms) return start_ms <= of_day_ms && of_day_ms < end_ms;
+  return start_ms <= of_day_ms || of_day_ms < end_ms;
+}
+
+bool HasRoster(const State& state, const UnitCode& unit) {
+  bool found = false;
+  state.rosters.Scan(RosterKey{unit, ""}, [&](const RosterKey& key, const Roster&) {
+    found = key.unit == unit;
+    return false;
+  });
+  return found;
+}
+
+uint32_t LoadOf(const State& state, const MemberCode& member) {
+  const Load* load = state.loads.Find(member);
+  return load == nullptr ? 0 : load->open;
+}
+
+}  // namespace gridledger::dispatch

@@ -1,0 +1,159 @@
+// Dispatch (派遣): which unit answers for a case, and which of its members on duty takes it.
+// Decides on facts; never moves a case that somebody has, and never sends to a person whom no
+// roster names.
+//
+// Read from top to bottom: State, Evolve, Decide, queries.
+#pragma once
+
+#include <absl/strings/string_view.h>
+#include <absl/time/time.h>
+#include <absl/types/span.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "gridledger/v1/entry.pb.h"
+#include "services/base/ids.h"
+#include "services/base/table.h"
+#include "services/domain/incident/incident.h"
+
+namespace gridledger::dispatch {
+
+// ---- State --------------------------------------------------------------------------------------
+
+struct Member {
+  UnitCode unit;
+  bool active = false;
+  template <class A>
+  void Fields(A& a) {
+    a(unit, active);
+  }
+};
+
+// On duty in the half-open [start, end) of each day of a fixed offset from UTC; end below start
+// passes midnight, equal ends are nobody's duty, and 1440 is 24:00.
+struct Shift {
+  MemberCode member;
+  uint32_t start_minute = 0;
+  uint32_t end_minute = 0;
+  int32_t utc_offset_minutes = 0;
+  template <class A>
+  void Fields(A& a) {
+    a(member, start_minute, end_minute, utc_offset_minutes);
+  }
+};
+
+// Whose roster it is, and where. The area is a grid or a community; empty for the whole partition.
+struct RosterKey {
+  UnitCode unit;
+  std::string area;
+
+  friend auto operator<=>(const RosterKey&, const RosterKey&) = default;
+  template <class H>
+  friend H AbslHashValue(H h, const RosterKey& key) {
+    return H::combine(std::move(h), key.unit, key.area);
+  }
+  void AppendKey(std::string* out) const;
+  bool ParseKey(absl::string_view bytes);
+};
+struct Roster {
+  std::vector<Shift> shifts;
+  template <class A>
+  void Fields(A& a) {
+    a(shifts);
+  }
+};
+
+// Incidents with a member, from the dispatch until the closing. A member without any has no pair.
+struct Load {
+  uint32_t open = 0;
+  template <class A>
+  void Fields(A& a) {
+    a(open);
+  }
+};
+
+// Who is not asked again about an incident, in the order of their saying no. Forgotten when it ends
+// or is reopened.
+struct Spared {
+  std::vector<MemberCode> declined_by;
+  std::vector<UnitCode> returned_by;
+  template <class A>
+  void Fields(A& a) {
+    a(declined_by, returned_by);
+  }
+};
+constexpr size_t kSparedMax =
+    64;  // a list; 64 × ~32 B = 2 KB an incident. Later ones may be asked again.
+
+// A case that no unit answers for: the policy names none, not even a default one.
+struct Undispatchable {
+  absl::Time since;
+  template <class A>
+  void Fields(A& a) {
+    a(since);
+  }
+};
+
+struct State {
+  explicit State(TableSet& tables)
+      : members(tables, 32),
+        rosters(tables, 33),
+        loads(tables, 34),
+        spared(tables, 35),
+        undispatchable(tables, 36) {}
+
+  OrderedTable<MemberCode, Member> members;
+  OrderedTable<RosterKey, Roster> rosters;
+  OrderedTable<MemberCode, Load> loads;
+  OrderedTable<IncidentId, Spared> spared;  // few: all in memory, so that a miss costs no read
+  OrderedTable<IncidentId, Undispatchable> undispatchable;
+};
+
+// ---- Evolve -------------------------------------------------------------------------------------
+
+void EvolveChange(State& state, const incident::State& incidents, const incident::Change& change);
+// Members and rosters; a roster replaces what stood for its unit and area. Other entries pass.
+void EvolveRegistry(State& state, const v1::Entry& entry);
+
+// ---- Decide -------------------------------------------------------------------------------------
+
+// Sends each touched incident that waits for a dispatch (phase kFiled) to its unit, and to the
+// member whom Candidates() puts first. A paused case waits until it is resumed, which touches it.
+// What has no unit at all gets no decision, stands in `undispatchable`, and is tried again at the
+// next touch.
+void Decide(const State& state, const incident::State& incidents, const incident::Moment& cause,
+            absl::Span<const IncidentId> touched, v1::Decision* decision);
+
+// ---- queries ------------------------------------------------------------------------------------
+
+struct Responsible {
+  UnitCode unit;  // empty when no unit answers
+  v1::DispatchReason reason = v1::DISPATCH_REASON_UNSPECIFIED;
+};
+// The unit that the report or the last return names, else the responsibility list's (权责清单),
+// else the default unit. A unit that returned the incident is passed over in the list, for the
+// default one: sending it there again would only be returned again.
+Responsible ResponsibleFor(const State& state, const policy::Compiled& policy, const IncidentId& id,
+                           const incident::Incident& incident);
+
+struct Candidate {
+  MemberCode member;
+  uint32_t load = 0;
+};
+// Who of `unit` can take the incident at `at`: on duty, active, of that unit, and not having
+// declined it; the least loaded first, then by code. From the roster of the area, else of the
+// community, else of the whole partition: the first of them that has anybody. Empty when nobody can
+// (S25: a gap).
+std::vector<Candidate> Candidates(const State& state, const UnitCode& unit, const IncidentId& id,
+                                  const incident::Incident& incident, absl::Time at);
+constexpr size_t kCandidatesMax = 8;  // recorded; 8 × ~20 B keep a dispatch under half a kilobyte
+
+bool OnDuty(const Shift& shift, absl::Time at);
+// Whether the unit has any roster here. A city that was imported without rosters has no gaps in
+// them.
+bool HasRoster(const State& state, const UnitCode& unit);
+uint32_t LoadOf(const State& state, const MemberCode& member);
+
+}  // namespace gridledger::dispatch

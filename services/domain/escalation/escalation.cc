@@ -1,0 +1,230 @@
+#include "services/domain/escalation/escalation.h"
+
+#include <algorithm>
+
+namespace gridledger::escalation {
+namespace {
+
+using incident::DueKey;
+using incident::Incident;
+using incident::IsOpenCase;
+
+size_t Levels(const policy::Compiled& policy) {
+  return std::min(policy.ladder().size(), kLevelsMax);
+}
+
+struct Next {
+  Rung rung;
+  absl::Time at;
+};
+// The next timer of a deadline that has come as far as `watch` says.
+std::optional<Next> NextTimer(const policy::Compiled& policy, const Watch& watch) {
+  if (!watch.yellow && !watch.missed) {
+    const auto yellow_at = YellowAt(watch.began_at, watch.due_at, policy.warn_percent());
+    if (yellow_at) return Next{Rung::kYellow, *yellow_at};
+  }
+  const absl::Time missed_at = watch.due_at + absl::Milliseconds(1);
+  if (!watch.missed) return Next{Rung::kMissed, missed_at};
+  if (watch.level >= Levels(policy)) return std::nullopt;
+  return Next{Rung::kLevel, std::max(missed_at, watch.due_at + policy.ladder()[watch.level].after)};
+}
+
+void CancelTimer(State& state, const IncidentId& id, Watch& watch) {
+  if (!watch.timer_at) return;
+  state.timers.Erase(DueKey{*watch.timer_at, id});
+  watch.timer_at.reset();
+}
+
+void SetTimer(State& state, const policy::Compiled& policy, const IncidentId& id, Watch& watch) {
+  const std::optional<Next> next = NextTimer(policy, watch);
+  if (!next) return;
+  watch.timer_rung = next->rung;
+  watch.timer_at = FromMillis(ToMillis(next->at));  // what the table's bytes can hold
+  state.timers.Insert(DueKey{*watch.timer_at, id});
+}
+
+// Begins an account at what the incident says, with nothing owed.
+void Restart(State& state, const policy::Compiled& policy, const IncidentId& id, Watch& watch,
+             const Incident& incident) {
+  CancelTimer(state, id, watch);
+  watch.due_at = *incident.due_at;
+  watch.yellow = incident.warned;
+  watch.missed = incident.missed;
+  watch.level = incident.level;
+  watch.owes_yellow = watch.owes_missed = false;
+  watch.owes_level = 0;
+  if (!incident.paused_at) SetTimer(state, policy, id, watch);
+}
+
+void Open(State& state, const policy::Compiled& policy, const IncidentId& id,
+          const incident::Change& change) {
+  Watch& watch = state.watches.Insert(id);
+  const bool limit_anew = change.fact->has_reopened() && change.now->due_at != change.before.due_at;
+  watch.began_at = limit_anew ? change.moment.at : change.now->filed_at.value_or(change.moment.at);
+  Restart(state, policy, id, watch, *change.now);
+}
+
+// What the incident holds by now is owed no longer, nor is a level that no policy knows any more.
+void Settle(const policy::Compiled& policy, Watch& watch, const Incident& incident) {
+  if (incident.warned) watch.owes_yellow = false;
+  if (incident.missed) watch.owes_missed = false;
+  watch.owes_level = std::min(watch.owes_level, static_cast<uint32_t>(Levels(policy)));
+  if (incident.level >= watch.owes_level) watch.owes_level = 0;
+}
+
+// Somebody else has said it first, e.g. a person who raised a case by hand: go on from there.
+void CatchUp(State& state, const policy::Compiled& policy, const IncidentId& id, Watch& watch,
+             const Incident& incident) {
+  CancelTimer(state, id, watch);
+  watch.yellow = watch.yellow || incident.warned;
+  watch.missed = watch.missed || incident.missed;
+  watch.level = std::max(watch.level, incident.level);
+  SetTimer(state, policy, id, watch);
+}
+
+bool IsBehind(const Watch& watch, const Incident& incident) {
+  return (incident.warned && !watch.yellow) || (incident.missed && !watch.missed) ||
+         incident.level > watch.level;
+}
+
+DueNow& DueIn(State& state, const incident::Moment& moment) {
+  DueNow& due = state.due_now;
+  if (due.record != moment.offset) {
+    due.record = moment.offset;
+    due.items.clear();
+  }
+  return due;
+}
+
+// The stage moved under what is owed: it has to be said again.
+void SayAgain(DueNow& due, const IncidentId& id, Watch& watch, const Incident& incident) {
+  watch.owed_on = incident.stage;
+  std::erase_if(due.items, [&](const DueNow::Item& item) { return item.id == id; });
+  if (watch.owes_yellow) due.items.push_back(DueNow::Item{id, Rung::kYellow});
+  if (watch.owes_missed) due.items.push_back(DueNow::Item{id, Rung::kMissed});
+  for (uint32_t level = incident.level + 1; level <= watch.owes_level; ++level) {
+    due.items.push_back(DueNow::Item{id, Rung::kLevel, level});
+  }
+}
+
+void Fire(DueNow& due, const policy::Compiled& policy, const IncidentId& id, Watch& watch) {
+  switch (watch.timer_rung) {
+    case Rung::kYellow: watch.yellow = watch.owes_yellow = true; break;
+    case Rung::kMissed: watch.missed = watch.owes_missed = true; break;
+    case Rung::kLevel:
+      if (watch.level >= Levels(policy)) return;  // a policy since then has a shorter ladder
+      watch.owes_level = ++watch.level;
+      break;
+  }
+  due.items.push_back(DueNow::Item{id, watch.timer_rung, watch.level});
+}
+
+bool Owes(const Watch& watch, const DueNow::Item& item) {
+  switch (item.rung) {
+    case Rung::kYellow: return watch.owes_yellow;
+    case Rung::kMissed: return watch.owes_missed;
+    case Rung::kLevel: return item.level <= watch.owes_level;
+  }
+  return false;
+}
+
+void Say(const DueNow::Item& item, const Incident& incident, const policy::Compiled& policy,
+         v1::Decision* decision) {
+  v1::Fact& fact = *decision->add_facts();
+  fact.set_incident_id(item.id.text());
+  fact.set_stage(incident.stage.value);
+  switch (item.rung) {
+    case Rung::kYellow:
+      fact.mutable_deadline_warned()->set_light(v1::LIGHT_YELLOW);
+      fact.mutable_deadline_warned()->set_due_at_ms(ToMillis(*incident.due_at));
+      break;
+    case Rung::kMissed:
+      fact.mutable_deadline_missed()->set_due_at_ms(ToMillis(*incident.due_at));
+      break;
+    case Rung::kLevel:
+      INVARIANT(item.level >= 1 && item.level <= policy.ladder().size(), "a level without a post");
+      fact.mutable_escalation_raised()->set_level(item.level);
+      fact.mutable_escalation_raised()->set_post(policy.ladder()[item.level - 1].post);
+      break;
+  }
+}
+
+}  // namespace
+
+void EvolveChange(State& state, const incident::State& incidents, const incident::Change& change) {
+  if (change.verdict != incident::Verdict::kApplied) return;
+  const Incident& now = *change.now;
+  const bool was_watched = IsOpenCase(change.before.phase) && change.before.due_at.has_value();
+  const bool is_watched = IsOpenCase(now.phase) && now.due_at.has_value();
+  if (!was_watched && !is_watched) return;
+  const policy::Compiled& policy = incidents.policy.now();
+  const IncidentId id(change.fact->incident_id());
+  if (!was_watched) return Open(state, policy, id, change);
+
+  const Watch* found = state.watches.Find(id);
+  INVARIANT(found != nullptr, "an open case with a deadline is not watched");
+  if (!is_watched) {
+    CancelTimer(state, id, state.watches.Change(found));
+    return state.watches.Erase(id);
+  }
+  const bool clock_moved = change.before.paused != now.paused_at.has_value();
+  if (clock_moved || *now.due_at != found->due_at) {
+    return Restart(state, policy, id, state.watches.Change(found), now);
+  }
+  if (!now.paused_at && IsBehind(*found, now)) {
+    CatchUp(state, policy, id, state.watches.Change(found), now);
+  }
+  if (!found->OwesAnything()) return;
+  Watch& watch = state.watches.Change(found);
+  Settle(policy, watch, now);
+  if (watch.OwesAnything() && watch.owed_on != now.stage) {
+    SayAgain(DueIn(state, change.moment), id, watch, now);
+  }
+}
+
+void EvolveTick(State& state, const incident::State& incidents, const incident::Moment& moment) {
+  DueNow& due = DueIn(state, moment);
+  const policy::Compiled& policy = incidents.policy.now();
+  for (int fired = 0; fired < kTimersPerTickMax && !state.timers.empty(); ++fired) {
+    const DueKey first = state.timers.FirstKey();
+    if (first.due_at > moment.at) return;
+    const Watch* found = state.watches.Find(first.id);
+    const Incident* incident = incidents.incidents.Find(first.id);
+    INVARIANT(found != nullptr && incident != nullptr, "a timer of a case that is not there");
+    Watch& watch = state.watches.Change(found);
+    CancelTimer(state, first.id, watch);
+    watch.owed_on = incident->stage;
+    Fire(due, policy, first.id, watch);
+    SetTimer(state, policy, first.id, watch);
+  }
+}
+
+void Decide(const State& state, const incident::State& incidents, const incident::Moment& cause,
+            v1::Decision* decision) {
+  if (state.due_now.record != cause.offset) return;
+  for (const DueNow::Item& item : state.due_now.items) {
+    const Watch* watch = state.watches.Find(item.id);
+    if (watch == nullptr || !Owes(*watch, item)) continue;  // the same record has settled it
+    const Incident* incident = incidents.incidents.Find(item.id);
+    INVARIANT(incident != nullptr, "something is owed to a case that is not there");
+    Say(item, *incident, incidents.policy.now(), decision);
+  }
+  if (!decision->facts().empty()) decision->set_rule("escalation: warning, deadline, ladder");
+}
+
+absl::Time EarliestTimer(const State& state) {
+  return state.timers.empty() ? absl::InfiniteFuture() : state.timers.FirstKey().due_at;
+}
+
+std::optional<absl::Time> YellowAt(absl::Time began_at, absl::Time due_at, int warn_percent) {
+  if (warn_percent <= 0 || due_at <= began_at) return std::nullopt;
+  const int64_t left_percent = 100 - std::min(warn_percent, 100);
+  const int64_t span_ms = absl::ToInt64Milliseconds(due_at - began_at);
+  // span × percent / 100 without leaving 64 bits, whatever deadline somebody names.
+  const int64_t left_ms = span_ms / 100 * left_percent + span_ms % 100 * left_percent / 100;
+  const absl::Time yellow_at = due_at - absl::Milliseconds(left_ms);
+  if (yellow_at <= began_at) return std::nullopt;
+  return yellow_at;
+}
+
+}  // namespace gridledger::escalation

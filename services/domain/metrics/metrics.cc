@@ -1,0 +1,308 @@
+#include "services/domain/metrics/metrics.h"
+
+#include <absl/numeric/int128.h>
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_format.h>
+
+namespace gridledger::metrics {
+namespace {
+
+using incident::DueKey;
+using incident::Incident;
+using incident::Phase;
+
+// An incident as far as counts need it, before or after a change.
+struct Standing {
+  Phase phase = Phase::kNone;
+  bool filed = false;
+  bool paused = false;
+  bool reopened = false;
+  bool reworked = false;
+  std::optional<absl::Time> due_at;
+  std::optional<absl::Time> closed_at;
+};
+
+Standing After(const Incident& incident) {
+  return Standing{.phase = incident.phase,
+                  .filed = incident.filed_at.has_value(),
+                  .paused = incident.paused_at.has_value(),
+                  .reopened = incident.times_reopened > 0,
+                  .reworked = incident.times_reworked > 0,
+                  .due_at = incident.due_at,
+                  .closed_at = incident.closed_at};
+}
+
+Standing Before(const incident::Change& change) {
+  const incident::Before& before = change.before;
+  const uint32_t reopened = change.now->times_reopened - (change.fact->has_reopened() ? 1 : 0);
+  const uint32_t reworked = change.now->times_reworked - (change.fact->has_check_failed() ? 1 : 0);
+  return Standing{.phase = before.phase,
+                  .filed = before.filed,
+                  .paused = before.paused,
+                  .reopened = reopened > 0,
+                  .reworked = reworked > 0,
+                  .due_at = before.due_at,
+                  .closed_at = before.closed_at};
+}
+
+// Has a deadline that counts, passed or to come.
+bool HasRunningDeadline(const Standing& standing) {
+  return standing.due_at.has_value() && !standing.paused &&
+         (incident::IsOpenCase(standing.phase) || standing.phase == Phase::kClosed);
+}
+
+// What a passed deadline adds to the counts.
+Row DueCounts(bool closed, bool on_time) {
+  return Row{.due_to_close = 1, .closed_of_due = closed, .closed_on_time = on_time};
+}
+
+Row CountsOf(const Standing& standing, absl::Time now) {
+  if (standing.phase == Phase::kNone) return Row{};
+  const bool closed = standing.phase == Phase::kClosed;
+  Row row{.reported = 1,
+          .filed = standing.filed,
+          .open = incident::IsOpen(standing.phase),
+          .closed = closed,
+          .voided = standing.phase == Phase::kVoided,
+          .reopened = standing.reopened,
+          .reworked = standing.reworked};
+  if (HasRunningDeadline(standing) && *standing.due_at <= now) {
+    row += DueCounts(closed, closed && *standing.closed_at <= *standing.due_at);
+  }
+  return row;
+}
+
+Places PlacesOf(const Incident& incident) {
+  constexpr int64_t kHourMs = 3'600'000;
+  const int64_t hours = ToMillis(incident.reported_at) / kHourMs -
+                        (ToMillis(incident.reported_at) % kHourMs < 0 ? 1 : 0);
+  return Places{.category = incident.category,
+                .unit = incident.unit,
+                .area = incident.area,
+                .community = incident.community,
+                .hour = static_cast<uint32_t>((hours % 24 + 24) % 24)};
+}
+
+void AddToRow(State& state, RowKey key, const Row& counts) {
+  Row& row = state.rows.At(key);
+  row += counts;
+  if (row == Row{}) state.rows.Erase(key);
+}
+
+std::string AreaKey(const Places& places) {
+  return places.area.empty() ? places.community.text() : places.area.text();
+}
+
+template <class Add>
+void AddToPlacesButUnit(const Places& places, Add add) {
+  add(RowKey{Dimension::kTotal, ""});
+  add(RowKey{Dimension::kCategory, places.category.text()});
+  add(RowKey{Dimension::kArea, AreaKey(places)});
+  add(RowKey{Dimension::kCommunity, places.community.text()});
+  add(RowKey{Dimension::kHour, absl::StrFormat("%02d", places.hour)});
+}
+
+template <class Add>
+void AddToPlaces(const Places& places, Add add) {
+  AddToPlacesButUnit(places, add);
+  add(RowKey{Dimension::kUnit, places.unit.text()});
+}
+
+void MoveCounts(State& state, const Places& places, const UnitCode& old_unit, const Row& before,
+                const Row& after) {
+  Row change = -before;
+  change += after;
+  const bool counts_move = !(change == Row{});
+  if (counts_move) {
+    AddToPlacesButUnit(places, [&](RowKey key) { AddToRow(state, std::move(key), change); });
+  }
+  if (old_unit == places.unit) {
+    if (counts_move) AddToRow(state, RowKey{Dimension::kUnit, places.unit.text()}, change);
+    return;
+  }
+  if (!(before == Row{})) AddToRow(state, RowKey{Dimension::kUnit, old_unit.text()}, -before);
+  AddToRow(state, RowKey{Dimension::kUnit, places.unit.text()}, after);
+}
+
+// The key in the queue of deadlines to come; nothing when it has none there.
+std::optional<DueKey> QueueKey(const IncidentId& id, const Standing& standing, absl::Time now) {
+  if (!HasRunningDeadline(standing) || *standing.due_at <= now) return std::nullopt;
+  return DueKey{*standing.due_at, id};
+}
+
+void MoveDue(State& state, const incident::Change& change, const Standing& before,
+             const Standing& after, const Places& places) {
+  const IncidentId id(change.fact->incident_id());
+  const std::optional<DueKey> old_key = QueueKey(id, before, change.moment.at);
+  const std::optional<DueKey> new_key = QueueKey(id, after, change.moment.at);
+  if (old_key && old_key != new_key) state.to_come.Erase(*old_key);
+  if (!new_key) return;
+  const bool closed = after.phase == Phase::kClosed;
+  const bool same = old_key == new_key && change.before.unit == places.unit &&
+                    closed == (before.phase == Phase::kClosed);
+  if (same) return;
+  Due& due = state.to_come.At(*new_key);
+  due.places = places;
+  due.closed = closed;
+}
+
+}  // namespace
+
+Row& Row::operator+=(const Row& other) {
+  reported += other.reported;
+  filed += other.filed;
+  open += other.open;
+  closed += other.closed;
+  due_to_close += other.due_to_close;
+  closed_of_due += other.closed_of_due;
+  closed_on_time += other.closed_on_time;
+  voided += other.voided;
+  reopened += other.reopened;
+  reworked += other.reworked;
+  return *this;
+}
+
+Row Row::operator-() const {
+  return Row{.reported = -reported,
+             .filed = -filed,
+             .open = -open,
+             .closed = -closed,
+             .due_to_close = -due_to_close,
+             .closed_of_due = -closed_of_due,
+             .closed_on_time = -closed_on_time,
+             .voided = -voided,
+             .reopened = -reopened,
+             .reworked = -reworked};
+}
+
+void RowKey::AppendKey(std::string* out) const {
+  out->push_back(static_cast<char>(dimension));
+  out->append(key);
+}
+
+bool RowKey::ParseKey(absl::string_view bytes) {
+  if (bytes.empty() || static_cast<uint8_t>(bytes[0]) >= kDimensions) return false;
+  dimension = static_cast<Dimension>(bytes[0]);
+  key = std::string(bytes.substr(1));
+  return true;
+}
+
+absl::string_view DimensionName(Dimension dimension) {
+  switch (dimension) {
+    case Dimension::kTotal: return "total";
+    case Dimension::kCategory: return "category";
+    case Dimension::kUnit: return "unit";
+    case Dimension::kArea: return "area";
+    case Dimension::kCommunity: return "community";
+    case Dimension::kHour: return "hour";
+  }
+  return "unknown";
+}
+
+void EvolveTime(State& state, absl::Time now) {
+  while (!state.to_come.empty() && state.to_come.FirstKey().due_at <= now) {
+    const DueKey key = state.to_come.FirstKey();
+    const Due& due = *state.to_come.Find(key);
+    AddToPlaces(due.places, [&](RowKey row) {
+      AddToRow(state, std::move(row), DueCounts(due.closed, due.closed));
+    });
+    state.to_come.Erase(key);
+  }
+}
+
+void EvolveChange(State& state, const incident::Change& change) {
+  if (change.verdict != incident::Verdict::kApplied) return;
+  const Standing before = Before(change);
+  const Standing after = After(*change.now);
+  const Places places = PlacesOf(*change.now);
+  MoveCounts(state, places, change.before.unit, CountsOf(before, change.moment.at),
+             CountsOf(after, change.moment.at));
+  MoveDue(state, change, before, after, places);
+}
+
+Sheet AsOf(const State& state, absl::Time at) {
+  Sheet sheet;
+  sheet.as_of = at;
+  state.rows.ForEach([&](const RowKey& key, const Row& row) { sheet.rows.emplace(key, row); });
+  state.to_come.Scan(DueKey{absl::InfinitePast(), IncidentId()},
+                     [&](const DueKey& key, const Due& due) {
+                       if (key.due_at > at) return false;
+                       AddToPlaces(due.places, [&](const RowKey& row) {
+                         sheet.rows[row] += DueCounts(due.closed, due.closed);
+                       });
+                       return true;
+                     });
+  return sheet;
+}
+
+void Merge(const Sheet& from, Sheet* into) {
+  INVARIANT(from.as_of == into->as_of, "figures of two instants do not add up");
+  for (const auto& [key, row] : from.rows) into->rows[key] += row;
+}
+
+Row Sheet::Total() const {
+  const auto total = rows.find(RowKey{});
+  return total == rows.end() ? Row{} : total->second;
+}
+
+std::string ShownKey(const RowKey& key) { return key.key.empty() ? "—" : key.key; }
+
+const std::vector<Formula>& Formulas() {
+  static const auto* const formulas = new std::vector<Formula>{
+      {"filing", "立案率", "filed / reported",
+       "GB/T 30428.4 as city bulletins print it: 立案数 / 上报数, e.g. 996 / 1054 = 94.50 %",
+       [](const Row& row) { return row.filed; }, [](const Row& row) { return row.reported; }},
+      {"closing", "结案率", "closed_of_due / due_to_close",
+       "GB/T 30428.4 as city bulletins print it: 结案数 / 应结案数, e.g. 911 / 972 = 93.72 %",
+       [](const Row& row) { return row.closed_of_due; },
+       [](const Row& row) { return row.due_to_close; }},
+      {"on_time", "按期结案率", "closed_on_time / due_to_close",
+       "GB/T 30428.4 as city bulletins print it: 按期结案数 / 应结案数, e.g. 737 / 972 = 75.82 %",
+       [](const Row& row) { return row.closed_on_time; },
+       [](const Row& row) { return row.due_to_close; }},
+      {"rectification", "整治率", "closed / filed",
+       "Yutang Subdistrict, January 2021: 已整治 / 累计发布, 50879 / 52297 = 97.29 %",
+       [](const Row& row) { return row.closed; }, [](const Row& row) { return row.filed; }},
+  };
+  return *formulas;
+}
+
+const Formula* FindFormula(absl::string_view name) {
+  for (const Formula& formula : Formulas()) {
+    if (formula.name == name) return &formula;
+  }
+  return nullptr;
+}
+
+const std::vector<Count>& CountNames() {
+  static const auto* const counts = new std::vector<Count>{
+      {"reported", [](const Row& row) { return row.reported; }},
+      {"filed", [](const Row& row) { return row.filed; }},
+      {"open", [](const Row& row) { return row.open; }},
+      {"closed", [](const Row& row) { return row.closed; }},
+      {"due_to_close", [](const Row& row) { return row.due_to_close; }},
+      {"closed_of_due", [](const Row& row) { return row.closed_of_due; }},
+      {"closed_on_time", [](const Row& row) { return row.closed_on_time; }},
+      {"deadline_missed", [](const Row& row) { return row.deadline_missed(); }},
+      {"voided", [](const Row& row) { return row.voided; }},
+      {"reopened", [](const Row& row) { return row.reopened; }},
+      {"reworked", [](const Row& row) { return row.reworked; }},
+  };
+  return *counts;
+}
+
+std::string PrintedRate(int64_t numerator, int64_t denominator, int decimals) {
+  INVARIANT(numerator >= 0 && denominator >= 0 && decimals >= 0 && decimals <= 5,
+            "a rate is of counts");
+  if (denominator == 0) return "—";
+  int64_t scale = 1;
+  for (int i = 0; i < decimals; ++i) scale *= 10;
+  // 2^63 × 100 × 10^5 × 2 < 2^88: far inside 128 bits.
+  const absl::uint128 doubled = absl::uint128(numerator) * 200 * scale;
+  const absl::uint128 scaled = (doubled + denominator) / (absl::uint128(denominator) * 2);
+  const std::string whole = absl::StrCat("", absl::Uint128Low64(scaled / scale));
+  if (decimals == 0) return absl::StrCat(whole, " %");
+  return absl::StrFormat("%s.%0*d %%", whole, decimals, absl::Uint128Low64(scaled % scale));
+}
+
+}  // namespace gridledger::metrics

@@ -1,0 +1,169 @@
+// Metrics: the counts behind the GB/T 30428.4 indexes, kept up with each fact, and the rates that
+// they make. Every figure is two whole numbers and an as-of instant until it is printed. Decides
+// nothing.
+//
+// Read from top to bottom: State, Evolve, queries; there is no Decide.
+#pragma once
+
+#include <absl/container/btree_map.h>
+#include <absl/strings/string_view.h>
+#include <absl/time/time.h>
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "services/base/ids.h"
+#include "services/base/table.h"
+#include "services/domain/incident/due_key.h"
+#include "services/domain/incident/incident.h"
+
+namespace gridledger::metrics {
+
+// ---- State --------------------------------------------------------------------------------------
+
+// Counts of incidents, each counted once a row.
+struct Row {
+  int64_t reported = 0;  // 上报数, whatever became of them
+  int64_t filed = 0;     // 立案数: ever filed
+  int64_t open = 0;      // somebody's work now, filed or not
+  int64_t closed = 0;    // 结案数: closed now; a reopened case is not
+  // 应结案数: the deadline is at or before the as-of instant, and the case stands: not voided or
+  // merged, and its clock not paused (缓办 is taken off, as in 金华's rules). Cases without a
+  // deadline never are.
+  int64_t due_to_close = 0;
+  int64_t closed_of_due = 0;
+  int64_t closed_on_time = 0;  // 按期结案数: of the due, closed at or before the deadline
+  int64_t voided = 0;          // 作废数
+  int64_t reopened = 0;        // ever reopened
+  int64_t reworked = 0;        // 返工数: ever failed a check
+
+  // 超期: due and not closed on time, closed since or not.
+  int64_t deadline_missed() const { return due_to_close - closed_on_time; }
+
+  Row& operator+=(const Row& other);
+  Row operator-() const;
+  friend bool operator==(const Row&, const Row&) = default;
+  template <class A>
+  void Fields(A& a) {
+    a(reported, filed, open, closed, due_to_close, closed_of_due, closed_on_time, voided, reopened,
+      reworked);
+  }
+};
+
+enum class Dimension : uint8_t {
+  kTotal = 0,  // one row, of the empty key
+  kCategory = 1,
+  kUnit = 2,  // responsible now; the empty key before dispatch
+  kArea = 3,  // the grid or other area; the community when the report names none
+  kCommunity = 4,
+  kHour = 5,  // of the report, "00" to "23" UTC; shown in the policy's zone
+};
+constexpr int kDimensions = 6;
+absl::string_view DimensionName(Dimension dimension);  // "total", "category", …
+
+struct RowKey {
+  Dimension dimension = Dimension::kTotal;
+  std::string key;
+
+  friend auto operator<=>(const RowKey&, const RowKey&) = default;
+  template <class H>
+  friend H AbslHashValue(H h, const RowKey& k) {
+    return H::combine(std::move(h), k.dimension, k.key);
+  }
+  void AppendKey(std::string* out) const;
+  bool ParseKey(absl::string_view bytes);
+};
+
+struct Places {  // where an incident is counted
+  CategoryCode category;
+  UnitCode unit;
+  AreaCode area;
+  CommunityCode community;
+  uint32_t hour = 0;
+  template <class A>
+  void Fields(A& a) {
+    a(category, unit, area, community, hour);
+  }
+};
+// A deadline to come, and all that its passing needs to be counted, so that an incident that left
+// memory long ago is not read again for it.
+struct Due {
+  Places places;
+  bool closed = false;  // and so on time: before a deadline that is to come
+  template <class A>
+  void Fields(A& a) {
+    a(places, closed);
+  }
+};
+
+struct State {
+  explicit State(TableSet& tables) : rows(tables, 32), to_come(tables, 33) {}
+
+  OrderedTable<RowKey, Row> rows;  // rows of nothing but zeros are not there
+  OrderedTable<incident::DueKey, Due> to_come;
+};
+
+// ---- Evolve -------------------------------------------------------------------------------------
+
+// The partition's time has moved: deadlines that it has reached are due. Before the record's
+// change.
+void EvolveTime(State& state, absl::Time now);
+void EvolveChange(State& state, const incident::Change& change);
+
+// ---- queries ------------------------------------------------------------------------------------
+
+// Figures of some partitions as of one instant.
+struct Sheet {
+  absl::Time as_of;
+  absl::btree_map<RowKey, Row> rows;
+
+  // The row of all; zeros when nothing was reported.
+  Row Total() const;
+};
+
+// The rows as of `at`, with the deadlines that lie between. REQUIRES: `at` is not before the
+// partition's time. For an earlier instant, fold a task up to it.
+Sheet AsOf(const State& state, absl::Time at);
+// Adds another partition's figures. REQUIRES: both are as of one instant.
+void Merge(const Sheet& from, Sheet* into);
+
+// How a key is shown to people: the key, "—" for the empty one.
+std::string ShownKey(const RowKey& key);
+
+// Kept as two whole numbers until it is printed.
+struct Rate {
+  int64_t numerator = 0;
+  int64_t denominator = 0;
+};
+
+// An index: what it is called, which rows it divides, and where the rule is from.
+struct Formula {
+  absl::string_view name;     // in programs, e.g. "on_time"
+  absl::string_view chinese;  // the term of art
+  absl::string_view formula;  // in the names of Row's counts
+  absl::string_view source;
+  int64_t (*numerator)(const Row&);
+  int64_t (*denominator)(const Row&);
+
+  Rate Of(const Row& row) const { return Rate{numerator(row), denominator(row)}; }
+};
+// filing, closing, on_time, rectification; in this order.
+const std::vector<Formula>& Formulas();
+// Null for a name that is none of them.
+const Formula* FindFormula(absl::string_view name);
+constexpr int kFormulasVersion = 1;  // moves when a formula's meaning does
+
+// A count by its name, for whoever lists them.
+struct Count {
+  absl::string_view name;
+  int64_t (*of)(const Row&);
+};
+const std::vector<Count>& CountNames();
+
+// "97.29 %": numerator of denominator in percent, half-up, with 0 to 5 decimals; "—" for nothing of
+// nothing. REQUIRES: neither is negative.
+std::string PrintedRate(int64_t numerator, int64_t denominator, int decimals = 2);
+
+}  // namespace gridledger::metrics
