@@ -113,25 +113,32 @@ class RocksStateStore::RocksTier : public TaskTier {
         key_(state::GenerationPrefix(task_prefix_, 0)) {}
 
   bool Get(absl::string_view key, std::string* value) override {
-    if (!status_.ok() || !MakeKey(key)) return false;
-    const rocksdb::Status status =
-        store_->db_->Get(read_, store_->db_->DefaultColumnFamily(), SliceOf(key_), value);
-    if (status.ok()) return true;
-    if (!status.IsNotFound()) Remember(status);
-    return false;
+    if (!status_.ok()) return false;
+    rocksdb::Status status;
+    do {
+      if (!MakeKey(key)) return false;
+      status = store_->db_->Get(read_, store_->db_->DefaultColumnFamily(), SliceOf(key_), value);
+    } while (Replaced());
+    if (!status.ok() && !status.IsNotFound()) Remember(status);
+    return status.ok();
   }
 
   void Scan(absl::string_view prefix,
             absl::FunctionRef<bool(absl::string_view, absl::string_view)> visit) override {
-    if (!status_.ok() || !MakeKey(prefix)) return;
-    const std::string start = key_;
-    const std::string end = state::PrefixEnd(start);
-    const rocksdb::Slice end_slice = SliceOf(end);
+    if (!status_.ok()) return;
     rocksdb::ReadOptions options = ScanOptions();
-    if (!end.empty()) options.iterate_upper_bound = &end_slice;
-    const std::unique_ptr<rocksdb::Iterator> it(store_->db_->NewIterator(options));
-    for (it->Seek(SliceOf(start)); it->Valid(); it->Next()) {
-      if (!visit(ViewOf(it->key()).substr(task_prefix_.size() + 4), ViewOf(it->value()))) return;
+    std::string end;
+    rocksdb::Slice end_slice;
+    std::unique_ptr<rocksdb::Iterator> it;
+    do {
+      if (!MakeKey(prefix)) return;
+      end = state::PrefixEnd(key_);
+      end_slice = SliceOf(end);
+      options.iterate_upper_bound = &end_slice;
+      it.reset(store_->db_->NewIterator(options));
+    } while (Replaced());
+    for (it->Seek(SliceOf(key_)); it->Valid(); it->Next()) {
+      if (!visit(ViewOf(it->key()).substr(prefix_.size()), ViewOf(it->value()))) return;
     }
     if (!it->status().ok()) Remember(it->status());
   }
@@ -139,6 +146,11 @@ class RocksStateStore::RocksTier : public TaskTier {
   absl::Status status() const override { return status_; }
 
  private:
+  // True when a commit replaced everything meanwhile, so that what was read may be half gone.
+  bool Replaced() const {
+    return standing_->generation.load(std::memory_order_acquire) != generation_;
+  }
+
   // False when the task has no pairs.
   bool MakeKey(absl::string_view pair_key) {
     const uint32_t generation = standing_->generation.load(std::memory_order_acquire);
