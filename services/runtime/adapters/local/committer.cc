@@ -201,8 +201,8 @@ absl::StatusOr<Offset> Committer::Claim(Partition partition) {
   {
     std::unique_lock<std::mutex> lock(queue_mutex_);
     if (claimed_[partition.value]) {
-      return absl::FailedPreconditionError(absl::StrCat(
-          "partition ", partition.value, " is being written by another bulk import"));
+      return absl::FailedPreconditionError(
+          absl::StrCat("partition ", partition.value, " is being written by another bulk import"));
     }
     claimed_[partition.value] = 1;
     drained_.wait(lock, [&] { return pending_[partition.value] == 0; });

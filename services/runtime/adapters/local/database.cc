@@ -1,14 +1,15 @@
 #include "services/runtime/adapters/local/database.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
-#include <fcntl.h>
 #include <rocksdb/cache.h>
 #include <rocksdb/env.h>
 #include <rocksdb/slice_transform.h>
 #include <rocksdb/table.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
@@ -137,8 +138,7 @@ absl::StatusOr<std::shared_ptr<rocksdb::DB>> OpenForChecking(const std::string& 
   o.wal_recovery_mode = mode;
   o.info_log = std::make_shared<NoLog>();
   rocksdb::DB* raw = nullptr;
-  const rocksdb::Status status =
-      rocksdb::DB::OpenForReadOnly(o, DatabaseFolder(folder), &raw);
+  const rocksdb::Status status = rocksdb::DB::OpenForReadOnly(o, DatabaseFolder(folder), &raw);
   if (!status.ok()) return ToStatus(status, absl::StrCat("cannot check the log in ", folder));
   return std::shared_ptr<rocksdb::DB>(raw);
 }
@@ -153,8 +153,7 @@ absl::StatusOr<std::shared_ptr<rocksdb::DB>> OpenForFollowing(const std::string&
     return absl::UnavailableError(absl::StrCat("cannot make a temporary folder ", own));
   }
   rocksdb::DB* raw = nullptr;
-  const rocksdb::Status status =
-      rocksdb::DB::OpenAsSecondary(o, DatabaseFolder(folder), own, &raw);
+  const rocksdb::Status status = rocksdb::DB::OpenAsSecondary(o, DatabaseFolder(folder), own, &raw);
   fs::remove_all(own, error);  // it would hold only the diary that is not kept
   if (!status.ok()) return ToStatus(status, absl::StrCat("cannot follow the log in ", folder));
   return std::shared_ptr<rocksdb::DB>(raw);
@@ -203,9 +202,8 @@ absl::StatusOr<bool> CountsAgree(rocksdb::DB& db, const std::vector<int64_t>& en
     return ToStatus(status, "the files' properties");
   }
   for (const auto& [file, properties] : tables) counted += properties->num_entries;
-  for (const auto* property :
-       {&rocksdb::DB::Properties::kNumEntriesActiveMemTable,
-        &rocksdb::DB::Properties::kNumEntriesImmMemTables}) {
+  for (const auto* property : {&rocksdb::DB::Properties::kNumEntriesActiveMemTable,
+                               &rocksdb::DB::Properties::kNumEntriesImmMemTables}) {
     uint64_t entries = 0;
     if (!db.GetIntProperty(*property, &entries)) return false;
     counted += entries;

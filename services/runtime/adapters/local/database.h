@@ -29,7 +29,9 @@ rocksdb::Options RocksOptions(const DatabaseOptions& options);
 rocksdb::ReadOptions ScanOptions();
 
 inline rocksdb::Slice SliceOf(absl::string_view text) { return {text.data(), text.size()}; }
-inline absl::string_view ViewOf(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
+inline absl::string_view ViewOf(const rocksdb::Slice& slice) {
+  return {slice.data(), slice.size()};
+}
 
 // Corruption is DataLoss, a full disk and other I/O errors are Unavailable.
 absl::Status ToStatus(const rocksdb::Status& status, absl::string_view act);

@@ -1,9 +1,10 @@
 #include "services/runtime/adapters/local/folder_lock.h"
 
-#include <absl/strings/str_cat.h>
-#include <absl/strings/strip.h>
 #include <fcntl.h>
 #include <unistd.h>
+
+#include <absl/strings/str_cat.h>
+#include <absl/strings/strip.h>
 
 #include <cerrno>
 #include <cstring>
@@ -36,9 +37,9 @@ absl::StatusOr<std::unique_ptr<FolderLock>> FolderLock::Take(const std::string& 
     const ssize_t size = ::pread(file, who, sizeof(who) - 1, 0);
     const absl::string_view process =
         absl::StripSuffix(absl::string_view(who, size > 0 ? size : 0), "\n");
-    return absl::FailedPreconditionError(absl::StrCat(
-        "another gridledger process writes ", folder, " (process ", process,
-        "). Stop it, or open the folder for reading only"));
+    return absl::FailedPreconditionError(
+        absl::StrCat("another gridledger process writes ", folder, " (process ", process,
+                     "). Stop it, or open the folder for reading only"));
   }
   // For the eyes of the one who is refused; nothing depends on it.
   const std::string own = absl::StrCat(::getpid(), "\n");

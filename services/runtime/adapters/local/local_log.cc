@@ -1,8 +1,9 @@
 #include "services/runtime/adapters/local/local_log.h"
 
+#include <unistd.h>
+
 #include <absl/strings/str_cat.h>
 #include <rocksdb/cache.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -111,9 +112,9 @@ absl::Status LocalLog::State::OpenWriter(const Options& opened) {
   }
   if (!DatabaseThere(folder)) {
     if (AnyAcknowledged(witnessed)) {
-      return absl::DataLossError(absl::StrCat(
-          "partition 0 offset 0: the folder ", local::DatabaseFolder(folder),
-          " with the records of every partition is gone. Restore it from a backup"));
+      return absl::DataLossError(
+          absl::StrCat("partition 0 offset 0: the folder ", local::DatabaseFolder(folder),
+                       " with the records of every partition is gone. Restore it from a backup"));
     }
     if (opened.partitions == 0) {
       return absl::NotFoundError(
@@ -134,8 +135,7 @@ absl::Status LocalLog::State::OpenWriter(const Options& opened) {
   absl::StatusOr<std::shared_ptr<rocksdb::DB>> writable = local::OpenForWriting(folder, options);
   if (!writable.ok()) return writable.status();
   db = *std::move(writable);
-  absl::StatusOr<std::vector<int64_t>> now =
-      local::ReadEnds(*db, static_cast<int>(ends.size()));
+  absl::StatusOr<std::vector<int64_t>> now = local::ReadEnds(*db, static_cast<int>(ends.size()));
   if (!now.ok()) return now.status();
   if (*now != ends) {
     return absl::DataLossError(
@@ -163,8 +163,7 @@ absl::Status LocalLog::State::OpenWriter(const Options& opened) {
         absl::StrCat("cannot make ", local::BulkFolder(folder), ": ", error.message()));
   }
   source = std::make_shared<local::Source>(db, ends);
-  committer =
-      std::make_unique<local::Committer>(*db, *witness, source->tail, opened.retry_after);
+  committer = std::make_unique<local::Committer>(*db, *witness, source->tail, opened.retry_after);
   return absl::OkStatus();
 }
 
@@ -197,8 +196,8 @@ absl::Status LocalLog::State::OpenFollower(const Options& opened) {
   if (absl::Status status = AgreeOnPartitions(opened.partitions, *count); !status.ok()) {
     return status;
   }
-  source = std::make_shared<local::Source>(folder, options, *std::move(follower),
-                                           *std::move(there), std::vector<int64_t>(*count, 0));
+  source = std::make_shared<local::Source>(folder, options, *std::move(follower), *std::move(there),
+                                           std::vector<int64_t>(*count, 0));
   return source->Refresh();
 }
 
@@ -251,8 +250,8 @@ absl::StatusOr<std::vector<LogDamage>> LocalLog::Verify(
   bool stopped = false;
   for (int p = 0; p < partitions() && !stopped; ++p) {
     local::Cursor cursor(Partition{p}, Offset{0});
-    const absl::Status status = cursor.Read(
-        *state_->source, Offset{ends[p]}, [&](Offset, const local::RecordValue&) {
+    const absl::Status status =
+        cursor.Read(*state_->source, Offset{ends[p]}, [&](Offset, const local::RecordValue&) {
           if (++done % kProgressEvery == 0) stopped = !progress(done, total);
           return !stopped;
         });

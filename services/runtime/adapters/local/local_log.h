@@ -5,7 +5,8 @@
 // Contract, beyond that of EventLog
 //   - One process writes a folder; a second one is refused. Any number may follow with `read_only`,
 //     while the writer runs and when it does not.
-//   - Open finds lost tails, holes, and files that are missing, cut or unreadable, before it changes
+//   - Open finds lost tails, holes, and files that are missing, cut or unreadable, before it
+//   changes
 //     anything; a flipped bit inside a data block is found when it is read, or by Verify. Both are
 //     DataLoss with partition and offset.
 //   - After an append failed (disk full), appends are Unavailable until the database has recovered;

@@ -56,12 +56,10 @@ absl::Status Reader::Poll(absl::Duration wait, int records_max, RecordBatch* bat
   while (true) {
     if (absl::Status status = ReadWhatIsThere(records_max, batch); !status.ok()) return status;
     if (!batch->records().empty()) return absl::OkStatus();
-    const absl::Duration left =
-        wait - absl::FromChrono(std::chrono::steady_clock::now() - begun);
+    const absl::Duration left = wait - absl::FromChrono(std::chrono::steady_clock::now() - begun);
     if (left <= absl::ZeroDuration()) return absl::OkStatus();
     const absl::Duration nap = std::min(left, source_->look_every());
-    const Tail::Came came =
-        source_->tail.Await(waiter_, nap, [this] { return AnythingThere(); });
+    const Tail::Came came = source_->tail.Await(waiter_, nap, [this] { return AnythingThere(); });
     if (came == Tail::Came::kWake) return absl::OkStatus();
     if (came == Tail::Came::kNothing && nap == left) return absl::OkStatus();
   }
@@ -88,15 +86,15 @@ absl::Status Reader::ReadWhatIsThere(int records_max, RecordBatch* batch) {
       Cursor& cursor = cursors_[(turn_ + i) % count];
       if (!behind(cursor)) continue;
       int wanted = round == 0 ? std::min(share, left) : left;
-      const absl::Status status = cursor.Read(
-          *source_, Offset{source_->tail.End(cursor.partition().value)},
-          [&](Offset offset, const RecordValue& value) {
-            batch->Add(cursor.partition(), offset, value.timestamp, value.key, value.headers,
-                       value.value);
-            bytes += value.key.size() + value.headers.size() + value.value.size();
-            --left;
-            return --wanted > 0 && bytes < kBatchBytesMax;
-          });
+      const absl::Status status =
+          cursor.Read(*source_, Offset{source_->tail.End(cursor.partition().value)},
+                      [&](Offset offset, const RecordValue& value) {
+                        batch->Add(cursor.partition(), offset, value.timestamp, value.key,
+                                   value.headers, value.value);
+                        bytes += value.key.size() + value.headers.size() + value.value.size();
+                        --left;
+                        return --wanted > 0 && bytes < kBatchBytesMax;
+                      });
       // What was read before the damage is delivered first; the next call reports it.
       if (!status.ok() && batch->records().empty()) return status;
     }

@@ -1,8 +1,9 @@
 #include "services/runtime/adapters/local/witness.h"
 
-#include <absl/strings/str_cat.h>
 #include <fcntl.h>
 #include <unistd.h>
+
+#include <absl/strings/str_cat.h>
 
 #include <cerrno>
 #include <cstring>

@@ -68,7 +68,8 @@ class MemoryReader final : public LogReader {
     if (log_.Strikes(log_.faults_.batch_short)) {
       records_max = 1 + static_cast<int>(log_.Random(static_cast<uint64_t>(records_max)));
     }
-    // Equal shares first, each time beginning with another partition; then what the short ones left.
+    // Equal shares first, each time beginning with another partition; then what the short ones
+    // left.
     std::rotate(positions_.begin(), positions_.begin() + 1, positions_.end());
     const int share = (records_max + behind - 1) / behind;
     int left = records_max;
@@ -109,8 +110,7 @@ class MemoryReader final : public LogReader {
   }
   void Drop(Partition partition) {
     const auto is_it = [&](const Position& position) { return position.partition == partition; };
-    positions_.erase(std::remove_if(positions_.begin(), positions_.end(), is_it),
-                     positions_.end());
+    positions_.erase(std::remove_if(positions_.begin(), positions_.end(), is_it), positions_.end());
   }
 
   MemoryLog& log_;
@@ -137,8 +137,8 @@ class MemoryBulk final : public BulkAppender {
       shelf.claimed = true;
       own = own_.emplace(partition, Own{shelf.durable, {}}).first;
     }
-    own->second.records.push_back(MemoryLog::Stored{timestamp, std::string(key),
-                                                    std::string(headers), std::string(value)});
+    own->second.records.push_back(
+        MemoryLog::Stored{timestamp, std::string(key), std::string(headers), std::string(value)});
     return Offset{own->second.first + static_cast<int64_t>(own->second.records.size()) - 1};
   }
 

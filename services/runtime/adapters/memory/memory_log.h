@@ -26,7 +26,7 @@ namespace gridledger {
 
 // How often a fault strikes, in thousandths of the occasions.
 struct MemoryLogFaults {
-  int append_lost = 0;        // not stored, answered with Unavailable; so are delayed ones behind it
+  int append_lost = 0;  // not stored, answered with Unavailable; so are delayed ones behind it
   int append_unanswered = 0;  // stored, answered with Unavailable all the same
   int append_delayed = 0;     // answered by a later Step; half of them are visible before that
   int batch_short = 0;        // a Poll delivers fewer records than there are, but at least one
@@ -52,8 +52,8 @@ class MemoryLog final : public EventLog {
   std::unique_ptr<LogReader> NewReader() override;
   std::unique_ptr<BulkAppender> NewBulkAppender();
 
-  // Finishes the oldest delayed append of a partition chosen by the seed: its `done` is called here.
-  // False when none is delayed.
+  // Finishes the oldest delayed append of a partition chosen by the seed: its `done` is called
+  // here. False when none is delayed.
   bool Step();
   // From now on; what is delayed already stays so.
   void SetFaults(const Faults& faults);
@@ -76,7 +76,7 @@ class MemoryLog final : public EventLog {
     Done done;
   };
   struct Shelf {
-    std::deque<Stored> records;   // up to `durable` they are there for good
+    std::deque<Stored> records;  // up to `durable` they are there for good
     int64_t durable = 0;
     std::deque<Delayed> delayed;  // in offset order
     bool claimed = false;         // by a bulk appender
