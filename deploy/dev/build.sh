@@ -4,13 +4,15 @@
 export CCACHE_MAXSIZE=${CCACHE_MAXSIZE:-5G}
 
 build() {
-  local preset=$1
+  local preset=$1 quiet=
   shift
   mkdir -p "$root/build/logs"
   (
     cd "$root"
     cmake --preset "$preset" >"build/logs/configure-$preset.log" 2>&1 ||
       { cat "build/logs/configure-$preset.log"; exit 1; }
-    cmake --build "build/$preset" ${1:+--target "$@"}
+    # A terminal shows how far it is; a log only what went wrong.
+    [ -t 1 ] || quiet=--quiet
+    cmake --build "build/$preset" ${1:+--target "$@"} -- ${quiet:+"$quiet"}
   )
 }
