@@ -9,13 +9,11 @@
 #include <gtest/gtest.h>
 
 #include <functional>
-#include <map>
 #include <memory>
 #include <string>
-#include <vector>
 
-#include "services/base/digest.h"
 #include "services/runtime/ports/state_store.h"
+#include "tests/support/state_store_pairs.h"
 
 namespace gridledger {
 
@@ -42,19 +40,5 @@ class StateStoreContract : public testing::TestWithParam<StateStoreFactory> {
 
   std::unique_ptr<StoreUnderTest> under_test_;
 };
-
-using PairMap = std::map<std::string, std::string>;
-
-TaskId TaskOf(absl::string_view service, int partition);
-Digest DigestOf(const PairMap& pairs);
-// The change from one set of pairs to another, as a task would hand it over at that offset.
-TaskCheckpoint ChangeOf(const TaskId& task, int64_t next, const PairMap& before,
-                        const PairMap& after);
-// All of the task's pairs, by a scan. Fails the test when the store cannot read.
-PairMap PairsOf(StateStore& store, const TaskId& task);
-// The task's next offset; -1 when it has no checkpoint.
-int64_t NextOf(StateStore& store, const TaskId& task);
-// The checkpoint's digest is that of the pairs.
-void ExpectAgreed(StateStore& store, const TaskId& task);
 
 }  // namespace gridledger
