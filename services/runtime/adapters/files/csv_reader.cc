@@ -1,0 +1,251 @@
+#include "services/runtime/adapters/files/csv_reader.h"
+
+#include <absl/container/flat_hash_map.h>
+#include <absl/strings/ascii.h>
+#include <absl/strings/match.h>
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_format.h>
+#include <absl/strings/str_join.h>
+#include <google/protobuf/stubs/common.h>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "services/base/invariant.h"
+
+namespace gridledger::files {
+namespace {
+
+constexpr size_t kSegmentBytesMax = size_t{64} << 10;  // so that a field overshoots by no more
+
+int NeverSpace(unsigned char) { return 0; }  // libcsv strips what it takes for blanks
+
+constexpr absl::string_view kByteOrderMark = "\xef\xbb\xbf";
+
+}  // namespace
+
+CsvReader::CsvReader(std::unique_ptr<InputStream> input, Options options)
+    : input_(std::move(input)), delimiter_(options.delimiter) {
+  INVARIANT(csv_init(&parser_, CSV_STRICT | CSV_STRICT_FINI) == 0, "libcsv takes its own flags");
+  csv_set_delim(&parser_, static_cast<unsigned char>(options.delimiter));
+  csv_set_space_func(&parser_, &NeverSpace);
+  csv_set_blk_size(&parser_, kSegmentBytesMax);  // else a field grows by 128 bytes at a time
+}
+
+CsvReader::~CsvReader() { csv_free(&parser_); }
+
+absl::StatusOr<std::unique_ptr<CsvReader>> CsvReader::Open(std::unique_ptr<InputStream> input,
+                                                           Options options) {
+  if (options.delimiter == '"' || options.delimiter == '\n' || options.delimiter == '\r') {
+    return absl::InvalidArgumentError("a quote or a line end cannot be the delimiter");
+  }
+  std::unique_ptr<CsvReader> reader(new CsvReader(std::move(input), options));
+  if (absl::Status status = reader->ReadHeader(); !status.ok()) return status;
+  return reader;
+}
+
+absl::Status CsvReader::ReadHeader() {
+  const std::string& name = input_->name();
+  while (first_.size() < kByteOrderMark.size()) {
+    auto piece = input_->Read();
+    if (!piece.ok()) return piece.status();
+    if (piece->empty()) break;
+    absl::StrAppend(&first_, *piece);
+  }
+  piece_ = first_;
+  if (absl::StartsWith(piece_, kByteOrderMark)) piece_.remove_prefix(kByteOrderMark.size());
+  CsvRow row;
+  const absl::StatusOr<bool> found = ReadRow(&row);
+  if (!found.ok()) return found.status();
+  if (!*found) return absl::InvalidArgumentError(absl::StrCat(name, " is empty: no header"));
+  if (!row.rejected.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrFormat("%s:%d: the header is not CSV: %s", name, row.line, row.rejected));
+  }
+  absl::flat_hash_map<std::string, size_t> seen;
+  std::vector<std::string> twice;
+  for (const absl::string_view field : row.fields) {
+    const absl::string_view column = absl::StripAsciiWhitespace(field);
+    const bool text = std::none_of(column.begin(), column.end(), absl::ascii_iscntrl) &&
+                      google::protobuf::internal::IsStructurallyValidUTF8(
+                          column.data(), static_cast<int>(column.size()));
+    if (!text) {
+      return absl::InvalidArgumentError(
+          absl::StrFormat("%s:%d: the header is not text in UTF-8 (its column %d is not)", name,
+                          row.line, header_.size() + 1));
+    }
+    if (!column.empty() && ++seen[column] == 2) twice.emplace_back(column);
+    header_.emplace_back(column);
+  }
+  if (!twice.empty()) {
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "%s:%d: more than one column is called %s", name, row.line, absl::StrJoin(twice, ", ")));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> CsvReader::Next(CsvRow* row) {
+  if (!failed_.ok()) return failed_;
+  absl::StatusOr<bool> found = ReadRow(row);
+  if (!found.ok()) {
+    failed_ = absl::Status(found.status().code(), absl::StrCat(found.status().message(), "; line ", line_));
+    return failed_;
+  }
+  if (!*found) return false;
+  row->number = ++rows_;
+  if (row->rejected.empty() && fields_ != header_.size()) {
+    row->rejected = absl::StrFormat("%d fields where the header has %d", fields_, header_.size());
+  }
+  return true;
+}
+
+absl::StatusOr<bool> CsvReader::ReadRow(CsvRow* row) {
+  in_row_ = false;
+  row_done_ = false;
+  skipping_ = false;
+  texts_.clear();
+  ends_.clear();
+  fields_ = 0;
+  rejected_.clear();
+  while (!row_done_) {
+    auto segment = NextSegment();
+    if (!segment.ok()) return segment.status();
+    if (segment->empty()) {
+      if (!in_row_) return false;
+      EndInput();
+      break;
+    }
+    const char last = segment->back();
+    const bool line_ends = last == '\n' || last == '\r';
+    if (!in_row_) {
+      if (line_ends && segment->size() == 1) {  // an empty line, or the second half of CRLF
+        CountLines(last);
+        continue;
+      }
+      in_row_ = true;
+      row_line_ = line_;
+      if (line_ends && SplitPlainLine(segment->substr(0, segment->size() - 1), row)) {
+        CountLines(last);
+        row->line = row_line_;
+        return true;
+      }
+    }
+    if (!skipping_) Feed(*segment);
+    if (skipping_ && line_ends) row_done_ = true;
+    CountLines(last);
+  }
+  EndRow(row);
+  return true;
+}
+
+absl::StatusOr<absl::string_view> CsvReader::NextSegment() {
+  while (piece_.empty() && !input_ended_) {
+    auto piece = input_->Read();
+    if (!piece.ok()) return piece.status();
+    piece_ = *piece;
+    input_ended_ = piece_.empty();
+  }
+  absl::string_view segment = piece_.substr(0, kSegmentBytesMax);
+  for (const char end : {'\n', '\r'}) {
+    const void* found = memchr(segment.data(), end, segment.size());
+    if (found != nullptr) {
+      segment = segment.substr(0, static_cast<const char*>(found) - segment.data() + 1);
+    }
+  }
+  piece_.remove_prefix(segment.size());
+  return segment;
+}
+
+bool CsvReader::SplitPlainLine(absl::string_view line, CsvRow* row) {
+  row->fields.clear();
+  while (true) {
+    // A segment is shorter than kFieldBytesMax, so that only the number of fields needs a look.
+    if (row->fields.size() == kColumnsMax) return false;
+    const bool quoted = !line.empty() && line.front() == '"';
+    if (quoted) line.remove_prefix(1);
+    const void* found = memchr(line.data(), quoted ? '"' : delimiter_, line.size());
+    if (found == nullptr && quoted) return false;  // goes on in the next line
+    const size_t size = found == nullptr ? line.size() : static_cast<const char*>(found) - line.data();
+    const absl::string_view field = line.substr(0, size);
+    if (!quoted && memchr(field.data(), '"', field.size()) != nullptr) return false;
+    row->fields.push_back(field);
+    line.remove_prefix(size);
+    if (quoted) line.remove_prefix(1);
+    if (line.empty()) break;
+    if (line.front() != delimiter_) return false;  // a doubled quote, or a wrong one
+    line.remove_prefix(1);
+  }
+  fields_ = row->fields.size();
+  row->number = 0;
+  row->rejected.clear();
+  return true;
+}
+
+void CsvReader::Feed(absl::string_view segment) {
+  const auto field = [](void* text, size_t size, void* self) {
+    static_cast<CsvReader*>(self)->TakeField({static_cast<const char*>(text), size});
+  };
+  const auto row = [](int, void* self) { static_cast<CsvReader*>(self)->row_done_ = true; };
+  const size_t parsed = csv_parse(&parser_, segment.data(), segment.size(), field, row, this);
+  if (parsed != segment.size()) {
+    INVARIANT(csv_error(&parser_) == CSV_EPARSE, "no memory for a field");
+    Reject("a quote that neither opens nor closes a text");
+  } else if (!row_done_ && parser_.entry_pos > kFieldBytesMax) {
+    Reject(absl::StrFormat("a text of more than %d bytes, up to line %d; is a quote not closed?",
+                           kFieldBytesMax, line_));
+  }
+}
+
+void CsvReader::TakeField(absl::string_view text) {
+  ++fields_;
+  if (!rejected_.empty()) return;
+  if (fields_ > kColumnsMax) {
+    rejected_ = absl::StrFormat("more than %d fields", kColumnsMax);
+  } else if (text.size() > kFieldBytesMax) {
+    rejected_ = absl::StrFormat("a text of more than %d bytes", kFieldBytesMax);
+  } else if (texts_.size() + text.size() > kRowBytesMax) {
+    rejected_ = absl::StrFormat("more than %d bytes", kRowBytesMax);
+  } else {
+    texts_.append(text.data(), text.size());
+    ends_.push_back(texts_.size());
+  }
+}
+
+void CsvReader::Reject(std::string reason) {
+  if (rejected_.empty()) rejected_ = std::move(reason);
+  skipping_ = true;
+  // The parser begins anew with the next line. Where a quote is open it cannot end by itself.
+  parser_.options &= static_cast<unsigned char>(~CSV_STRICT_FINI);
+  csv_fini(&parser_, nullptr, nullptr, nullptr);
+  parser_.options |= CSV_STRICT_FINI;
+}
+
+void CsvReader::CountLines(char last) {
+  if (last == '\r' || (last == '\n' && !after_cr_)) ++line_;
+  after_cr_ = last == '\r';
+}
+
+void CsvReader::EndInput() {
+  if (skipping_) return;
+  const auto field = [](void* text, size_t size, void* self) {
+    static_cast<CsvReader*>(self)->TakeField({static_cast<const char*>(text), size});
+  };
+  if (csv_fini(&parser_, field, nullptr, this) != 0) {
+    Reject(absl::StrFormat("a quote that is not closed before the end, line %d", line_));
+  }
+}
+
+void CsvReader::EndRow(CsvRow* row) {
+  row->line = row_line_;
+  row->number = 0;
+  row->rejected = rejected_;
+  row->fields.clear();
+  size_t from = 0;
+  for (const size_t end : ends_) {
+    row->fields.push_back(absl::string_view(texts_).substr(from, end - from));
+    from = end;
+  }
+}
+
+}  // namespace gridledger::files

@@ -1,0 +1,34 @@
+// A folder for what need not outlive its maker: removed with it, and where the maker was killed, by
+// the next one that makes a folder in the same place.
+//
+// PLACE/sort-XXXXXX is the folder, PLACE/sort-XXXXXX.lock is locked as long as its maker lives.
+#pragma once
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+
+#include <memory>
+#include <string>
+
+namespace gridledger::files {
+
+class TempFolder {
+ public:
+  // Makes `place` too. Unavailable when the disk fails.
+  static absl::StatusOr<std::unique_ptr<TempFolder>> Make(const std::string& place);
+  // Removes the folders in `place` that nobody holds any more; none is fine. Returns how many.
+  static absl::StatusOr<int> RemoveAbandoned(const std::string& place);
+  ~TempFolder();
+  TempFolder(const TempFolder&) = delete;
+  TempFolder& operator=(const TempFolder&) = delete;
+
+  const std::string& path() const { return path_; }
+
+ private:
+  TempFolder(std::string path, int lock) : path_(std::move(path)), lock_(lock) {}
+
+  const std::string path_;
+  const int lock_;
+};
+
+}  // namespace gridledger::files
