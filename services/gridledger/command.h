@@ -37,8 +37,8 @@ struct CommonOptions {
 struct Teaching {
   const char* name;
   const char* summary;  // one line
-  const char*
-      examples;  // whole lines, indented by two blanks; may go on with what is worth knowing
+  // Whole lines, indented by two blanks; may go on with what is worth knowing.
+  std::string examples;
 };
 
 // A subcommand with --help, --data, --json, --memory and --threads. `options` outlives the app's
@@ -58,6 +58,7 @@ absl::Status WriteOut(absl::string_view text);
 void AddImport(CLI::App& app, Command* chosen);
 void AddSimulate(CLI::App& app, Command* chosen);
 void AddUp(CLI::App& app, Command* chosen);
+void AddDown(CLI::App& app, Command* chosen);
 void AddStatus(CLI::App& app, Command* chosen);
 void AddMetrics(CLI::App& app, Command* chosen);
 void AddIncident(CLI::App& app, Command* chosen);

@@ -36,6 +36,7 @@ int Main(int argc, char** argv) {
   AddImport(app, &chosen);
   AddSimulate(app, &chosen);
   AddUp(app, &chosen);
+  AddDown(app, &chosen);
   AddStatus(app, &chosen);
   AddMetrics(app, &chosen);
   AddIncident(app, &chosen);

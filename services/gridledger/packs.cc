@@ -19,7 +19,7 @@ absl::StatusOr<v1::Policy> PackPolicy(absl::string_view pack) {
     return absl::NotFoundError(absl::StrCat("there is no pack \"", pack, "\": yutang is the one there is"));
   }
   v1::Policy policy;
-  absl::Status parsed = ParseYaml(kYutang, "yutang.yaml (built in)", &policy);
+  absl::Status parsed = yaml::ParseYaml(kYutang, "yutang.yaml (built in)", &policy);
   if (!parsed.ok()) return parsed;
   return policy;
 }

@@ -170,6 +170,7 @@ void Mutate(const policy::Compiled& policy, Incident& incident, const Fact& fact
       incident.channel = reported.channel();
       incident.named_unit = UnitCode(reported.unit());
       incident.reported_at = at;
+      incident.reported_hour = static_cast<uint32_t>(policy.clock().At(at).cs.hour());
       if (reported.due_at_ms() != 0) incident.named_due_at = FromMillis(reported.due_at_ms());
       break;
     }

@@ -79,6 +79,7 @@ struct Incident {
   std::string merged_into;
 
   absl::Time reported_at;
+  uint32_t reported_hour = 0;  // 0 to 23, by the clock of the policy that was in force
   std::optional<absl::Time> filed_at;
   std::optional<absl::Time> dispatched_at;             // the latest
   std::optional<absl::Time> first_acknowledged_at;     // kept across reopening (S26)
@@ -104,7 +105,7 @@ struct Incident {
   template <class A>
   void Fields(A& a) {
     a(stage, phase, category, community, area, channel, named_unit, unit, member, handled_by,
-      merged_into, reported_at, filed_at, dispatched_at, first_acknowledged_at, handled_at,
+      merged_into, reported_at, reported_hour, filed_at, dispatched_at, first_acknowledged_at, handled_at,
       closed_at, due_at, named_due_at, paused_at, times_returned, times_reworked, times_reopened,
       times_extended, times_paused, level, stars, confirmed, warned, missed, disposition);
   }

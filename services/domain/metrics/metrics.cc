@@ -73,14 +73,11 @@ Row CountsOf(const Standing& standing, absl::Time now) {
 }
 
 Places PlacesOf(const Incident& incident) {
-  constexpr int64_t kHourMs = 3'600'000;
-  const int64_t hours = ToMillis(incident.reported_at) / kHourMs -
-                        (ToMillis(incident.reported_at) % kHourMs < 0 ? 1 : 0);
   return Places{.category = incident.category,
                 .unit = incident.unit,
                 .area = incident.area,
                 .community = incident.community,
-                .hour = static_cast<uint32_t>((hours % 24 + 24) % 24)};
+                .hour = incident.reported_hour};
 }
 
 void AddToRow(State& state, RowKey key, const Row& counts) {

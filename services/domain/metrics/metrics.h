@@ -58,7 +58,7 @@ enum class Dimension : uint8_t {
   kUnit = 2,  // responsible now; the empty key before dispatch
   kArea = 3,  // the grid or other area; the community when the report names none
   kCommunity = 4,
-  kHour = 5,  // of the report, "00" to "23" UTC; shown in the policy's zone
+  kHour = 5,  // of the report, "00" to "23", by the clock of the policy that was in force
 };
 constexpr int kDimensions = 6;
 absl::string_view DimensionName(Dimension dimension);  // "total", "category", …

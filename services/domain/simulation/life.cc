@@ -35,9 +35,9 @@ uint64_t Minutes(Dice& dice, uint32_t low, uint32_t high) {
 // some are late.
 uint64_t WorkPercent(Dice& dice) {
   const uint32_t how = dice.Below(1000);
-  if (how < 850) return dice.Between(7, 74);
-  if (how < 925) return dice.Between(75, 98);
-  return dice.Between(104, 360);
+  if (how < 875) return dice.Between(7, 74);
+  if (how < 937) return dice.Between(75, 98);
+  return dice.Between(104, 260);
 }
 
 // What may happen on the way.
@@ -103,7 +103,7 @@ void AddWork(Dice& dice, const Category& category, const Turns& turns, Life* lif
   uint64_t weights = 0;
   for (int i = 0; i < count; ++i) weights += parts[i].weight;
   const uint64_t span_ms = category.usual_minutes * static_cast<uint64_t>(kMinuteMs) / 100 *
-                           WorkPercent(dice);  // 5 days × 3.6 at most
+                           WorkPercent(dice);  // 5 days × 2.6 at most
   for (int i = 0; i < count; ++i) {
     const Part& part = parts[i];
     life->Add(part.kind, span_ms * part.weight / weights + part.extra_ms, part.detail);
@@ -152,12 +152,23 @@ void CutAt(uint64_t time_ms, Life* life) {
 void StopOpen(Dice& dice, int filed, const Turns& turns, Life* life) {
   INVARIANT(life->steps[life->count - 1].kind() == Fact::kClosed, "a life that is not closed");
   const uint32_t steps = life->count - 2 - filed;  // behind filing, before the check
-  const uint32_t one = dice.Below(steps + 1), other = dice.Below(steps + 1);
+  const uint32_t one = dice.Below(steps + 1), other = dice.Below(steps);
   life->count = static_cast<uint8_t>(filed + std::max(one, other));
   if (!turns.paused) return;
   // 挂账: those that were to be paused mostly still are.
   for (int i = filed; i < life->count; ++i) {
     if (life->steps[i].kind() == Fact::kHandlingPaused) life->count = static_cast<uint8_t>(i + 1);
+  }
+}
+
+// Makes the first `steps` shorter, in proportion, so that they come to pass within the time.
+void Hasten(int steps, uint64_t time_ms, Life* life) {
+  const uint64_t lasts = Lasts(*life, steps);
+  if (lasts <= time_ms) return;
+  INVARIANT(time_ms > kStepsMax, "no time is left for a life");
+  for (int i = 0; i < steps; ++i) {
+    uint32_t& ms = life->steps[i].after_ms;
+    ms = static_cast<uint32_t>(std::max<uint64_t>(1, ms * (time_ms - kStepsMax) / lasts));
   }
 }
 
@@ -167,14 +178,7 @@ void FitIn(uint64_t time_ms, int closed, Life* life) {
   while (life->steps[last - 1].kind() != Fact::kClosed) --last;
   if (Lasts(*life, last) > time_ms) {
     life->count = static_cast<uint8_t>(closed);
-    const uint64_t lasts = Lasts(*life, closed);
-    if (lasts > time_ms) {
-      INVARIANT(time_ms > kStepsMax, "no time is left to close in");
-      for (int i = 0; i < closed; ++i) {
-        uint32_t& ms = life->steps[i].after_ms;
-        ms = static_cast<uint32_t>(std::max<uint64_t>(1, ms * (time_ms - kStepsMax) / lasts));
-      }
-    }
+    Hasten(closed, time_ms, life);
   }
   CutAt(time_ms, life);
 }
@@ -188,11 +192,12 @@ absl::string_view ChannelName(Channel channel) { return kChannels[static_cast<in
 Traits DrawTraits(uint64_t seed, uint64_t number, int grids) {
   Dice dice(seed, Purpose::kPlace, number);
   Traits traits;
-  traits.category = Pick(kCategories, dice.Below(100), [](const Category& c) { return c.percent; });
+  traits.category = static_cast<uint8_t>(
+      Pick(kCategories, dice.Below(100), [](const Category& c) { return c.percent; }));
   traits.channel =
       static_cast<Channel>(Pick(kCategories[traits.category].by_channel, dice.Below(100),
                                 [](uint32_t percent) { return percent; }));
-  traits.grid = static_cast<int>(dice.Below(static_cast<uint32_t>(grids)));
+  traits.grid = static_cast<uint8_t>(dice.Below(static_cast<uint32_t>(grids)));
   // Who calls does not always say where exactly.
   traits.knows_grid = traits.channel != Channel::kPhone || !dice.PerMille(150);
   traits.draw = dice.Below(1u << 31);
@@ -216,6 +221,7 @@ Life PlanLife(uint64_t seed, uint64_t number, const Traits& traits, const Fate& 
     turns.paused = turns.paused || dice.PerMille(300);
     AddWork(dice, category, turns, &life);
     StopOpen(dice, filed, turns, &life);
+    Hasten(filed, fate.time_ms, &life);  // what was published had been filed
     CutAt(fate.time_ms, &life);
     return life;
   }

@@ -26,9 +26,9 @@ absl::string_view ChannelName(Channel channel);
 
 // What an incident is.
 struct Traits {
-  int category = 0;  // index into Categories()
+  uint8_t category = 0;  // index into Categories()
   Channel channel = Channel::kPatrol;
-  int grid = 0;            // index into the community's grids
+  uint8_t grid = 0;        // index into the community's grids
   bool knows_grid = true;  // false: the report names the community alone
   uint32_t draw = 0;       // for whatever hangs on nothing else
 };
@@ -49,8 +49,8 @@ struct Step {
 constexpr int kStepsMax = 36;
 
 struct Life {
-  std::array<Step, kStepsMax> steps;
   uint8_t count = 0;
+  std::array<Step, kStepsMax> steps;
 
   void Add(v1::Fact::KindCase kind, uint64_t after_ms, uint8_t detail = 0);
 };

@@ -62,7 +62,8 @@ struct SeenTask {
   std::string begun_at;  // "zero", "checkpoint" or "snapshot NAME"
 };
 
-// One partition as the view sees it. The tasks are gone when the visitor returns.
+// One partition as the view sees it. The tasks are gone when the visitor returns, or when Look
+// returns if they come together.
 struct Seen {
   Partition partition;
   Offset end;                   // the first record that the view does not see

@@ -1,0 +1,35 @@
+// Instants as people write and read them, in the ledger's own zone.
+#pragma once
+
+#include <absl/status/statusor.h>
+#include <absl/strings/string_view.h>
+#include <absl/time/time.h>
+
+#include <string>
+
+#include "services/runtime/host/folder.h"
+
+namespace gridledger::cli {
+
+// The zone that the ledger's first policy names; UTC when none does. Later policies do not count:
+// what an instant without a zone means must not change while a ledger grows. FailedPrecondition
+// when this machine does not know the zone.
+absl::StatusOr<absl::TimeZone> ZoneOf(host::Folder& folder);
+
+// RFC 3339 with a zone, or without one and then in `zone`: 2021-02-01, 2021-02-01 08:30,
+// 2021-02-01T08:30:15. A date alone is its first instant. Whole milliseconds; InvalidArgument for
+// anything else.
+absl::StatusOr<absl::Time> ParseInstant(absl::string_view text, absl::TimeZone zone);
+
+// For --help of commands that take an instant.
+inline constexpr absl::string_view kInstantForms =
+    "An INSTANT is RFC 3339 with a zone (2021-02-01T00:00:00+08:00), or without one and then\n"
+    "read in the zone of the ledger's policy: 2021-02-01 (that day's first instant, so all\n"
+    "before February), \"2021-01-31 18:30\", 2021-01-31T18:30:15.\n";
+
+// "2021-02-01T00:00:00+08:00", with milliseconds where there are any: for JSON.
+std::string Rfc3339(absl::Time at, absl::TimeZone zone);
+// "2021-02-01 00:00:00": for people.
+std::string ShownInstant(absl::Time at, absl::TimeZone zone);
+
+}  // namespace gridledger::cli

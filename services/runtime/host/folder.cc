@@ -1,0 +1,83 @@
+#include "services/runtime/host/folder.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <system_error>
+
+#include "services/runtime/adapters/local/local_log.h"
+#include "services/runtime/adapters/rocksdb/rocks_state_store.h"
+#include "services/runtime/host/memory_size.h"
+
+namespace gridledger::host {
+namespace {
+
+namespace fs = std::filesystem;
+
+class LocalFolder : public Folder {
+ public:
+  LocalFolder(std::string path, std::unique_ptr<LocalLog> log,
+              std::unique_ptr<RocksStateStore> store, std::vector<std::string> said)
+      : log_(std::move(log)), store_(std::move(store)) {
+    path_ = std::move(path);
+    said_ = std::move(said);
+  }
+  LocalLog& log() override { return *log_; }
+  RocksStateStore* store() override { return store_.get(); }
+  std::unique_ptr<BulkAppender> NewBulk() override { return log_->NewBulkAppender(); }
+
+ private:
+  std::unique_ptr<LocalLog> log_;
+  std::unique_ptr<RocksStateStore> store_;
+};
+
+absl::Status MakeFolder(const std::string& path) {
+  std::error_code error;
+  fs::create_directories(path, error);
+  if (!error) return absl::OkStatus();
+  return absl::UnavailableError(absl::StrCat("cannot make the folder ", path, ": ", error.message()));
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Folder>> Folder::Open(const FolderOptions& options) {
+  const std::string log_path = absl::StrCat(options.path, "/log");
+  if (!fs::exists(log_path) && (options.read_only || options.partitions == 0)) {
+    return absl::NotFoundError(absl::StrCat(
+        "there is no ledger in ", options.path, ": make one with import, simulate or up, or check --data"));
+  }
+  if (!options.read_only) {
+    if (absl::Status made = MakeFolder(options.path); !made.ok()) return made;
+  }
+  const MemoryShares shares = ShareMemory(options.memory_bytes);
+  std::vector<std::string> said;
+  LocalLogOptions log_options;
+  log_options.folder = log_path;
+  log_options.partitions = 0;  // a folder that is there keeps its own count
+  log_options.read_only = options.read_only;
+  log_options.cache_bytes = shares.stores / 4;
+  log_options.write_buffer_bytes = std::min<size_t>(shares.stores / 8, size_t{16} << 20);
+  auto log = LocalLog::Open(log_options);
+  if (absl::IsNotFound(log.status()) && !options.read_only && options.partitions > 0) {
+    log_options.partitions = options.partitions;
+    log = LocalLog::Open(log_options);
+  }
+  if (!log.ok()) return log.status();
+  said.insert(said.end(), (*log)->warnings().begin(), (*log)->warnings().end());
+
+  RocksStateStoreOptions store_options;
+  store_options.folder = absl::StrCat(options.path, "/state");
+  store_options.snapshots_folder = absl::StrCat(options.path, "/snapshots");
+  store_options.memory_bytes = shares.stores / 2;
+  store_options.read_only = options.read_only;
+  auto store = options.read_only ? RocksStateStore::Open(store_options)
+                                 : RocksStateStore::OpenOrFallBack(store_options, &said);
+  if (!store.ok() && !(options.read_only && absl::IsNotFound(store.status()))) return store.status();
+  return std::make_unique<LocalFolder>(options.path, *std::move(log),
+                                       store.ok() ? *std::move(store) : nullptr, std::move(said));
+}
+
+std::string CodeId() { return absl::StrCat("gridledger ", GRIDLEDGER_VERSION); }
+
+}  // namespace gridledger::host
