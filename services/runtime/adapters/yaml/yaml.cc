@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "services/base/invariant.h"
+#include "services/base/nearest.h"
 #include "services/runtime/adapters/yaml/tree.h"
 
 namespace gridledger::yaml {
@@ -49,34 +50,6 @@ std::string Found(const Node& node) {
       return absl::StrCat(node.quoted ? "found the text " : "found ", Quoted(node.scalar));
   }
   INVARIANT(false, "a node of no kind");
-}
-
-// Insertions, deletions and substitutions from one to the other (Levenshtein).
-size_t EditDistance(absl::string_view a, absl::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
-  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (size_t i = 1; i <= a.size(); ++i) {
-    size_t diagonal = std::exchange(row[0], i);
-    for (size_t j = 1; j <= b.size(); ++j) {
-      const size_t change = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = std::exchange(row[j], std::min({change, row[j] + 1, row[j - 1] + 1}));
-    }
-  }
-  return row.back();
-}
-
-// "; did you mean a, b?" where names are near, else "; expected a, b, c, …".
-std::string Instead(absl::string_view found, const std::vector<std::string>& names) {
-  constexpr size_t kNamesMax = 40;  // of a list that still reads; the largest message of ours has 10
-  std::vector<std::string> near;
-  const std::string lower = absl::AsciiStrToLower(found.substr(0, 100));
-  for (const std::string& name : names) {
-    if (EditDistance(lower, absl::AsciiStrToLower(name)) <= 1 + name.size() / 4) near.push_back(name);
-  }
-  if (!near.empty()) return absl::StrCat("; did you mean ", absl::StrJoin(near, " or "), "?");
-  const auto end = names.begin() + static_cast<ptrdiff_t>(std::min(names.size(), kNamesMax));
-  return absl::StrCat("; expected ", absl::StrJoin(names.begin(), end, ", "),
-                      names.size() > kNamesMax ? ", …" : "");
 }
 
 // AMBIGUOUS_HOUR_ for AmbiguousHour: the prefix that buf's STANDARD asks for.

@@ -1,0 +1,15 @@
+// Names that may have been meant: for errors that a person reads and mends. Never decides anything.
+#pragma once
+
+#include <absl/strings/string_view.h>
+#include <absl/types/span.h>
+
+#include <string>
+
+namespace gridledger {
+
+// What to say behind "unknown column": "; did you mean a or b?" where names are near to `found` in
+// either case, else "; expected a, b, c, …".
+std::string Instead(absl::string_view found, absl::Span<const std::string> names);
+
+}  // namespace gridledger

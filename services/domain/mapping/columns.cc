@@ -1,0 +1,32 @@
+#include "services/domain/mapping/columns.h"
+
+#include <absl/strings/ascii.h>
+#include <absl/strings/str_cat.h>
+
+#include "services/base/nearest.h"
+
+namespace gridledger::mapping {
+
+absl::StatusOr<size_t> Columns::Find(absl::string_view where, absl::string_view name) const {
+  if (name.empty()) return MappingError(where, "it names no column");
+  for (size_t i = 0; i < header_.size(); ++i) {
+    if (header_[i] == name) return i;
+  }
+  return MappingError(where,
+                      absl::StrCat("there is no column \"", name, "\"", Instead(name, header_)));
+}
+
+bool IsMissing(absl::string_view text, const std::vector<std::string>& spellings) {
+  const absl::string_view stripped = absl::StripAsciiWhitespace(text);
+  if (stripped.empty()) return true;
+  for (const std::string& spelling : spellings) {
+    if (text == spelling || stripped == spelling) return true;
+  }
+  return false;
+}
+
+absl::Status MappingError(absl::string_view where, absl::string_view what) {
+  return absl::InvalidArgumentError(absl::StrCat(where, ": ", what));
+}
+
+}  // namespace gridledger::mapping

@@ -1,0 +1,38 @@
+// The columns of an input by name, and the spellings of "no value" that hold in all of them.
+#pragma once
+
+#include <absl/status/statusor.h>
+#include <absl/strings/string_view.h>
+#include <absl/types/span.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace gridledger::mapping {
+
+using Row = absl::Span<const absl::string_view>;  // the texts, in the order of the header
+
+class Columns {
+ public:
+  Columns(absl::Span<const std::string> header, std::vector<std::string> missing)
+      : header_(header.begin(), header.end()), missing_(std::move(missing)) {}
+
+  // InvalidArgument "incident.id: there is no column "idd"; did you mean id?"
+  absl::StatusOr<size_t> Find(absl::string_view where, absl::string_view name) const;
+  const std::string& name(size_t column) const { return header_[column]; }
+  size_t size() const { return header_.size(); }
+  const std::vector<std::string>& missing() const { return missing_; }
+
+ private:
+  const std::vector<std::string> header_;
+  const std::vector<std::string> missing_;
+};
+
+// Whether `text`, or what is left of it without blanks at its ends, is one of `spellings` or empty.
+bool IsMissing(absl::string_view text, const std::vector<std::string>& spellings);
+
+// "where: what", for whoever writes the mapping.
+absl::Status MappingError(absl::string_view where, absl::string_view what);
+
+}  // namespace gridledger::mapping

@@ -1,0 +1,337 @@
+#include "services/domain/mapping/mapper.h"
+
+#include <absl/strings/ascii.h>
+#include <absl/strings/str_cat.h>
+#include <absl/strings/strip.h>
+
+#include <algorithm>
+
+#include "services/base/invariant.h"
+#include "services/base/layout.h"
+#include "services/domain/mapping/fact_kinds.h"
+
+namespace gridledger::mapping {
+namespace {
+
+constexpr int kFactsMax = 64;          // of a row; a life has some ten
+constexpr int32_t kUnit = 10'000'000;  // 1e7: of a degree
+
+bool IsSourceName(absl::string_view name) {
+  constexpr size_t kNameMax = 40;
+  return !name.empty() && name.size() <= kNameMax &&
+         std::all_of(name.begin(), name.end(), [](char c) {
+           return absl::ascii_islower(c) || absl::ascii_isdigit(c) || c == '-' || c == '_';
+         });
+}
+
+// Not the machine's own zone, nor a file beside the zones.
+bool IsZoneName(absl::string_view name) {
+  return !name.empty() && name != "localtime" && absl::ascii_isalpha(name.front()) &&
+         name.find("..") == absl::string_view::npos &&
+         std::all_of(name.begin(), name.end(), [](char c) {
+           return absl::ascii_isalnum(c) || c == '/' || c == '_' || c == '-' || c == '+' ||
+                  c == ':';
+         });
+}
+
+// "42.3594" in units of 1e-7, half a unit away from zero. False for anything else than a decimal.
+bool ParseDegrees(absl::string_view text, int32_t limit, int32_t* degrees_e7) {
+  const bool negative = absl::ConsumePrefix(&text, "-");
+  if (!negative) absl::ConsumePrefix(&text, "+");
+  int64_t value = 0;
+  int digits = 0;
+  int decimals = -1;  // before the point
+  bool round_up = false;
+  for (const char c : text) {
+    if (c == '.' && decimals < 0) {
+      decimals = 0;
+      continue;
+    }
+    if (!absl::ascii_isdigit(c)) return false;
+    ++digits;
+    if (decimals >= 7) {
+      if (decimals == 7) round_up = c >= '5';
+      ++decimals;
+      continue;
+    }
+    if (decimals >= 0) ++decimals;
+    value = std::min<int64_t>(value * 10 + (c - '0'), int64_t{1} << 55);
+  }
+  if (digits == 0) return false;
+  for (int i = std::max(decimals, 0); i < 7; ++i)
+    value = std::min<int64_t>(value * 10, int64_t{1} << 55);
+  if (round_up) ++value;
+  if (value > int64_t{limit}) return false;
+  *degrees_e7 = static_cast<int32_t>(negative ? -value : value);
+  return true;
+}
+
+void SetText(absl::string_view text, std::string* out) { out->assign(text.data(), text.size()); }
+
+}  // namespace
+
+absl::StatusOr<char> DelimiterOf(const v1::Mapping& mapping) {
+  const std::string& text = mapping.csv().delimiter();
+  if (text.empty()) return ',';
+  if (text.size() == 1 && text[0] != '"' && text[0] != '\n' && text[0] != '\r') return text[0];
+  return MappingError("csv.delimiter",
+                      "it has to be one character of ASCII, neither a quote nor the "
+                      "end of a line; a tab is \"\\t\"");
+}
+
+absl::StatusOr<std::unique_ptr<Mapper>> Mapper::Compile(const v1::Mapping& mapping,
+                                                        absl::Span<const std::string> header,
+                                                        absl::string_view source) {
+  if (!IsSourceName(mapping.source())) {
+    return MappingError("source",
+                        "it names the source in the ledger: 1 to 40 of a-z, 0-9, \"-\", \"_\"");
+  }
+  if (mapping.policy().empty()) {
+    return MappingError("policy",
+                        "it names the file of the policy to activate, relative to the mapping");
+  }
+  if (const absl::StatusOr<char> delimiter = DelimiterOf(mapping); !delimiter.ok()) {
+    return delimiter.status();
+  }
+  std::optional<LocalClock> clock;
+  if (!mapping.zone().empty()) {
+    absl::TimeZone zone;
+    if (!IsZoneName(mapping.zone()) || !absl::LoadTimeZone(mapping.zone(), &zone)) {
+      return MappingError("zone",
+                          absl::StrCat("\"", mapping.zone(), "\" is no zone that this machine ",
+                                       "knows; an IANA name is like America/New_York"));
+    }
+    clock.emplace(zone, mapping.ambiguous_hour(), mapping.skipped_hour());
+  }
+  std::unique_ptr<Mapper> mapper(
+      new Mapper(Columns(header, {mapping.missing().begin(), mapping.missing().end()})));
+  const std::vector<std::string> formats(mapping.time_formats().begin(),
+                                         mapping.time_formats().end());
+  const TimeRule::Setting times{mapper->columns_, formats, clock ? &*clock : nullptr};
+  if (absl::Status status = mapper->CompileIncident(mapping.incident(), times); !status.ok()) {
+    return status;
+  }
+  if (absl::Status status = mapper->CompileFacts(mapping, source, times); !status.ok())
+    return status;
+  return mapper;
+}
+
+absl::Status Mapper::CompileIncident(const v1::IncidentColumns& incident,
+                                     const TimeRule::Setting& times) {
+  struct Field {
+    absl::string_view where;
+    bool told;
+    const v1::Value& value;
+    std::optional<TextRule>* rule;
+    bool required = false;
+  };
+  for (const Field& field : {
+           Field{"incident.id", incident.has_id(), incident.id(), &id_, true},
+           Field{"incident.category", incident.has_category(), incident.category(), &category_,
+                 true},
+           Field{"incident.community", incident.has_community(), incident.community(), &community_,
+                 true},
+           Field{"incident.area", incident.has_area(), incident.area(), &area_},
+           Field{"incident.unit", incident.has_unit(), incident.unit(), &unit_},
+           Field{"incident.channel", incident.has_channel(), incident.channel(), &channel_},
+       }) {
+    if (!field.told) {
+      if (field.required) return MappingError(field.where, "it is required");
+      continue;
+    }
+    absl::StatusOr<TextRule> rule =
+        TextRule::Compile(field.where, field.value, columns_, field.rule == &id_);
+    if (!rule.ok()) return rule.status();
+    *field.rule = *std::move(rule);
+  }
+  if (id_->column().empty()) {
+    return MappingError("incident.id", "a constant would make one incident of all rows");
+  }
+  if (incident.has_due()) {
+    absl::StatusOr<TimeRule> due = TimeRule::Compile("incident.due", incident.due(), times);
+    if (!due.ok()) return due.status();
+    due_.emplace(*std::move(due));
+  }
+  if (incident.has_latitude() != incident.has_longitude()) {
+    return MappingError("incident", "latitude and longitude stand together");
+  }
+  if (!incident.has_latitude()) return absl::OkStatus();
+  absl::StatusOr<TextRule> latitude =
+      TextRule::Compile("incident.latitude", incident.latitude(), columns_, true);
+  if (!latitude.ok()) return latitude.status();
+  latitude_.emplace(Coordinate{*std::move(latitude), 90 * kUnit});
+  absl::StatusOr<TextRule> longitude =
+      TextRule::Compile("incident.longitude", incident.longitude(), columns_, true);
+  if (!longitude.ok()) return longitude.status();
+  longitude_.emplace(Coordinate{*std::move(longitude), 180 * kUnit});
+  return absl::OkStatus();
+}
+
+absl::Status Mapper::CompileFacts(const v1::Mapping& mapping, absl::string_view source,
+                                  const TimeRule::Setting& times) {
+  if (mapping.facts().empty() || mapping.facts(0).fact() != "reported") {
+    return MappingError("facts", "the first is \"reported\"");
+  }
+  if (mapping.facts_size() > kFactsMax) {
+    return MappingError("facts", absl::StrCat("more than ", kFactsMax));
+  }
+  bool checked = false;
+  for (int i = 0; i < mapping.facts_size(); ++i) {
+    const v1::FactRule& told = mapping.facts(i);
+    const std::string where = absl::StrCat("facts[", i + 1, "]");
+    v1::Entry entry;
+    v1::Fact& fact = *entry.mutable_fact();
+    if (absl::Status status = SetKind(where, told, &fact); !status.ok()) return status;
+    checked = checked || fact.has_check_passed();
+    if (i > 0 && fact.has_reported()) return MappingError(where, "\"reported\" comes once");
+    if (i == 0 && told.has_when()) return MappingError(where, "\"reported\" has no condition");
+    if (fact.has_dispatched() && !unit_) {
+      return MappingError(where, "\"dispatched\" needs a unit: name incident.unit");
+    }
+    if (fact.closed().disposition() == v1::DISPOSITION_SOLVED && !checked) {
+      return MappingError(where,
+                          "what nobody has checked is not SOLVED: put \"check_passed\" before "
+                          "it, or say UNCHECKED");
+    }
+    if (!told.has_at()) return MappingError(where, "it has no time: name the column as \"at\"");
+    absl::StatusOr<TimeRule> at = TimeRule::Compile(absl::StrCat(where, ".at"), told.at(), times);
+    if (!at.ok()) return at.status();
+    std::optional<When> when;
+    if (told.has_when()) {
+      const absl::StatusOr<size_t> column =
+          columns_.Find(absl::StrCat(where, ".when"), told.when().column());
+      if (!column.ok()) return column.status();
+      when = When{*column, {told.when().equals().begin(), told.when().equals().end()}};
+      for (std::string& text : when->equals) absl::StripAsciiWhitespace(&text);
+    }
+    rules_.push_back(Rule{*std::move(at), std::move(when)});
+    fact.mutable_actor()->set_role(v1::ROLE_SOURCE);
+    fact.mutable_actor()->set_code(mapping.source());
+    SetText(source, entry.mutable_source()->mutable_source());
+    entries_.push_back(std::move(entry));
+  }
+  made_.reserve(rules_.size());
+  return absl::OkStatus();
+}
+
+absl::Span<const Mapper::Made> Mapper::Apply(Row row, uint64_t number) {
+  INVARIANT(row.size() == columns_.size(), "a row has a field for each column");
+  made_.clear();
+  rejection_ = {};
+  bool taken = ReadReport(row, entries_[0].mutable_fact());
+  for (size_t rule = 0; taken && rule < rules_.size(); ++rule) taken = ReadFact(row, rule, number);
+  if (!taken) made_.clear();
+  return made_;
+}
+
+bool Mapper::ReadReport(Row row, v1::Fact* fact) {
+  if (!ReadTexts(row, fact)) return false;
+  v1::IncidentReported& reported = *fact->mutable_reported();
+  reported.clear_due_at_ms();
+  if (due_) {
+    int64_t due_ms = 0;
+    const TimeRule::Answer answer = due_->Read(row, &due_ms);
+    if (answer == TimeRule::Answer::kInstant) {
+      reported.set_due_at_ms(due_ms);
+    } else if (answer != TimeRule::Answer::kMissing) {
+      return Reject(due_->column(), due_->WhyNot(answer));
+    }
+  }
+  return !latitude_ || ReadPoint(row, &reported);
+}
+
+bool Mapper::ReadTexts(Row row, v1::Fact* fact) {
+  v1::IncidentReported& reported = *fact->mutable_reported();
+  const auto read = [&](std::optional<TextRule>& rule, bool required, std::string* out) {
+    out->clear();
+    if (!rule) return true;
+    absl::string_view text;
+    const TextRule::Answer answer = rule->Read(row, &text);
+    if (answer == TextRule::Answer::kText) {
+      SetText(text, out);
+      return true;
+    }
+    return answer == TextRule::Answer::kMissing && !required
+               ? true
+               : Reject(rule->column(), mapping::WhyNot(answer));
+  };
+  return read(id_, true, fact->mutable_incident_id()) &&
+         read(category_, true, reported.mutable_category()) &&
+         read(community_, true, reported.mutable_community()) &&
+         read(area_, false, reported.mutable_area()) &&
+         read(unit_, false, reported.mutable_unit()) &&
+         read(channel_, false, reported.mutable_channel());
+}
+
+bool Mapper::ReadPoint(Row row, v1::IncidentReported* reported) {
+  int32_t degrees_e7[2] = {0, 0};
+  bool told[2] = {false, false};
+  std::optional<Coordinate>* const axes[2] = {&latitude_, &longitude_};
+  for (int i = 0; i < 2; ++i) {
+    Coordinate& axis = **axes[i];
+    absl::string_view text;
+    const TextRule::Answer answer = axis.text.Read(row, &text);
+    if (answer == TextRule::Answer::kMissing) continue;
+    if (answer != TextRule::Answer::kText) {
+      return Reject(axis.text.column(), mapping::WhyNot(answer));
+    }
+    if (!ParseDegrees(text, axis.limit_e7, &degrees_e7[i])) {
+      return Reject(axis.text.column(), i == 0 ? "not a decimal number from -90 to 90"
+                                               : "not a decimal number from -180 to 180");
+    }
+    told[i] = true;
+  }
+  if (told[0] != told[1]) {
+    return Reject((*axes[told[0] ? 1 : 0])->text.column(),
+                  "without a value, though its partner has one");
+  }
+  if (!told[0]) {
+    reported->clear_point();
+    return true;
+  }
+  reported->mutable_point()->set_latitude_e7(degrees_e7[0]);
+  reported->mutable_point()->set_longitude_e7(degrees_e7[1]);
+  return true;
+}
+
+bool Mapper::ReadFact(Row row, size_t rule, uint64_t number) {
+  Rule& told = rules_[rule];
+  if (told.when && !Holds(row, *told.when)) return true;
+  int64_t at_ms = 0;
+  const TimeRule::Answer answer = told.at.Read(row, &at_ms);
+  if (answer == TimeRule::Answer::kMissing && rule > 0 && !told.when) return true;
+  if (answer != TimeRule::Answer::kInstant) {
+    return Reject(told.at.column(), told.at.WhyNot(answer));
+  }
+  v1::Entry& entry = entries_[rule];
+  v1::Fact& fact = *entry.mutable_fact();
+  if (rule > 0) fact.set_incident_id(entries_[0].fact().incident_id());
+  if (fact.has_dispatched()) {
+    const std::string& unit = entries_[0].fact().reported().unit();
+    if (unit.empty()) return Reject(unit_->column(), "without a value, though it was dispatched");
+    fact.mutable_dispatched()->set_unit(unit);
+  }
+  fact.set_happened_at_ms(at_ms);
+  const int64_t place_ms = made_.empty() ? at_ms : std::max(at_ms, ToMillis(made_.back().at));
+  v1::SourcePosition& position = *entry.mutable_source();
+  position.set_row(number);
+  position.set_ordinal(static_cast<uint32_t>(made_.size()));
+  position.set_at_ms(place_ms);
+  made_.push_back(Made{FromMillis(place_ms), &entry});
+  return true;
+}
+
+bool Mapper::Holds(Row row, const When& when) const {
+  const absl::string_view text = row[when.column];
+  if (when.equals.empty()) return !IsMissing(text, columns_.missing());
+  const absl::string_view stripped = absl::StripAsciiWhitespace(text);
+  return std::any_of(when.equals.begin(), when.equals.end(),
+                     [&](const std::string& other) { return stripped == other; });
+}
+
+bool Mapper::Reject(absl::string_view column, absl::string_view reason) {
+  rejection_ = Rejection{column, reason};
+  return false;
+}
+
+}  // namespace gridledger::mapping

@@ -1,0 +1,52 @@
+// A mapping's Value, compiled: the text of a column with its spellings folded together.
+#pragma once
+
+#include <absl/container/flat_hash_map.h>
+#include <absl/status/statusor.h>
+#include <absl/strings/string_view.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "gridledger/v1/mapping.pb.h"
+#include "services/domain/mapping/columns.h"
+
+namespace gridledger::mapping {
+
+// Of an id or a code, in bytes: a key of the ledger; the longest known, a city's own case title as
+// a category, has some 100.
+inline constexpr size_t kCodeBytesMax = 256;
+
+class TextRule {
+ public:
+  // `strip` strips blanks whatever the value says. InvalidArgument names `where`.
+  static absl::StatusOr<TextRule> Compile(absl::string_view where, const v1::Value& value,
+                                          const Columns& columns, bool strip);
+
+  enum class Answer { kText, kMissing, kTooLong, kNotText, kControl };
+  // `*text` lives as long as the row, this rule and the next Read.
+  Answer Read(Row row, absl::string_view* text);
+  // The column's name; empty for a constant.
+  const std::string& column() const { return column_; }
+
+ private:
+  absl::string_view Fold(absl::string_view text);
+
+  std::optional<size_t> index_;
+  std::string column_;
+  std::string constant_;
+  std::optional<std::string> default_;
+  bool strip_ = false;
+  std::vector<std::string> missing_;
+  absl::flat_hash_map<std::string, std::string> replace_;  // lookups only
+  std::vector<std::string> strip_prefixes_;
+  size_t zero_pad_ = 0;
+  std::string add_prefix_;
+  std::string made_;  // the text, where it is not the row's own
+};
+
+// What a person is told about it; empty for kText.
+absl::string_view WhyNot(TextRule::Answer answer);
+
+}  // namespace gridledger::mapping

@@ -1,0 +1,48 @@
+// A mapping's TimeValue, compiled: the instant that a column tells.
+#pragma once
+
+#include <absl/status/statusor.h>
+#include <absl/strings/string_view.h>
+
+#include <string>
+#include <vector>
+
+#include "gridledger/v1/mapping.pb.h"
+#include "services/domain/mapping/columns.h"
+#include "services/domain/mapping/local_clock.h"
+#include "services/domain/mapping/time_format.h"
+
+namespace gridledger::mapping {
+
+class TimeRule {
+ public:
+  struct Setting {
+    const Columns& columns;
+    // The mapping's own, where the value names none.
+    const std::vector<std::string>& formats;
+    const LocalClock* clock;  // null where the mapping names no zone
+  };
+  // InvalidArgument names `where`: an unknown column, a bad format, no format at all, or one
+  // without an offset where there is no zone.
+  static absl::StatusOr<TimeRule> Compile(absl::string_view where, const v1::TimeValue& value,
+                                          const Setting& setting);
+
+  enum class Answer { kInstant, kMissing, kUnreadable, kAmbiguous, kSkipped, kOutOfRange };
+  // Milliseconds since the epoch: after 1970-01-01T00:00:00Z and before the year 10000.
+  Answer Read(Row row, int64_t* at_ms);
+  const std::string& column() const { return column_; }
+  // What a person is told about an answer; lives as long as the rule.
+  absl::string_view WhyNot(Answer answer) const;
+
+ private:
+  explicit TimeRule(const LocalClock& clock) : clock_(clock) {}
+
+  size_t index_ = 0;
+  std::string column_;
+  std::vector<TimeFormat> formats_;
+  std::string unreadable_;
+  LocalClock clock_;
+  std::vector<std::string> missing_;
+};
+
+}  // namespace gridledger::mapping
