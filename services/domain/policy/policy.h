@@ -85,6 +85,10 @@ class State {
   // ---- queries
   // The empty policy before the first activation.
   const Compiled& now() const;
+  // Whether this very policy was the last one to be activated.
+  bool IsInForce(const v1::Policy& policy) const {
+    return in_force_.Get().bytes == policy.SerializeAsString();
+  }
 
  private:
   Cell<InForce> in_force_;

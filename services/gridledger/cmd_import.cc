@@ -1,0 +1,238 @@
+// gridledger import: a city's own history, through a mapping, into a ledger.
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_format.h>
+#include <absl/strings/str_join.h>
+#include <absl/time/clock.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <cstdio>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "services/base/digest.h"
+#include "services/gridledger/import_rows.h"
+#include "services/gridledger/import_source.h"
+#include "services/gridledger/instant.h"
+#include "services/gridledger/lockstep_work.h"
+#include "services/gridledger/read_yaml.h"
+#include "services/gridledger/terminal.h"
+#include "services/runtime/host/subjects.h"
+
+namespace gridledger::cli {
+namespace {
+
+struct ImportOptions {
+  CommonOptions common;
+  std::string mapping;
+  std::string until;
+  std::vector<std::string> inputs;
+  int partitions = 8;
+};
+
+// What is to be imported, checked before anything is written.
+struct Import {
+  v1::Mapping mapping;
+  v1::Policy policy;
+  absl::Time until = absl::InfinitePast();
+  std::vector<ImportInput> inputs;
+};
+
+absl::StatusOr<Import> Prepare(const ImportOptions& options) {
+  Import import;
+  absl::StatusOr<v1::Mapping> mapping = ReadMapping(options.mapping);
+  if (!mapping.ok()) return mapping.status();
+  import.mapping = *std::move(mapping);
+  absl::StatusOr<std::vector<ImportInput>> inputs =
+      OpenInputs(options.inputs, import.mapping, options.mapping);
+  if (!inputs.ok()) return inputs.status();
+  import.inputs = *std::move(inputs);
+  absl::StatusOr<v1::Policy> policy = ReadPolicy(PolicyPathOf(import.mapping, options.mapping));
+  if (!policy.ok()) return policy.status();
+  import.policy = *std::move(policy);
+  if (options.until.empty()) return import;
+  absl::TimeZone zone = absl::UTCTimeZone();
+  const std::string& name =
+      import.policy.zone().empty() ? import.mapping.zone() : import.policy.zone();
+  if (!name.empty() && !absl::LoadTimeZone(name, &zone)) {
+    return absl::InvalidArgumentError(absl::StrCat("this machine does not know the zone ", name));
+  }
+  const absl::StatusOr<absl::Time> until = ParseInstant(options.until, zone);
+  if (!until.ok()) {
+    return absl::InvalidArgumentError(absl::StrCat("--until: ", until.status().message()));
+  }
+  import.until = *until;
+  return import;
+}
+
+// Facts that were offered and are not in the ledger: they lie before what an earlier import of the
+// same source had reached, and the ledger does not go back.
+absl::StatusOr<int64_t> CountLeftOut(host::Folder& folder, const std::vector<ImportInput>& inputs) {
+  std::map<std::string, int64_t> offered;  // the same file given twice counts once
+  for (const ImportInput& input : inputs) {
+    offered[input.source] = std::max(offered[input.source], input.facts);
+  }
+  std::map<std::string, int64_t> there;
+  const engine::Service& service = host::AllServices().front();
+  for (int p = 0; p < folder.log().partitions(); ++p) {
+    auto task = engine::Task::Open(service, Partition{p}, folder.store(), host::CodeId());
+    if (!task.ok()) return task.status();
+    for (const auto& [source, facts] : offered) {
+      const engine::SourceMark* mark = (*task)->Mark(engine::SourceName(source));
+      if (mark != nullptr) there[source] += static_cast<int64_t>(mark->entries);
+    }
+  }
+  int64_t left_out = 0;
+  for (const auto& [source, facts] : offered)
+    left_out += std::max<int64_t>(0, facts - there[source]);
+  return left_out;
+}
+
+struct ImportOutcome {
+  RowsRead read;
+  LockStepOutcome ledger;
+  int64_t left_out = 0;
+  double seconds = 0;
+};
+
+std::string Text(const ImportOptions& options, const ImportOutcome& outcome) {
+  const RowsRead& read = outcome.read;
+  const LockStepOutcome& ledger = outcome.ledger;
+  std::string text =
+      absl::StrCat("Imported ", Grouped(read.rows - read.rejected), " of ", Grouped(read.rows),
+                   " rows: ", Grouped(read.incidents), " incidents, ", Grouped(ledger.records),
+                   " records added in ", PrintDuration(absl::Seconds(outcome.seconds)), ".\n");
+  if (ledger.records == 0 && read.rows > read.rejected) {
+    absl::StrAppend(&text, "All of it was in the ledger already.\n");
+  }
+  if (read.rejected > 0) {
+    absl::StrAppend(&text, Grouped(read.rejected),
+                    " rows could not be taken; line, column and reason of ", "each are in ",
+                    absl::StrJoin(read.lists, ", "), ".\n");
+  }
+  if (ledger.voids > ledger.voids_before) {
+    absl::StrAppend(&text, Grouped(ledger.voids - ledger.voids_before),
+                    " facts are void: they contradict the life of their incident.\n");
+  }
+  if (ledger.late > 0) {
+    absl::StrAppend(&text, Grouped(ledger.late),
+                    " facts are older than what the ledger held already; ",
+                    "they count from its present on. To have them in their place, import all ",
+                    "files at once into a new folder.\n");
+  }
+  absl::StrAppend(&text, "The ledger now holds ", Grouped(ledger.incidents),
+                  " incidents: ", Grouped(ledger.closed), " closed, ", Grouped(ledger.open),
+                  " open.\n\n", "Next: gridledger metrics --data ", options.common.data,
+                  " --by category\n");
+  return text;
+}
+
+std::string Json(const ImportOutcome& outcome) {
+  nlohmann::ordered_json json;
+  json["rows"] = outcome.read.rows;
+  json["incidents"] = outcome.read.incidents;
+  json["records"] = outcome.ledger.records;
+  json["rejected"] = outcome.read.rejected;
+  json["void"] = outcome.ledger.voids - outcome.ledger.voids_before;
+  json["late"] = outcome.ledger.late;
+  json["left_out"] = outcome.left_out;
+  json["as_of"] = absl::FormatTime(absl::RFC3339_full, outcome.ledger.now, absl::UTCTimeZone());
+  json["rejected_lists"] = outcome.read.lists;
+  json["seconds"] = outcome.seconds;
+  return absl::StrCat(json.dump(2), "\n");
+}
+
+absl::Status RunImport(const ImportOptions& options) {
+  const absl::Time begun_at = absl::Now();
+  const absl::StatusOr<size_t> memory = options.common.MemoryBytes();
+  if (!memory.ok()) return memory.status();
+  absl::StatusOr<Import> import = Prepare(options);
+  if (!import.ok()) return import.status();
+  auto folder = OpenForWriting(options.common, options.partitions);
+  if (!folder.ok()) return folder.status();
+
+  const int partitions = (*folder)->log().partitions();
+  const size_t share = host::ShareMemory(*memory).batches;
+  const std::string temp_folder = absl::StrCat(options.common.data, "/tmp");
+  auto sorter = files::FactSorter::Open(
+      {.memory_bytes = share * 5 / 8, .temp_folder = temp_folder, .partitions = partitions});
+  if (!sorter.ok()) return sorter.status();
+  absl::StatusOr<RowsRead> read = ReadRows(
+      import->inputs, partitions,
+      {.folder = options.common.data, .temp_folder = temp_folder, .memory_bytes = share / 8},
+      sorter->get());
+  if (!read.ok()) return read.status();
+
+  ImportOpening opening;
+  opening.policy = std::move(import->policy);
+  opening.source =
+      absl::StrFormat("%s#policy-%08x", import->mapping.source(),
+                      static_cast<uint32_t>(Fingerprint(opening.policy.SerializeAsString())));
+  opening.at = read->first_at;
+  LockStepWork work;
+  work.options = &options.common;
+  work.folder = folder->get();
+  work.verb = "importing";
+  work.until = std::max(import->until, read->last_at);
+  work.steps_expected = (*sorter)->count();
+  work.new_source =
+      [&](Partition partition) -> absl::StatusOr<std::unique_ptr<engine::OutsideSource>> {
+    auto facts = (*sorter)->NewReader(partition);
+    if (!facts.ok()) return facts.status();
+    return NewImportSource(opening, *std::move(facts));
+  };
+  absl::StatusOr<LockStepOutcome> ledger = RunLockStep(work);
+  if (!ledger.ok()) return ledger.status();
+  const absl::StatusOr<int64_t> left_out = CountLeftOut(**folder, import->inputs);
+  if (!left_out.ok()) return left_out.status();
+  const ImportOutcome outcome{*std::move(read), *std::move(ledger), *left_out,
+                              absl::ToDoubleSeconds(absl::Now() - begun_at)};
+  absl::Status written = WriteOut(options.common.json ? Json(outcome) : Text(options, outcome));
+  if (!written.ok() || outcome.left_out == 0) return written;
+  return absl::DataLossError(absl::StrCat(
+      Grouped(outcome.left_out),
+      " facts of the input are not in the ledger: they lie before what an ",
+      "earlier import of it had reached. The input has changed in its past; import it into a new ",
+      "folder"));
+}
+
+}  // namespace
+
+void AddImport(CLI::App& app, Command* chosen) {
+  auto options = std::make_shared<ImportOptions>();
+  CLI::App* command = AddCommand(
+      app,
+      {.name = "import",
+       .summary = "Bring a city's own history into a ledger, by a mapping",
+       .examples =
+           "  gridledger import --data boston --mapping deploy/mappings/boston311.yaml "
+           "requests.csv.gz\n"
+           "  gridledger import --data boston --mapping deploy/mappings/boston311.yaml \\\n"
+           "      --until 2020-01-01 requests_2011.csv requests_2012.csv\n"
+           "      all files of a history at once, so that their rows come into one order\n\n"
+           "Inputs are CSV with a header, plain or packed with gzip, zstd or bzip2; - is standard\n"
+           "input. A mapping says which column is what: deploy/mappings/boston311.yaml is a "
+           "worked\n"
+           "example to copy. Rows that cannot be taken are listed in DIR/rejected with line, "
+           "column\n"
+           "and reason. An import that was cut off is continued by the same command, and the same\n"
+           "import twice adds nothing.\n\n"},
+      &options->common, chosen, [options] { return RunImport(*options); });
+  command->footer(absl::StrCat(command->get_footer(), kInstantForms));
+  command->add_option("--mapping", options->mapping, "Which column is what, as YAML")
+      ->type_name("FILE")
+      ->required();
+  command
+      ->add_option("--until", options->until,
+                   "After the last row time runs on to here, so that what falls due is decided")
+      ->type_name("INSTANT");
+  command
+      ->add_option("--partitions", options->partitions,
+                   "Of a new ledger; one that is there keeps its own")
+      ->check(CLI::Range(1, 4096))
+      ->capture_default_str();
+  command->add_option("INPUT", options->inputs, "The files, or - for standard input")->required();
+}
+
+}  // namespace gridledger::cli
