@@ -20,6 +20,8 @@ struct Standing {
   bool reworked = false;
   std::optional<absl::Time> due_at;
   std::optional<absl::Time> closed_at;
+
+  friend bool operator==(const Standing&, const Standing&) = default;
 };
 
 Standing After(const Incident& incident) {
@@ -80,45 +82,51 @@ Places PlacesOf(const Incident& incident) {
                 .hour = incident.reported_hour};
 }
 
-void AddToRow(State& state, RowKey key, const Row& counts) {
+void AddToRow(State& state, const RowKey& key, const Row& counts) {
   Row& row = state.rows.At(key);
   row += counts;
   if (row == Row{}) state.rows.Erase(key);
 }
 
-std::string AreaKey(const Places& places) {
-  return places.area.empty() ? places.community.text() : places.area.text();
+const std::string& AreaKey(const AreaCode& area, const CommunityCode& community) {
+  return area.empty() ? community.text() : area.text();
 }
 
-template <class Add>
-void AddToPlacesButUnit(const Places& places, Add add) {
+std::string HourKey(uint32_t hour) {
+  return {static_cast<char>('0' + hour / 10), static_cast<char>('0' + hour % 10)};
+}
+
+// The rows that an incident, or what is known of its places, is counted in, but for the unit's.
+template <class Where, class Add>
+void AddToPlacesButUnit(const Where& at, uint32_t hour, Add add) {
   add(RowKey{Dimension::kTotal, ""});
-  add(RowKey{Dimension::kCategory, places.category.text()});
-  add(RowKey{Dimension::kArea, AreaKey(places)});
-  add(RowKey{Dimension::kCommunity, places.community.text()});
-  add(RowKey{Dimension::kHour, absl::StrFormat("%02d", places.hour)});
+  add(RowKey{Dimension::kCategory, at.category.text()});
+  add(RowKey{Dimension::kArea, AreaKey(at.area, at.community)});
+  add(RowKey{Dimension::kCommunity, at.community.text()});
+  add(RowKey{Dimension::kHour, HourKey(hour)});
 }
 
 template <class Add>
 void AddToPlaces(const Places& places, Add add) {
-  AddToPlacesButUnit(places, add);
+  AddToPlacesButUnit(places, places.hour, add);
   add(RowKey{Dimension::kUnit, places.unit.text()});
 }
 
-void MoveCounts(State& state, const Places& places, const UnitCode& old_unit, const Row& before,
+void MoveCounts(State& state, const Incident& incident, const UnitCode& old_unit, const Row& before,
                 const Row& after) {
   Row change = -before;
   change += after;
   const bool counts_move = !(change == Row{});
   if (counts_move) {
-    AddToPlacesButUnit(places, [&](RowKey key) { AddToRow(state, std::move(key), change); });
+    AddToPlacesButUnit(incident, incident.reported_hour,
+                       [&](const RowKey& key) { AddToRow(state, key, change); });
   }
-  if (old_unit == places.unit) {
-    if (counts_move) AddToRow(state, RowKey{Dimension::kUnit, places.unit.text()}, change);
+  if (old_unit == incident.unit) {
+    if (counts_move) AddToRow(state, RowKey{Dimension::kUnit, incident.unit.text()}, change);
     return;
   }
   if (!(before == Row{})) AddToRow(state, RowKey{Dimension::kUnit, old_unit.text()}, -before);
-  AddToRow(state, RowKey{Dimension::kUnit, places.unit.text()}, after);
+  AddToRow(state, RowKey{Dimension::kUnit, incident.unit.text()}, after);
 }
 
 // The key in the queue of deadlines to come; nothing when it has none there.
@@ -128,18 +136,18 @@ std::optional<DueKey> QueueKey(const IncidentId& id, const Standing& standing, a
 }
 
 void MoveDue(State& state, const incident::Change& change, const Standing& before,
-             const Standing& after, const Places& places) {
+             const Standing& after) {
   const IncidentId id(change.fact->incident_id());
   const std::optional<DueKey> old_key = QueueKey(id, before, change.moment.at);
   const std::optional<DueKey> new_key = QueueKey(id, after, change.moment.at);
   if (old_key && old_key != new_key) state.to_come.Erase(*old_key);
   if (!new_key) return;
   const bool closed = after.phase == Phase::kClosed;
-  const bool same = old_key == new_key && change.before.unit == places.unit &&
+  const bool same = old_key == new_key && change.before.unit == change.now->unit &&
                     closed == (before.phase == Phase::kClosed);
   if (same) return;
   Due& due = state.to_come.At(*new_key);
-  due.places = places;
+  due.places = PlacesOf(*change.now);
   due.closed = closed;
 }
 
@@ -200,8 +208,8 @@ void EvolveTime(State& state, absl::Time now) {
   while (!state.to_come.empty() && state.to_come.FirstKey().due_at <= now) {
     const DueKey key = state.to_come.FirstKey();
     const Due& due = *state.to_come.Find(key);
-    AddToPlaces(due.places, [&](RowKey row) {
-      AddToRow(state, std::move(row), DueCounts(due.closed, due.closed));
+    AddToPlaces(due.places, [&](const RowKey& row) {
+      AddToRow(state, row, DueCounts(due.closed, due.closed));
     });
     state.to_come.Erase(key);
   }
@@ -211,10 +219,10 @@ void EvolveChange(State& state, const incident::Change& change) {
   if (change.verdict != incident::Verdict::kApplied) return;
   const Standing before = Before(change);
   const Standing after = After(*change.now);
-  const Places places = PlacesOf(*change.now);
-  MoveCounts(state, places, change.before.unit, CountsOf(before, change.moment.at),
+  if (before == after && change.before.unit == change.now->unit) return;  // as most facts
+  MoveCounts(state, *change.now, change.before.unit, CountsOf(before, change.moment.at),
              CountsOf(after, change.moment.at));
-  MoveDue(state, change, before, after, places);
+  MoveDue(state, change, before, after);
 }
 
 Sheet AsOf(const State& state, absl::Time at) {

@@ -1,7 +1,7 @@
 #include "services/runtime/engine/entry_codec.h"
 
-#include <absl/strings/strip.h>
 #include <absl/strings/str_cat.h>
+#include <absl/strings/strip.h>
 
 namespace gridledger::engine {
 namespace {
@@ -60,14 +60,22 @@ absl::Status DecodeEntry(absl::string_view value, v1::Entry* entry) {
     return absl::InvalidArgumentError("the value is not a gridledger.v1.Entry");
   }
   if (entry->schema() > kEntrySchema) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "the entry has schema ", entry->schema(), ", this build knows up to ", kEntrySchema,
-        ": run a newer build on this partition"));
+    return absl::FailedPreconditionError(absl::StrCat("the entry has schema ", entry->schema(),
+                                                      ", this build knows up to ", kEntrySchema,
+                                                      ": run a newer build on this partition"));
   }
   if (entry->content_case() == v1::Entry::CONTENT_NOT_SET) {
     return absl::InvalidArgumentError("the entry has no content that this build knows");
   }
   return absl::OkStatus();
+}
+
+EntryDecoder::EntryDecoder() : block_(new char[kBlockBytes]), arena_(block_.get(), kBlockBytes) {}
+
+absl::Status EntryDecoder::Decode(absl::string_view value) {
+  arena_.Reset();
+  entry_ = google::protobuf::Arena::CreateMessage<v1::Entry>(&arena_);
+  return DecodeEntry(value, entry_);
 }
 
 }  // namespace gridledger::engine

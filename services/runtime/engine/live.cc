@@ -7,7 +7,7 @@
 namespace gridledger::engine {
 namespace {
 
-constexpr int kBatchMax = 4096;           // records a turn; × ~300 B ≈ 1.2 MB
+constexpr int kBatchMax = 4096;            // records a turn; × ~300 B ≈ 1.2 MB
 constexpr int kDecisionsAtOnceMax = 1000;  // in one append: a synced batch of 1000 costs ~5 ms
 constexpr absl::Duration kRetryDelay = absl::Milliseconds(200);
 
@@ -99,11 +99,11 @@ void Live::FoldRecord(Group& group, const Record& record) {
     }
     if (!decoded) {
       decoded = true;
-      readable = DecodeEntry(record.value, &entry_).ok();
+      readable = decoder_.Decode(record.value).ok();
     }
-    const absl::Status status =
-        readable ? owned.task->FoldEntry(record.offset, record.timestamp, entry_, record.value)
-                 : owned.task->Fold(record);
+    const absl::Status status = readable ? owned.task->FoldEntry(record.offset, record.timestamp,
+                                                                 decoder_.entry(), record.value)
+                                         : owned.task->Fold(record);
     ++folded_;
     if (!status.ok()) {
       group.status = status;
@@ -224,10 +224,9 @@ void Live::MaybeCheckpoint(bool at_once) {
   }
   if (checkpoints.empty()) return;
   checkpoint_flight_ = std::make_shared<Flight>();
-  checkpoints_->Submit(std::move(checkpoints),
-                       [flight = checkpoint_flight_](absl::Status status) {
-                         flight->Answer(std::move(status));
-                       });
+  checkpoints_->Submit(std::move(checkpoints), [flight = checkpoint_flight_](absl::Status status) {
+    flight->Answer(std::move(status));
+  });
 }
 
 absl::Status Live::CheckpointNow() {

@@ -123,7 +123,7 @@ class Live {
   std::vector<Task*> all_tasks_;
   std::unique_ptr<LogReader> reader_;
   RecordBatch batch_;
-  v1::Entry entry_;
+  EntryDecoder decoder_;
   absl::Time checkpoint_at_;  // the next one by the interval
   std::shared_ptr<Flight> checkpoint_flight_;
   std::vector<Task*> collected_;

@@ -32,7 +32,8 @@ absl::Status LockStep::Continue() {
   // In a run without interruption these would have been appended by (cause, rank); so they are now.
   std::vector<std::pair<Offset, size_t>> order;
   for (size_t rank = 0; rank < tasks_.size(); ++rank) {
-    for (const PendingDecision& pending : tasks_[rank]->pending()) order.emplace_back(pending.cause, rank);
+    for (const PendingDecision& pending : tasks_[rank]->pending())
+      order.emplace_back(pending.cause, rank);
   }
   std::sort(order.begin(), order.end());
   const absl::Time now = tasks_[0]->now();
@@ -50,7 +51,8 @@ absl::StatusOr<bool> LockStep::Step(OutsideSource& source) {
   absl::StatusOr<bool> more = source.Next(view, &next_);
   if (!more.ok() || !*more) return more;
   v1::Entry& entry = next_.entry;
-  if (entry.has_source() && IsIn(tasks_[0]->Mark(SourceName(entry.source().source())), entry.source())) {
+  if (entry.has_source() &&
+      IsIn(tasks_[0]->Mark(SourceName(entry.source().source())), entry.source())) {
     ++passed_over_;
     return true;
   }
@@ -100,12 +102,14 @@ absl::Status LockStep::Settle() {
     const NewRecord queued = std::move(queue_.front());
     queue_.pop_front();
     const Offset offset = tasks_[0]->next();
-    const Record record{partition_, offset, queued.timestamp, queued.key, queued.headers, queued.value};
+    const Record record{partition_, offset,         queued.timestamp,
+                        queued.key, queued.headers, queued.value};
     if (absl::Status status = sink_->Append(record); !status.ok()) return status;
     ++appended_;
-    if (absl::Status status = DecodeEntry(record.value, &entry_); !status.ok()) return status;
+    if (absl::Status status = decoder_.Decode(record.value); !status.ok()) return status;
     for (Task* task : tasks_) {
-      absl::Status status = task->FoldEntry(offset, record.timestamp, entry_, record.value);
+      absl::Status status =
+          task->FoldEntry(offset, record.timestamp, decoder_.entry(), record.value);
       if (!status.ok()) return status;
     }
     EnqueuePending(offset);

@@ -74,8 +74,8 @@ class LockStep {
   const std::vector<Task*> tasks_;
   LedgerSink* const sink_;
   std::deque<NewRecord> queue_;  // to be appended and folded, in this order
-  Outside next_;              // reused
-  v1::Entry entry_;           // reused
+  Outside next_;                 // reused
+  EntryDecoder decoder_;
   std::string id_;
   int64_t appended_ = 0;
   int64_t passed_over_ = 0;

@@ -16,7 +16,8 @@ struct PendingList {
 };
 
 uint64_t SchemaOf(const Service& service) {
-  return Fingerprint(absl::StrCat("shared ", kSharedSchema, " ", service.name.text(), " ", service.schema));
+  return Fingerprint(
+      absl::StrCat("shared ", kSharedSchema, " ", service.name.text(), " ", service.schema));
 }
 
 }  // namespace
@@ -48,8 +49,9 @@ absl::StatusOr<std::unique_ptr<Task>> Task::Open(const Service& service, Partiti
   if (!task->tier_->status().ok()) return task->tier_->status();
   PendingList list;
   if (!parsed || !ParseLayout(checkpoint.pending, &list)) {
-    return absl::DataLossError(absl::StrCat("the checkpoint of ", Describe(task->id_, checkpoint.next),
-                                            " does not parse: remove the state, it is rebuilt from the log"));
+    return absl::DataLossError(
+        absl::StrCat("the checkpoint of ", Describe(task->id_, checkpoint.next),
+                     " does not parse: remove the state, it is rebuilt from the log"));
   }
   task->next_ = task->collected_ = checkpoint.next;
   for (PendingDecision& item : list.items) task->pending_.push_back(std::move(item));
@@ -57,8 +59,9 @@ absl::StatusOr<std::unique_ptr<Task>> Task::Open(const Service& service, Partiti
 }
 
 absl::Status Task::Fold(const Record& record) {
-  const absl::Status decoded = DecodeEntry(record.value, &entry_);
-  if (decoded.ok()) return FoldEntry(record.offset, record.timestamp, entry_, record.value);
+  const absl::Status decoded = decoder_.Decode(record.value);
+  if (decoded.ok())
+    return FoldEntry(record.offset, record.timestamp, decoder_.entry(), record.value);
   if (absl::IsFailedPrecondition(decoded)) {
     return absl::FailedPreconditionError(
         absl::StrCat(Describe(id_, record.offset), ": ", decoded.message()));
@@ -92,15 +95,9 @@ absl::Status Task::FoldEntry(Offset offset, absl::Time timestamp, const v1::Entr
     }
   };
   switch (entry.content_case()) {
-    case v1::Entry::kFact:
-      incident::Evolve(incidents_, moment, entry.fact(), sink);
-      break;
-    case v1::Entry::kDecision:
-      FoldDecision(moment, entry.decision());
-      break;
-    case v1::Entry::kTick:
-      subject_->EvolveTick(moment);
-      break;
+    case v1::Entry::kFact: incident::Evolve(incidents_, moment, entry.fact(), sink); break;
+    case v1::Entry::kDecision: FoldDecision(moment, entry.decision()); break;
+    case v1::Entry::kTick: subject_->EvolveTick(moment); break;
     case v1::Entry::kPolicyActivated:
       incidents_.policy.Activate(entry.policy_activated().policy());
       subject_->EvolvePolicy(moment);
@@ -108,15 +105,12 @@ absl::Status Task::FoldEntry(Offset offset, absl::Time timestamp, const v1::Entr
     case v1::Entry::kAreaDefined:
     case v1::Entry::kGridDefined:
     case v1::Entry::kMemberRegistered:
-    case v1::Entry::kRosterPublished:
-      subject_->EvolveRegistry(moment, entry);
-      break;
-    case v1::Entry::CONTENT_NOT_SET:
-      INVARIANT(false, "an entry without content does not decode");
+    case v1::Entry::kRosterPublished: subject_->EvolveRegistry(moment, entry); break;
+    case v1::Entry::CONTENT_NOT_SET: INVARIANT(false, "an entry without content does not decode");
   }
   if (entry.has_source()) {
     const v1::SourcePosition& at = entry.source();
-    SourceMark& mark = marks_.At(SourceName(at.source()));
+    SourceMark& mark = MarkOf(at.source());
     mark.at_ms = at.at_ms();
     mark.row = at.row();
     mark.ordinal = at.ordinal();
@@ -124,6 +118,14 @@ absl::Status Task::FoldEntry(Offset offset, absl::Time timestamp, const v1::Entr
   }
   Decide(moment);
   return tier_ == nullptr ? absl::OkStatus() : tier_->status();
+}
+
+SourceMark& Task::MarkOf(const std::string& source) {
+  if (newest_mark_ != nullptr && newest_source_ == source) return marks_.Change(newest_mark_);
+  newest_source_ = source;
+  SourceMark& mark = marks_.At(SourceName(source));
+  newest_mark_ = &mark;
+  return mark;
 }
 
 void Task::FoldDecision(const incident::Moment& moment, const v1::Decision& decision) {
@@ -140,7 +142,8 @@ void Task::FoldDecision(const incident::Moment& moment, const v1::Decision& deci
   if (!settles) {
     ++progress_.Change().decisions_void;
     for (const v1::Fact& fact : decision.facts()) {
-      incident::EvolveVoid(incidents_, moment, fact, incident::VoidReason::kDuplicateDecision, sink);
+      incident::EvolveVoid(incidents_, moment, fact, incident::VoidReason::kDuplicateDecision,
+                           sink);
     }
     return;
   }
@@ -168,7 +171,8 @@ void Task::Decide(const incident::Moment& cause) {
       incidents_.incidents.Find(IncidentId(decision.facts(0).incident_id()));
   if (first != nullptr) pending.key = first->community.text();
   pending.cause = cause.offset;
-  EncodeEntry(decision_, ce_source_, absl::StrCat(cause.offset.value), &pending.headers, &pending.value);
+  EncodeEntry(decision_, ce_source_, absl::StrCat(cause.offset.value), &pending.headers,
+              &pending.value);
 }
 
 void Task::DropSettled() {
@@ -209,6 +213,7 @@ absl::Status CheckSameLog(EventLog* log, const Task& task) {
 }
 
 TaskCheckpoint Task::Collect() {
+  newest_mark_ = nullptr;
   TaskCheckpoint out;
   out.task = id_;
   tables_.Collect(&out.pairs);

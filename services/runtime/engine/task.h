@@ -45,9 +45,10 @@ using SourceName = Name<struct SourceTag>;
 // Where the partition stands.
 struct Progress {
   absl::Time now = absl::FromUnixMillis(0);  // the partition's time: the running maximum
-  uint64_t last_fingerprint = 0;  // of the last record's value: tells a log that was cut and regrown
-  uint64_t undecodable = 0;       // records parked as dead letters
-  uint64_t decisions_void = 0;    // decisions of causes settled before
+  uint64_t last_fingerprint =
+      0;                        // of the last record's value: tells a log that was cut and regrown
+  uint64_t undecodable = 0;     // records parked as dead letters
+  uint64_t decisions_void = 0;  // decisions of causes settled before
   template <class A>
   void Fields(A& a) {
     a(now, last_fingerprint, undecodable, decisions_void);
@@ -59,7 +60,9 @@ struct DeadLetterKey {
   Offset offset;
   friend auto operator<=>(const DeadLetterKey&, const DeadLetterKey&) = default;
   void AppendKey(std::string* out) const { AppendOrdered(out, offset.value); }
-  bool ParseKey(absl::string_view bytes) { return TakeOrdered(&bytes, &offset.value) && bytes.empty(); }
+  bool ParseKey(absl::string_view bytes) {
+    return TakeOrdered(&bytes, &offset.value) && bytes.empty();
+  }
 };
 struct DeadLetter {
   std::string reason;
@@ -72,7 +75,7 @@ struct DeadLetter {
 // A decision that the log has not answered yet.
 struct PendingDecision {
   Offset cause;
-  std::string key;      // the community of the first incident that it is about
+  std::string key;  // the community of the first incident that it is about
   std::string headers;
   std::string value;  // the serialised v1.Entry
   template <class A>
@@ -118,7 +121,10 @@ class Task {
   // the next one follows Stored().
   TaskCheckpoint Collect();
   // The last collection is durable. Clean pairs leave memory, resting ones first.
-  void Stored(size_t bytes_max) { tables_.Stored(bytes_max); }
+  void Stored(size_t bytes_max) {
+    newest_mark_ = nullptr;
+    tables_.Stored(bytes_max);
+  }
 
   const incident::State& incidents() const { return incidents_; }
   const Subject& subject() const { return *subject_; }
@@ -131,6 +137,7 @@ class Task {
  private:
   Task(const Service& service, Partition partition, std::string code_id);
 
+  SourceMark& MarkOf(const std::string& source);
   void FoldDecision(const incident::Moment& moment, const v1::Decision& decision);
   void Decide(const incident::Moment& cause);
   void DropSettled();
@@ -147,13 +154,15 @@ class Task {
   OrderedTable<SourceName, SourceMark> marks_{tables_, 7};
   AppendTable<DeadLetterKey, DeadLetter> dead_letters_{tables_, 8};
   std::unique_ptr<Subject> subject_;
+  std::string newest_source_;                // most entries come from the source of the one before
+  const SourceMark* newest_mark_ = nullptr;  // of it; null when the tables may have moved it
 
   Offset next_;
   Offset collected_;
   bool replaces_all_ = false;  // the next collection replaces whatever the store holds
   std::deque<PendingDecision> pending_;
-  v1::Entry entry_;     // reused: parsing into it allocates next to nothing
-  v1::Entry decision_;  // likewise
+  EntryDecoder decoder_;
+  v1::Entry decision_;  // reused
   std::vector<IncidentId> touched_;
 };
 

@@ -164,17 +164,17 @@ absl::Status FoldToEnd(EventLog* log, Partition partition, const std::vector<eng
   const std::unique_ptr<LogReader> reader = log->NewReader();
   if (absl::Status status = reader->Assign(partition, next); !status.ok()) return status;
   RecordBatch batch;
-  v1::Entry entry;
+  engine::EntryDecoder decoder;
   while (next < *end) {
     if (absl::Status status = reader->Poll(absl::Seconds(1), kReadBatch, &batch); !status.ok()) return status;
     int64_t folded = 0;
     for (const Record& record : batch.records()) {
       if (record.offset >= *end) break;
-      const bool readable = engine::DecodeEntry(record.value, &entry).ok();
+      const bool readable = decoder.Decode(record.value).ok();
       for (engine::Task* task : tasks) {
         if (task->next() != record.offset) continue;
         const absl::Status status =
-            readable ? task->FoldEntry(record.offset, record.timestamp, entry, record.value)
+            readable ? task->FoldEntry(record.offset, record.timestamp, decoder.entry(), record.value)
                      : task->Fold(record);
         if (!status.ok()) return status;
       }

@@ -399,12 +399,12 @@ class PartitionLook {
       *reached = record.offset >= bound_ || (view_.until && record.timestamp > *view_.until);
       if (*reached) return absl::OkStatus();
       if (probe_ < probes_.size()) TakeProbes(record.offset);
-      const bool readable = engine::DecodeEntry(record.value, &entry_).ok();
+      const bool readable = decoder_.Decode(record.value).ok();
       for (auto& folding : tasks_) {
         engine::Task& task = folding->task();
         if (task.next() != record.offset) continue;  // it stands further on
         const absl::Status status =
-            readable ? task.FoldEntry(record.offset, record.timestamp, entry_, record.value)
+            readable ? task.FoldEntry(record.offset, record.timestamp, decoder_.entry(), record.value)
                      : task.Fold(record);
         if (!status.ok()) return status;
       }
@@ -431,7 +431,7 @@ class PartitionLook {
   std::vector<std::unique_ptr<FoldingTask>> tasks_;
   std::vector<DueProbe> probes_;  // by offset
   size_t probe_ = 0;
-  v1::Entry entry_;  // reused
+  engine::EntryDecoder decoder_;
 };
 
 struct Part {
