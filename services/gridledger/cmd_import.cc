@@ -6,9 +6,10 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
-#include <cstdio>
+#include <filesystem>
 #include <map>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "services/base/digest.h"
@@ -184,6 +185,9 @@ absl::Status RunImport(const ImportOptions& options) {
   };
   absl::StatusOr<LockStepOutcome> ledger = RunLockStep(work);
   if (!ledger.ok()) return ledger.status();
+  sorter->reset();
+  std::error_code not_there;
+  std::filesystem::remove(temp_folder, not_there);  // only if nobody else's work is in it
   const absl::StatusOr<int64_t> left_out = CountLeftOut(**folder, import->inputs);
   if (!left_out.ok()) return left_out.status();
   const ImportOutcome outcome{*std::move(read), *std::move(ledger), *left_out,

@@ -79,8 +79,8 @@ absl::Status CsvReader::ReadHeader() {
     header_.emplace_back(column);
   }
   if (!twice.empty()) {
-    return absl::InvalidArgumentError(absl::StrFormat(
-        "%s:%d: more than one column is called %s", name, row.line, absl::StrJoin(twice, ", ")));
+    return absl::InvalidArgumentError(absl::StrFormat("%s:%d: more than one column is called %s",
+                                                      name, row.line, absl::StrJoin(twice, ", ")));
   }
   return absl::OkStatus();
 }
@@ -89,7 +89,8 @@ absl::StatusOr<bool> CsvReader::Next(CsvRow* row) {
   if (!failed_.ok()) return failed_;
   absl::StatusOr<bool> found = ReadRow(row);
   if (!found.ok()) {
-    failed_ = absl::Status(found.status().code(), absl::StrCat(found.status().message(), "; line ", line_));
+    failed_ = absl::Status(found.status().code(),
+                           absl::StrCat(found.status().message(), "; line ", line_));
     return failed_;
   }
   if (!*found) return false;
@@ -166,7 +167,8 @@ bool CsvReader::SplitPlainLine(absl::string_view line, CsvRow* row) {
     if (quoted) line.remove_prefix(1);
     const void* found = memchr(line.data(), quoted ? '"' : delimiter_, line.size());
     if (found == nullptr && quoted) return false;  // goes on in the next line
-    const size_t size = found == nullptr ? line.size() : static_cast<const char*>(found) - line.data();
+    const size_t size =
+        found == nullptr ? line.size() : static_cast<const char*>(found) - line.data();
     const absl::string_view field = line.substr(0, size);
     if (!quoted && memchr(field.data(), '"', field.size()) != nullptr) return false;
     row->fields.push_back(field);

@@ -68,8 +68,9 @@ class CsvReader {
   absl::StatusOr<bool> ReadRow(CsvRow* row);
   // The next bytes up to and with a line end, as many as are at hand; empty at the end.
   absl::StatusOr<absl::string_view> NextSegment();
-  // Splits a line that is a row, without libcsv, where every quote opens or closes a whole field: its
-  // state machine looks at each byte and reads some 50 MB/s. False when the line may be anything else.
+  // Splits a line that is a row, without libcsv, where every quote opens or closes a whole field:
+  // its state machine looks at each byte and reads some 50 MB/s. False when the line may be
+  // anything else.
   bool SplitPlainLine(absl::string_view line, CsvRow* row);
   void Feed(absl::string_view segment);
   void Reject(std::string reason);

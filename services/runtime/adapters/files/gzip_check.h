@@ -1,10 +1,10 @@
 // Checks that what was unpacked from gzip members is what was packed. libarchive reads over their
 // checksums (3.6 and 3.7 do), so one flipped bit would change or drop rows without a word.
 //
-// It is told the packed bytes as they are read and the unpacked ones as they come out. A member ends
-// with its checksum and its length (RFC 1952 §2.3.1); the next one begins right behind. A place in
-// the packed bytes that looks like a beginning is one if the checksum before it agrees with what
-// came out; so no knowledge of deflate is needed.
+// It is told the packed bytes as they are read and the unpacked ones as they come out. A member
+// ends with its checksum and its length (RFC 1952 §2.3.1); the next one begins right behind. A
+// place in the packed bytes that looks like a beginning is one if the checksum before it agrees
+// with what came out; so no knowledge of deflate is needed.
 #pragma once
 
 #include <absl/strings/string_view.h>

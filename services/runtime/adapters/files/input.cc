@@ -45,15 +45,11 @@ absl::Status SystemError(absl::string_view act, const std::string& name, int err
   const std::string text = absl::StrCat("cannot ", act, " ", name, ": ", strerror(error));
   switch (error) {
     case ENOENT:
-    case ENOTDIR:
-      return absl::NotFoundError(text);
+    case ENOTDIR: return absl::NotFoundError(text);
     case EACCES:
-    case EPERM:
-      return absl::PermissionDeniedError(text);
-    case EISDIR:
-      return absl::InvalidArgumentError(text);
-    default:
-      return absl::UnavailableError(text);
+    case EPERM: return absl::PermissionDeniedError(text);
+    case EISDIR: return absl::InvalidArgumentError(text);
+    default: return absl::UnavailableError(text);
   }
 }
 
@@ -142,10 +138,11 @@ class ArchiveInput final : public InputStream {
       if (result == ARCHIVE_EOF) {
         ended_ = true;
         if (is_gzip_ && !check_.Agrees()) {
-          return absl::DataLossError(absl::StrFormat(
-              "%s: the packed bytes are damaged: the checksum at their end, byte %d, does not agree "
-              "with what came out (%d bytes)",
-              name_, position_, unpacked_));
+          return absl::DataLossError(
+              absl::StrFormat("%s: the packed bytes are damaged: the checksum at their end, byte "
+                              "%d, does not agree "
+                              "with what came out (%d bytes)",
+                              name_, position_, unpacked_));
         }
         break;
       }
@@ -161,9 +158,9 @@ class ArchiveInput final : public InputStream {
   absl::Status Error() const {
     if (!failed_.ok()) return failed_;
     const char* why = archive_error_string(archive_);
-    return absl::DataLossError(absl::StrFormat("%s: cannot be unpacked beyond byte %d (%d came out): %s",
-                                               name_, position_, unpacked_,
-                                               why == nullptr ? "it ends too early" : why));
+    return absl::DataLossError(
+        absl::StrFormat("%s: cannot be unpacked beyond byte %d (%d came out): %s", name_, position_,
+                        unpacked_, why == nullptr ? "it ends too early" : why));
   }
 
   const int file_;

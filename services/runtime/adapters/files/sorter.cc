@@ -19,10 +19,12 @@
 namespace gridledger::files {
 namespace {
 
-constexpr size_t kBlockBytes = size_t{1} << 20;   // of memory for items' bytes
+constexpr size_t kBlockBytes = size_t{1} << 20;      // of memory for items' bytes
 constexpr size_t kMemoryBytesMin = size_t{4} << 20;  // 4 blocks; a run of less is mostly overhead
 // Of one fact: a record of the log takes 1 MiB.
 constexpr size_t kFactBytesMax = size_t{2} << 20;
+constexpr size_t kReadaheadMin = size_t{16} << 10;   // a block of a run
+constexpr size_t kReadaheadMax = size_t{256} << 10;  // more is no faster
 
 absl::Status ToStatus(const rocksdb::Status& status, absl::string_view act) {
   if (status.ok()) return absl::OkStatus();
@@ -72,7 +74,7 @@ rocksdb::Options RunOptions() {
   o.stats_persist_period_sec = 0;
   o.info_log_level = rocksdb::InfoLogLevel::FATAL_LEVEL;
   rocksdb::BlockBasedTableOptions table;
-  table.block_size = size_t{64} << 10;  // in order; an index of 16,384 × ~50 B = 0.8 MB a GiB
+  table.block_size = kReadaheadMin;  // in order; an index of 65,536 × ~50 B = 3 MB a GiB
   table.block_cache = rocksdb::NewLRUCache(size_t{1} << 20);
   table.format_version = 5;
   table.checksum = rocksdb::kXXH3;
@@ -85,14 +87,15 @@ rocksdb::Options RunOptions() {
 // Reads the runs as one.
 class RunFacts final : public SortedFacts {
  public:
-  RunFacts(rocksdb::DB* database, Partition partition, int64_t count) : left_(count) {
+  RunFacts(rocksdb::DB* database, Partition partition, int64_t count, size_t readahead_bytes)
+      : left_(count) {
     AppendOrdered(&begin_, partition.value);
     AppendOrdered(&end_, int64_t{partition.value} + 1);
     bound_ = rocksdb::Slice(end_);
     rocksdb::ReadOptions options;
     options.iterate_upper_bound = &bound_;
     options.fill_cache = false;
-    options.readahead_size = size_t{256} << 10;  // a run: 100 runs × 256 KiB = 25 MiB a reader
+    options.readahead_size = readahead_bytes;
     iterator_.reset(database->NewIterator(options));
     iterator_->Seek(begin_);
   }
@@ -101,7 +104,8 @@ class RunFacts final : public SortedFacts {
     if (started_) iterator_->Next();
     started_ = true;
     if (!iterator_->Valid()) {
-      if (!iterator_->status().ok()) return ToStatus(iterator_->status(), "cannot read sorted facts");
+      if (!iterator_->status().ok())
+        return ToStatus(iterator_->status(), "cannot read sorted facts");
       if (left_ != 0) return absl::DataLossError(absl::StrCat(left_, " sorted facts are missing"));
       started_ = false;  // the end stays the end
       return false;
@@ -182,7 +186,8 @@ absl::Status FactSorter::Add(Partition partition, const FactPlace& place, absl::
   }
   // A growing vector needs its old and its doubled new place at once.
   const size_t items_bytes =
-      (items_.size() < items_.capacity() ? items_.capacity() : 3 * items_.capacity()) * sizeof(Item);
+      (items_.size() < items_.capacity() ? items_.capacity() : 3 * items_.capacity()) *
+      sizeof(Item);
   const bool new_block = block_ >= blocks_.size() || block_used_ + bytes > blocks_[block_].size;
   const size_t block_bytes =
       new_block && block_ + 1 >= blocks_.size() ? std::max(bytes, kBlockBytes) : 0;
@@ -192,9 +197,9 @@ absl::Status FactSorter::Add(Partition partition, const FactPlace& place, absl::
   char* const at = Reserve(bytes);
   memcpy(at, key.data(), key.size());
   memcpy(at + key.size(), entry.data(), entry.size());
-  items_.push_back(Item{FactPlace{FromMillis(ToMillis(place.at)), place.input, place.row, place.ordinal},
-                        partition, static_cast<uint32_t>(key.size()),
-                        static_cast<uint32_t>(entry.size()), at});
+  items_.push_back(
+      Item{FactPlace{FromMillis(ToMillis(place.at)), place.input, place.row, place.ordinal},
+           partition, static_cast<uint32_t>(key.size()), static_cast<uint32_t>(entry.size()), at});
   ++counts_[static_cast<size_t>(partition.value)];
   return absl::OkStatus();
 }
@@ -273,7 +278,8 @@ absl::Status FactSorter::PutAway() {
     ingest.move_files = true;
     status = database_->IngestExternalFile({path}, ingest);
   }
-  if (!status.ok()) return ToStatus(status, absl::StrCat("cannot put facts away in ", temp_->path()));
+  if (!status.ok())
+    return ToStatus(status, absl::StrCat("cannot put facts away in ", temp_->path()));
   ++runs_;
   items_.clear();
   block_ = 0;
@@ -285,11 +291,14 @@ absl::StatusOr<std::unique_ptr<SortedFacts>> FactSorter::NewReader(Partition par
   INVARIANT(finished_, "sorted facts are read when all are in");
   INVARIANT(partition.value >= 0 && partition.value < options_.partitions, "no such partition");
   if (database_ != nullptr) {
-    return std::make_unique<RunFacts>(database_.get(), partition, count(partition));
+    // Each run is read ahead: what all runs take is a part of what the items took.
+    const size_t readahead = std::clamp(options_.memory_bytes / 4 / static_cast<size_t>(runs_),
+                                        kReadaheadMin, kReadaheadMax);
+    return std::make_unique<RunFacts>(database_.get(), partition, count(partition), readahead);
   }
-  const auto range = std::equal_range(
-      items_.begin(), items_.end(), Item{{}, partition, 0, 0, nullptr},
-      [](const Item& a, const Item& b) { return a.partition < b.partition; });
+  const auto range =
+      std::equal_range(items_.begin(), items_.end(), Item{{}, partition, 0, 0, nullptr},
+                       [](const Item& a, const Item& b) { return a.partition < b.partition; });
   return std::make_unique<MemoryFacts>(range.first, range.second);
 }
 

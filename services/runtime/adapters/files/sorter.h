@@ -1,7 +1,7 @@
-// Puts what many rows made into ledger order, in bounded memory: by time, then input, row and ordinal,
-// each partition by itself. What does not fit in memory lies in sorted runs of a temporary RocksDB
-// database, whose merging iterator reads them as one. Bytes in, the same bytes out: it knows nothing
-// of entries.
+// Puts what many rows made into ledger order, in bounded memory: by time, then input, row and
+// ordinal, each partition by itself. What does not fit in memory lies in sorted runs of a temporary
+// RocksDB database, whose merging iterator reads them as one. Bytes in, the same bytes out: it
+// knows nothing of entries.
 //
 //   auto sorter = *FactSorter::Open({.temp_folder = folder, .partitions = 8});
 //   sorter->Add(partition, {.at = at, .input = 0, .row = 1, .ordinal = 0}, key, entry);
@@ -35,10 +35,10 @@ class TempFolder;
 
 // Where a fact stands in the order of its partition; no two have the same place.
 struct FactPlace {
-  absl::Time at;        // whole milliseconds
-  uint32_t input = 0;   // which of the files
-  uint64_t row = 0;     // in that file
-  uint32_t ordinal = 0; // among those made from the same row
+  absl::Time at;         // whole milliseconds
+  uint32_t input = 0;    // which of the files
+  uint64_t row = 0;      // in that file
+  uint32_t ordinal = 0;  // among those made from the same row
 };
 
 // The views live until the next one is read.

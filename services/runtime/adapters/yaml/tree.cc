@@ -106,7 +106,8 @@ class Builder final : public YAML::EventHandler {
     } else if (parent.keys.size() > parent.values.size()) {
       parent.values.push_back(std::move(node));
     } else if (node.kind != Node::Kind::kScalar) {
-      error_ = ErrorAt(path_, node.place, "expected the name of a field, found a list or a mapping");
+      error_ =
+          ErrorAt(path_, node.place, "expected the name of a field, found a list or a mapping");
     } else {
       parent.keys.push_back(std::move(node));
     }
@@ -123,7 +124,8 @@ class Builder final : public YAML::EventHandler {
 }  // namespace
 
 absl::Status ErrorAt(absl::string_view path, Place place, absl::string_view what) {
-  return absl::InvalidArgumentError(absl::StrCat(path, ":", place.line, ":", place.column, ": ", what));
+  return absl::InvalidArgumentError(
+      absl::StrCat(path, ":", place.line, ":", place.column, ": ", what));
 }
 
 absl::StatusOr<Node> ParseTree(absl::string_view text, absl::string_view path) {

@@ -1,5 +1,5 @@
-// A YAML document as a tree that knows the place of each node. Small on purpose: what the format has
-// beyond mappings, sequences and scalars is refused while it is read.
+// A YAML document as a tree that knows the place of each node. Small on purpose: what the format
+// has beyond mappings, sequences and scalars is refused while it is read.
 #pragma once
 
 #include <absl/status/statusor.h>
@@ -22,10 +22,10 @@ struct Node {
   Kind kind = Kind::kScalar;
   Place place;
   std::string scalar;
-  bool quoted = false;          // a scalar in quotes is a text, whatever it looks like
-  std::vector<Node> items;      // of a sequence
-  std::vector<Node> keys;       // of a mapping, scalars, in the order written
-  std::vector<Node> values;     // one a key
+  bool quoted = false;       // a scalar in quotes is a text, whatever it looks like
+  std::vector<Node> items;   // of a sequence
+  std::vector<Node> keys;    // of a mapping, scalars, in the order written
+  std::vector<Node> values;  // one a key
 };
 
 // "path:line:column: " and `what`.

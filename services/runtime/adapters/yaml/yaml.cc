@@ -42,10 +42,8 @@ std::string Quoted(absl::string_view text) {
 
 std::string Found(const Node& node) {
   switch (node.kind) {
-    case Node::Kind::kSequence:
-      return "found a list";
-    case Node::Kind::kMapping:
-      return "found a mapping";
+    case Node::Kind::kSequence: return "found a list";
+    case Node::Kind::kMapping: return "found a mapping";
     case Node::Kind::kScalar:
       return absl::StrCat(node.quoted ? "found the text " : "found ", Quoted(node.scalar));
   }
@@ -92,8 +90,8 @@ class Filler {
       if (const auto* oneof = field->real_containing_oneof(); oneof != nullptr) {
         for (const FieldDescriptor* other : seen) {
           if (other->real_containing_oneof() != oneof) continue;
-          return Error(key, absl::StrCat(field->name(), " and ", other->name(),
-                                         " exclude each other"));
+          return Error(key,
+                       absl::StrCat(field->name(), " and ", other->name(), " exclude each other"));
         }
       }
       seen.push_back(field);
@@ -108,7 +106,8 @@ class Filler {
   absl::Status Error(const Node& node, absl::string_view what) const {
     return ErrorAt(path_, node.place, what);
   }
-  absl::Status Expected(const Node& node, const FieldDescriptor& field, absl::string_view what) const {
+  absl::Status Expected(const Node& node, const FieldDescriptor& field,
+                        absl::string_view what) const {
     return Error(node, absl::StrCat(field.name(), ": ", Found(node), ", expected ", what));
   }
 
@@ -166,20 +165,19 @@ class Filler {
       case FieldDescriptor::CPPTYPE_INT64:
         return PutNumber<int64_t>(node, field, put, &Reflection::AddInt64, &Reflection::SetInt64);
       case FieldDescriptor::CPPTYPE_UINT32:
-        return PutNumber<uint32_t>(node, field, put, &Reflection::AddUInt32, &Reflection::SetUInt32);
+        return PutNumber<uint32_t>(node, field, put, &Reflection::AddUInt32,
+                                   &Reflection::SetUInt32);
       case FieldDescriptor::CPPTYPE_UINT64:
-        return PutNumber<uint64_t>(node, field, put, &Reflection::AddUInt64, &Reflection::SetUInt64);
+        return PutNumber<uint64_t>(node, field, put, &Reflection::AddUInt64,
+                                   &Reflection::SetUInt64);
       case FieldDescriptor::CPPTYPE_DOUBLE:
       case FieldDescriptor::CPPTYPE_FLOAT:
-      case FieldDescriptor::CPPTYPE_MESSAGE:
-        break;
+      case FieldDescriptor::CPPTYPE_MESSAGE: break;
     }
     INVARIANT(false, "our schemas have no floating point");
   }
 
-  static bool IsPlain(const Node& node) {
-    return node.kind == Node::Kind::kScalar && !node.quoted;
-  }
+  static bool IsPlain(const Node& node) { return node.kind == Node::Kind::kScalar && !node.quoted; }
 
   template <class Int, class Put, class Add, class SetOne>
   absl::Status PutNumber(const Node& node, const FieldDescriptor& field, Put put, Add add,
@@ -189,8 +187,8 @@ class Filler {
     using Limits = std::numeric_limits<Int>;
     if (!IsPlain(node) || !absl::SimpleAtoi(node.scalar, &wide) || wide < Limits::min() ||
         wide > Limits::max()) {
-      return Expected(node, field, absl::StrCat("a whole number from ", Limits::min(), " to ",
-                                                Limits::max()));
+      return Expected(node, field,
+                      absl::StrCat("a whole number from ", Limits::min(), " to ", Limits::max()));
     }
     return put(add, set, static_cast<Int>(wide));
   }
