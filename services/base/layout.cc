@@ -4,7 +4,9 @@ namespace gridledger {
 
 void AppendOrdered(std::string* out, int64_t value) {
   const uint64_t flipped = static_cast<uint64_t>(value) ^ (uint64_t{1} << 63);
-  for (int shift = 56; shift >= 0; shift -= 8) out->push_back(static_cast<char>(flipped >> shift));
+  char bytes[8];
+  for (int i = 0; i < 8; ++i) bytes[i] = static_cast<char>(flipped >> (56 - 8 * i));
+  out->append(bytes, sizeof bytes);
 }
 
 bool TakeOrdered(absl::string_view* in, int64_t* value) {
@@ -17,11 +19,12 @@ bool TakeOrdered(absl::string_view* in, int64_t* value) {
 }
 
 void AppendVarint(std::string* out, uint64_t value) {
-  while (value >= 0x80) {
-    out->push_back(static_cast<char>(value | 0x80));
-    value >>= 7;
-  }
-  out->push_back(static_cast<char>(value));
+  if (value < 0x80) return out->push_back(static_cast<char>(value));
+  char bytes[10];
+  size_t size = 0;
+  for (; value >= 0x80; value >>= 7) bytes[size++] = static_cast<char>(value | 0x80);
+  bytes[size++] = static_cast<char>(value);
+  out->append(bytes, size);
 }
 
 bool TakeVarint(absl::string_view* in, uint64_t* value) {

@@ -32,8 +32,8 @@ uint32_t Murmur2(absl::string_view bytes) {
 
 Partition PartitionOf(absl::string_view key, int partitions) {
   INVARIANT(partitions > 0, "a topic has at least one partition");
-  return Partition{static_cast<int32_t>((Murmur2(key) & 0x7fffffffU) %
-                                        static_cast<uint32_t>(partitions))};
+  return Partition{
+      static_cast<int32_t>((Murmur2(key) & 0x7fffffffU) % static_cast<uint32_t>(partitions))};
 }
 
 }  // namespace gridledger

@@ -69,11 +69,13 @@ absl::StatusOr<bool> LockStep::Step(OutsideSource& source) {
   } else {
     absl::StrAppend(&id_, partition_.value, ".", tasks_[0]->next().value);
   }
-  NewRecord& queued = queue_.emplace_back();
-  queued.timestamp = std::max(next_.at, tasks_[0]->now());
-  queued.key = next_.key;
-  EncodeEntry(entry, entry.source().source(), id_, &queued.headers, &queued.value);
-  if (absl::Status settled = Settle(); !settled.ok()) return settled;
+  outside_.timestamp = std::max(next_.at, tasks_[0]->now());
+  outside_.key = next_.key;
+  EncodeEntry(entry, entry.source().source(), id_, &outside_.headers, &outside_.value);
+  // Written and read again it would be the same entry: that way is saved here.
+  absl::Status status = Take(outside_, entry);
+  if (status.ok()) status = Settle();
+  if (!status.ok()) return status;
   return true;
 }
 
@@ -101,19 +103,23 @@ absl::Status LockStep::Settle() {
   while (!queue_.empty()) {
     const NewRecord queued = std::move(queue_.front());
     queue_.pop_front();
-    const Offset offset = tasks_[0]->next();
-    const Record record{partition_, offset,         queued.timestamp,
-                        queued.key, queued.headers, queued.value};
-    if (absl::Status status = sink_->Append(record); !status.ok()) return status;
-    ++appended_;
-    if (absl::Status status = decoder_.Decode(record.value); !status.ok()) return status;
-    for (Task* task : tasks_) {
-      absl::Status status =
-          task->FoldEntry(offset, record.timestamp, decoder_.entry(), record.value);
-      if (!status.ok()) return status;
-    }
-    EnqueuePending(offset);
+    if (absl::Status status = decoder_.Decode(queued.value); !status.ok()) return status;
+    if (absl::Status status = Take(queued, decoder_.entry()); !status.ok()) return status;
   }
+  return absl::OkStatus();
+}
+
+absl::Status LockStep::Take(const NewRecord& record, const v1::Entry& entry) {
+  const Offset offset = tasks_[0]->next();
+  absl::Status status = sink_->Append(
+      Record{partition_, offset, record.timestamp, record.key, record.headers, record.value});
+  if (!status.ok()) return status;
+  ++appended_;
+  for (Task* task : tasks_) {
+    status = task->FoldEntry(offset, record.timestamp, entry, record.value);
+    if (!status.ok()) return status;
+  }
+  EnqueuePending(offset);
   return absl::OkStatus();
 }
 

@@ -67,6 +67,9 @@ class LockStep {
 
  private:
   absl::Status FireDue(absl::Time upto);
+  // Appends the record and folds it into every task.
+  absl::Status Take(const NewRecord& record, const v1::Entry& entry);
+  // Takes what is queued, and what it causes.
   absl::Status Settle();
   void EnqueuePending(Offset cause);
 
@@ -75,6 +78,7 @@ class LockStep {
   LedgerSink* const sink_;
   std::deque<NewRecord> queue_;  // to be appended and folded, in this order
   Outside next_;                 // reused
+  NewRecord outside_;            // reused
   EntryDecoder decoder_;
   std::string id_;
   int64_t appended_ = 0;
