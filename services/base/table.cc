@@ -27,6 +27,7 @@ void TableSet::Collect(PairSink* sink) {
 }
 
 void TableSet::Stored(size_t bytes_max) {
+  INVARIANT(cold_ != nullptr, "what is stored nowhere cannot leave memory");
   for (TableBase* table : tables_) table->Stored();
   if (resident_bytes() <= bytes_max) return;
   for (TableBase* table : tables_) table->EvictClean();

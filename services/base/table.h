@@ -115,6 +115,9 @@ class TableSet {
   // False when a resident table's pair does not parse.
   bool Open(ColdTier* cold, const Digest& digest);
 
+  // For tables that began without a tier: their first collection is in this one, and nothing else.
+  void Attach(ColdTier* cold) { cold_ = cold; }
+
   // The digest of all pairs of all tables, now.
   const Digest& digest();
   // Hands over every change since the last collection. The digest is up to date afterwards.

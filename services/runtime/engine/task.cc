@@ -37,6 +37,7 @@ absl::StatusOr<std::unique_ptr<Task>> Task::Open(const Service& service, Partiti
                                                  StateStore* store, std::string code_id) {
   std::unique_ptr<Task> task(new Task(service, partition, std::move(code_id)));
   if (store == nullptr) return task;
+  task->store_ = store;
   absl::StatusOr<std::optional<Checkpoint>> found = store->Find(task->id_);
   if (!found.ok()) return found.status();
   if (!found->has_value() || (*found)->schema != task->schema_) {
@@ -210,6 +211,17 @@ absl::Status CheckSameLog(EventLog* log, const Task& task) {
         " was made from another log, or this log was cut: restore the log, or remove the state"));
   }
   return absl::OkStatus();
+}
+
+void Task::Stored(size_t bytes_max) {
+  newest_mark_ = nullptr;
+  if (tier_ == nullptr && store_ != nullptr) {
+    // What leaves memory from now on is found in the store. Before, the store had nothing of this
+    // task, or what another schema left.
+    tier_ = store_->Tier(id_);
+    tables_.Attach(tier_.get());
+  }
+  tables_.Stored(bytes_max);
 }
 
 TaskCheckpoint Task::Collect() {

@@ -121,10 +121,7 @@ class Task {
   // the next one follows Stored().
   TaskCheckpoint Collect();
   // The last collection is durable. Clean pairs leave memory, resting ones first.
-  void Stored(size_t bytes_max) {
-    newest_mark_ = nullptr;
-    tables_.Stored(bytes_max);
-  }
+  void Stored(size_t bytes_max);
 
   const incident::State& incidents() const { return incidents_; }
   const Subject& subject() const { return *subject_; }
@@ -146,7 +143,8 @@ class Task {
   const uint64_t schema_;
   const std::string code_id_;
   const std::string ce_source_;
-  std::unique_ptr<TaskTier> tier_;
+  StateStore* store_ = nullptr;
+  std::unique_ptr<TaskTier> tier_;  // none before the task's own first checkpoint
   TableSet tables_;
   Cell<Progress> progress_{tables_, 1};
   incident::State incidents_{tables_};  // tables 2 to 5
