@@ -58,7 +58,7 @@ absl::StatusOr<bool> LockStep::Step(OutsideSource& source) {
   }
   if (absl::Status fired = FireDue(next_.at); !fired.ok()) return fired;
   if (next_.at < tasks_[0]->now()) ++late_;
-  if (entry.has_fact() && entry.fact().stage() == 0) {
+  if (entry.has_fact() && entry.fact().stage() == 0 && !entry.fact().has_reported()) {
     v1::Fact& fact = *entry.mutable_fact();
     fact.set_stage(incident::PresentStage(view, IncidentId(fact.incident_id())).value);
   }

@@ -135,7 +135,8 @@ rocksdb::Options RocksOptions(const DatabaseOptions& options) {
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
   table.cache_index_and_filter_blocks = true;
   table.cache_index_and_filter_blocks_with_high_priority = true;
-  table.pin_l0_filter_and_index_blocks_in_cache = true;
+  // Every new incident is a miss that asks all filters: they stay at hand, within the cache's limit.
+  table.metadata_cache_options.unpartitioned_pinning = rocksdb::PinningTier::kAll;
   o.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   return o;
 }
