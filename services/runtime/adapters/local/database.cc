@@ -23,9 +23,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// RocksDB's own diary is of use only to the writer; openings that must leave the folder alone
-// write none.
-class NoLog : public rocksdb::Logger {
+class Silent : public rocksdb::Logger {
  public:
   using rocksdb::Logger::Logv;
   void Logv(const char*, va_list) override {}
@@ -87,6 +85,15 @@ rocksdb::ReadOptions ScanOptions() {
   return o;
 }
 
+std::shared_ptr<rocksdb::Logger> NoDiary() { return std::make_shared<Silent>(); }
+
+absl::StatusOr<std::string> MakeTemporaryFolder() {
+  std::error_code error;
+  std::string path = (fs::temp_directory_path(error) / "gridledger-XXXXXX").string();
+  if (!error && ::mkdtemp(path.data()) != nullptr) return path;
+  return absl::UnavailableError(absl::StrCat("cannot make a temporary folder ", path));
+}
+
 absl::Status ToStatus(const rocksdb::Status& status, absl::string_view act) {
   if (status.ok()) return absl::OkStatus();
   const std::string text = absl::StrCat(act, ": ", status.ToString());
@@ -136,7 +143,7 @@ absl::StatusOr<std::shared_ptr<rocksdb::DB>> OpenForChecking(const std::string& 
                                                              rocksdb::WALRecoveryMode mode) {
   rocksdb::Options o = RocksOptions(options);
   o.wal_recovery_mode = mode;
-  o.info_log = std::make_shared<NoLog>();
+  o.info_log = NoDiary();
   rocksdb::DB* raw = nullptr;
   const rocksdb::Status status = rocksdb::DB::OpenForReadOnly(o, DatabaseFolder(folder), &raw);
   if (!status.ok()) return ToStatus(status, absl::StrCat("cannot check the log in ", folder));
@@ -146,15 +153,14 @@ absl::StatusOr<std::shared_ptr<rocksdb::DB>> OpenForChecking(const std::string& 
 absl::StatusOr<std::shared_ptr<rocksdb::DB>> OpenForFollowing(const std::string& folder,
                                                               const DatabaseOptions& options) {
   rocksdb::Options o = RocksOptions(options);
-  o.info_log = std::make_shared<NoLog>();
-  std::error_code error;
-  std::string own = (fs::temp_directory_path(error) / "gridledger-follower-XXXXXX").string();
-  if (error || ::mkdtemp(own.data()) == nullptr) {
-    return absl::UnavailableError(absl::StrCat("cannot make a temporary folder ", own));
-  }
+  o.info_log = NoDiary();
+  absl::StatusOr<std::string> own = MakeTemporaryFolder();
+  if (!own.ok()) return own.status();
   rocksdb::DB* raw = nullptr;
-  const rocksdb::Status status = rocksdb::DB::OpenAsSecondary(o, DatabaseFolder(folder), own, &raw);
-  fs::remove_all(own, error);  // it would hold only the diary that is not kept
+  const rocksdb::Status status =
+      rocksdb::DB::OpenAsSecondary(o, DatabaseFolder(folder), *own, &raw);
+  std::error_code ignored;
+  fs::remove_all(*own, ignored);  // it would hold only the diary that is not kept
   if (!status.ok()) return ToStatus(status, absl::StrCat("cannot follow the log in ", folder));
   return std::shared_ptr<rocksdb::DB>(raw);
 }

@@ -26,6 +26,9 @@ inline std::string DatabaseFolder(const std::string& folder) { return folder + "
 inline std::string BulkFolder(const std::string& folder) { return folder + "/bulk"; }
 
 rocksdb::Options RocksOptions(const DatabaseOptions& options);
+// RocksDB's own diary is for the writer; what must leave the folder alone writes none.
+std::shared_ptr<rocksdb::Logger> NoDiary();
+absl::StatusOr<std::string> MakeTemporaryFolder();
 rocksdb::ReadOptions ScanOptions();
 
 inline rocksdb::Slice SliceOf(absl::string_view text) { return {text.data(), text.size()}; }
@@ -57,7 +60,7 @@ absl::StatusOr<std::vector<int64_t>> ReadEnds(rocksdb::DB& db, int partitions);
 // Asks the files' properties, reads no records. Wrong while another process writes.
 absl::StatusOr<bool> CountsAgree(rocksdb::DB& db, const std::vector<int64_t>& ends);
 
-// DataLoss in the words that every reader uses.
+// DataLoss in the words that everyone uses: where, what, and what to do.
 absl::Status Damaged(Partition partition, Offset offset, absl::string_view what);
 
 }  // namespace gridledger::local

@@ -48,7 +48,7 @@ absl::StatusOr<std::unique_ptr<FolderLock>> FolderLock::Take(const std::string& 
 }
 
 bool FolderLock::Taken(const std::string& folder) {
-  const int file = ::open(PathIn(folder).c_str(), O_RDWR | O_CLOEXEC);
+  const int file = ::open(PathIn(folder).c_str(), O_RDONLY | O_CLOEXEC);
   if (file < 0) return false;
   struct flock lock = WholeFile();
   const bool taken = ::fcntl(file, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;

@@ -100,16 +100,13 @@ absl::Status LocalLog::State::OpenWriter(const Options& opened) {
   if (!taken.ok()) return taken.status();
   lock = *std::move(taken);
 
-  const bool witness_there = fs::exists(Witness::PathIn(folder), error);
-  Ends witnessed;
-  if (witness_there || !DatabaseThere(folder)) {
-    absl::StatusOr<std::unique_ptr<Witness>> made = Witness::Open(Witness::PathIn(folder), true);
-    if (!made.ok()) return made.status();
-    witness = *std::move(made);
-    absl::StatusOr<Ends> read = witness->Read();
-    if (!read.ok()) return read.status();
-    witnessed = *std::move(read);
-  }
+  absl::StatusOr<std::unique_ptr<Witness>> opened_witness =
+      Witness::Open(Witness::PathIn(folder), true);
+  if (!opened_witness.ok()) return opened_witness.status();
+  witness = *std::move(opened_witness);
+  absl::StatusOr<Ends> read = witness->Read();
+  if (!read.ok()) return read.status();
+  Ends witnessed = *std::move(read);
   if (!DatabaseThere(folder)) {
     if (AnyAcknowledged(witnessed)) {
       return absl::DataLossError(
@@ -146,9 +143,6 @@ absl::Status LocalLog::State::OpenWriter(const Options& opened) {
     warnings.emplace_back(
         "the witness of acknowledged records could not be read and was made anew from the log: "
         "whether the newest records were lost before is not known");
-    absl::StatusOr<std::unique_ptr<Witness>> made = Witness::Open(Witness::PathIn(folder), true);
-    if (!made.ok()) return made.status();
-    witness = *std::move(made);
   }
   // Twice, so that both slots are whole and tell the same.
   for (int slot = 0; slot < 2; ++slot) {
@@ -189,15 +183,34 @@ absl::Status LocalLog::State::OpenFollower(const Options& opened) {
   }
   absl::StatusOr<std::unique_ptr<Witness>> there = Witness::Open(Witness::PathIn(folder), false);
   if (!there.ok()) return there.status();
+  absl::StatusOr<Ends> witnessed = (*there)->Read();
+  if (!witnessed.ok()) return witnessed.status();
+
+  // With no writer the folder is at rest and can be checked; after a power cut it may hold more
+  // than the witness knows.
+  std::vector<int64_t> ends;
+  if (!local::FolderLock::Taken(folder)) {
+    absl::StatusOr<local::Checked> checked = local::CheckFolder(folder, options, *witnessed);
+    if (checked.ok()) {
+      ends = std::move(checked->ends);
+      warnings = std::move(checked->warnings);
+    } else if (!local::FolderLock::Taken(folder)) {
+      return checked.status();
+    }
+  }
   absl::StatusOr<std::shared_ptr<rocksdb::DB>> follower = local::OpenForFollowing(folder, options);
   if (!follower.ok()) return follower.status();
-  absl::StatusOr<int> count = local::ReadPartitions(**follower);
-  if (!count.ok()) return count.status();
-  if (absl::Status status = AgreeOnPartitions(opened.partitions, *count); !status.ok()) {
+  if (ends.empty()) {
+    absl::StatusOr<int> count = local::ReadPartitions(**follower);
+    if (!count.ok()) return count.status();
+    ends.assign(*count, 0);
+  }
+  if (absl::Status status = AgreeOnPartitions(opened.partitions, static_cast<int>(ends.size()));
+      !status.ok()) {
     return status;
   }
   source = std::make_shared<local::Source>(folder, options, *std::move(follower), *std::move(there),
-                                           std::vector<int64_t>(*count, 0));
+                                           ends);
   return source->Refresh();
 }
 

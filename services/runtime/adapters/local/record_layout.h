@@ -30,6 +30,7 @@ namespace gridledger::local {
 
 inline constexpr uint32_t kLayoutVersion = 1;
 inline constexpr size_t kRecordKeyBytes = 12;
+inline constexpr int kPartitionsMax = 4096;  // 4096 × 8 B + 32 B fits a witness slot of 64 KiB
 inline constexpr absl::string_view kNotePrefix = "\xff\xff\xff\xff";
 inline constexpr absl::string_view kHeaderNote = "\xff\xff\xff\xfflog";
 

@@ -6,6 +6,8 @@
 #include <optional>
 #include <utility>
 
+#include "services/runtime/adapters/local/folder_lock.h"
+
 namespace gridledger::local {
 
 absl::Duration Source::look_every() const {
@@ -39,27 +41,32 @@ absl::Status Source::Refresh() {
 }
 
 absl::Status Source::CatchUp(const std::vector<int64_t>& ends) {
-  const auto caught_up = [&]() -> absl::Status {
-    absl::StatusOr<std::vector<int64_t>> there = ReadEnds(*db_, tail.partitions());
-    if (!there.ok()) return there.status();
-    for (size_t p = 0; p < ends.size(); ++p) {
-      if ((*there)[p] < ends[p]) {
-        return absl::UnavailableError(
-            absl::StrCat("partition ", p, ": the writer has acknowledged offsets up to ", ends[p],
-                         ", ", (*there)[p], " are readable here"));
-      }
-    }
-    return absl::OkStatus();
-  };
-  absl::Status status = ToStatus(db_->TryCatchUpWithPrimary(), "cannot follow the writer");
-  if (status.ok()) status = caught_up();
-  if (status.ok()) return status;
   // Files may go away while their names are being read. A fresh instance begins from what is there
   // now; iterators of the old one keep it until they close.
-  absl::StatusOr<std::shared_ptr<rocksdb::DB>> fresh = OpenForFollowing(folder_, options_);
-  if (!fresh.ok()) return absl::UnavailableError(fresh.status().message());
-  db_ = *std::move(fresh);
-  return caught_up();
+  constexpr int kFreshInstancesMax = 3;
+  absl::Status status = ToStatus(db_->TryCatchUpWithPrimary(), "cannot follow the writer");
+  if (status.ok()) status = HasCaughtUp(ends);
+  for (int i = 0; i < kFreshInstancesMax && !status.ok(); ++i) {
+    absl::StatusOr<std::shared_ptr<rocksdb::DB>> fresh = OpenForFollowing(folder_, options_);
+    status = fresh.status();
+    if (!status.ok()) continue;
+    db_ = *std::move(fresh);
+    status = HasCaughtUp(ends);
+  }
+  if (status.ok() || !FolderLock::Taken(folder_)) return status;
+  return absl::UnavailableError(status.message());  // what a writer changes may be whole soon
+}
+
+absl::Status Source::HasCaughtUp(const std::vector<int64_t>& ends) {
+  absl::StatusOr<std::vector<int64_t>> there = ReadEnds(*db_, tail.partitions());
+  if (!there.ok()) return there.status();
+  for (Partition p{0}; p.value < tail.partitions(); p = p.Next()) {
+    if ((*there)[p.value] >= ends[p.value]) continue;
+    return Damaged(p, Offset{(*there)[p.value]},
+                   absl::StrCat("records up to ", ends[p.value] - 1,
+                                " were acknowledged and cannot be found"));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace gridledger::local

@@ -43,8 +43,9 @@ class Source {
 
  private:
   bool following() const { return witness_ != nullptr; }
-  // Whether every partition's records below `ends` are there.
   absl::Status CatchUp(const std::vector<int64_t>& ends);
+  // DataLoss when records below `ends` are not there.
+  absl::Status HasCaughtUp(const std::vector<int64_t>& ends);
 
   const std::string folder_;
   const DatabaseOptions options_;

@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "services/base/digest.h"
+#include "services/runtime/adapters/local/record_layout.h"
 
 namespace gridledger::local {
 namespace {

@@ -23,8 +23,6 @@
 
 namespace gridledger::local {
 
-inline constexpr int kPartitionsMax = 4096;  // 4096 × 8 B + 32 B fits a slot of 64 KiB
-
 class Witness {
  public:
   // The file's name in the log's folder.

@@ -1,0 +1,115 @@
+#include "tests/support/ledger.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <algorithm>
+
+#include "services/base/invariant.h"
+#include "services/runtime/engine/entry_codec.h"
+
+namespace gridledger {
+
+absl::Time TestTime(int64_t ms_after) {
+  return absl::FromUnixSeconds(1'704'067'200) + absl::Milliseconds(ms_after);
+}
+
+NewRecord RecordOf(const v1::Entry& entry, absl::Time at, absl::string_view key,
+                   absl::string_view id) {
+  NewRecord record{at, std::string(key), {}, {}};
+  engine::EncodeEntry(entry, "/test", id, &record.headers, &record.value);
+  return record;
+}
+
+v1::Entry FactOn(absl::string_view incident, uint32_t stage) {
+  v1::Entry entry;
+  entry.set_schema(engine::kEntrySchema);
+  entry.mutable_fact()->set_incident_id(std::string(incident));
+  entry.mutable_fact()->set_stage(stage);
+  return entry;
+}
+
+bool SameRecord(const NewRecord& a, const NewRecord& b) {
+  return a.timestamp == b.timestamp && a.key == b.key && a.headers == b.headers &&
+         a.value == b.value;
+}
+
+std::string Tell(const NewRecord& record) {
+  v1::Entry entry;
+  const std::string at = absl::StrCat(ToMillis(record.timestamp) - ToMillis(TestTime(0)), " ms ",
+                                      record.key, " ", FindHeader(record.headers, "ce_source"), "#",
+                                      FindHeader(record.headers, "ce_id"), " ");
+  if (!engine::DecodeEntry(record.value, &entry).ok()) {
+    return absl::StrCat(at, "undecodable, ", record.value.size(), " B");
+  }
+  return absl::StrCat(at, entry.ShortDebugString());
+}
+
+std::string Difference(const Ledger& expected, const Ledger& found) {
+  const size_t both = std::min(expected.size(), found.size());
+  size_t i = 0;
+  while (i < both && SameRecord(expected[i], found[i])) ++i;
+  if (i == both && expected.size() == found.size()) return "";
+  std::string said = absl::StrCat("the ledgers differ from offset ", i, " on\n");
+  for (size_t before = i < 3 ? 0 : i - 3; before < i; ++before) {
+    absl::StrAppend(&said, "  both      ", before, ": ", Tell(expected[before]), "\n");
+  }
+  for (size_t at = i; at < i + 2; ++at) {
+    if (at < expected.size()) {
+      absl::StrAppend(&said, "  expected  ", at, ": ", Tell(expected[at]), "\n");
+    }
+    if (at < found.size()) absl::StrAppend(&said, "  found     ", at, ": ", Tell(found[at]), "\n");
+  }
+  return said;
+}
+
+Ledger ReadLedger(EventLog& log, Partition partition) {
+  Ledger ledger;
+  const std::unique_ptr<LogReader> reader = log.NewReader();
+  INVARIANT(reader->Assign(partition, Offset{0}).ok(), "a ledger begins at offset 0");
+  RecordBatch batch;
+  const absl::StatusOr<Offset> end = log.End(partition);
+  INVARIANT(end.ok(), "the end of a ledger is known");
+  while (ledger.size() < static_cast<size_t>(end->value)) {
+    INVARIANT(reader->Poll(absl::Seconds(10), 4096, &batch).ok(), "a test's log can be read");
+    for (const Record& record : batch.records()) {
+      ledger.push_back(NewRecord{record.timestamp, std::string(record.key),
+                                 std::string(record.headers), std::string(record.value)});
+    }
+  }
+  return ledger;
+}
+
+Record At(const Ledger& ledger, Partition partition, size_t index) {
+  const NewRecord& record = ledger[index];
+  return Record{partition,  Offset{static_cast<int64_t>(index)}, record.timestamp,
+                record.key, record.headers,                      record.value};
+}
+
+absl::Status FoldUpTo(engine::Task& task, const Ledger& ledger, size_t to) {
+  while (task.next().value < static_cast<int64_t>(to)) {
+    absl::Status status =
+        task.Fold(At(ledger, task.id().partition, static_cast<size_t>(task.next().value)));
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status FoldAll(engine::Task& task, const Ledger& ledger) {
+  return FoldUpTo(task, ledger, ledger.size());
+}
+
+std::unique_ptr<engine::Task> NewTask(const engine::Service& service, Partition partition) {
+  auto task = engine::Task::Open(service, partition, nullptr, "test");
+  INVARIANT(task.ok(), "a task without a store opens");
+  return *std::move(task);
+}
+
+absl::Status LedgerKeeper::Append(const Record& record) {
+  INVARIANT(record.offset.value == static_cast<int64_t>(ledger.size()),
+            "lock-step appends without gaps");
+  ledger.push_back(NewRecord{record.timestamp, std::string(record.key), std::string(record.headers),
+                             std::string(record.value)});
+  return absl::OkStatus();
+}
+
+}  // namespace gridledger

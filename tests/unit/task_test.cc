@@ -1,0 +1,398 @@
+// A task: what it folds, decides, keeps pending, stores and finds again.
+#include "services/runtime/engine/task.h"
+
+#include <absl/strings/match.h>
+#include <absl/strings/str_cat.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "services/runtime/adapters/memory/memory_log.h"
+#include "services/runtime/adapters/memory/memory_state_store.h"
+#include "tests/support/ledger.h"
+#include "tests/support/small_services.h"
+
+namespace gridledger::engine {
+namespace {
+
+using incident::Phase;
+using incident::VoidReason;
+using ::testing::HasSubstr;
+
+constexpr Partition kPartition{3};
+
+v1::Entry Report(absl::string_view id, int64_t due_ms = 0) {
+  v1::Entry entry = FactOn(id, 0);
+  entry.mutable_fact()->mutable_reported()->set_community("C1");
+  if (due_ms != 0) {
+    entry.mutable_fact()->mutable_reported()->set_due_at_ms(ToMillis(TestTime(due_ms)));
+  }
+  return entry;
+}
+v1::Entry File(absl::string_view id, uint32_t stage = 1) {
+  v1::Entry entry = FactOn(id, stage);
+  entry.mutable_fact()->mutable_filed();
+  return entry;
+}
+v1::Entry Close(absl::string_view id, uint32_t stage) {
+  v1::Entry entry = FactOn(id, stage);
+  entry.mutable_fact()->mutable_closed()->set_disposition(v1::DISPOSITION_UNCHECKED);
+  return entry;
+}
+v1::Entry DecisionOn(int64_t cause, absl::string_view unit, absl::string_view id = "I1",
+                     uint32_t stage = 2) {
+  v1::Entry entry;
+  entry.set_schema(kEntrySchema);
+  entry.mutable_decision()->set_service("dispatch");
+  entry.mutable_decision()->set_cause(cause);
+  v1::Fact& fact = *entry.mutable_decision()->add_facts();
+  fact.set_incident_id(std::string(id));
+  fact.set_stage(stage);
+  fact.mutable_dispatched()->set_unit(std::string(unit));
+  return entry;
+}
+NewRecord Answer(const Task& task, size_t pending = 0) {
+  const PendingDecision& answer = task.pending()[pending];
+  return NewRecord{task.now(), answer.key, answer.headers, answer.value};
+}
+
+// A ledger that a task folds as it grows.
+class TaskTest : public testing::Test {
+ protected:
+  void Fold(Task& task, const NewRecord& record) {
+    ledger_.push_back(record);
+    ASSERT_TRUE(FoldAll(task, ledger_).ok());
+  }
+  void Fold(Task& task, const v1::Entry& entry) {
+    Fold(task, RecordOf(entry, TestTime(static_cast<int64_t>(ledger_.size()))));
+  }
+  absl::StatusOr<std::unique_ptr<Task>> Open(const Service& service) {
+    return Task::Open(service, kPartition, &store_, "test");
+  }
+  void Store(Task& task, size_t bytes_max = size_t{1} << 20) {
+    std::vector<TaskCheckpoint> checkpoints;
+    checkpoints.push_back(task.Collect());
+    ASSERT_TRUE(store_.Commit(std::move(checkpoints)).ok());
+    task.Stored(bytes_max);
+  }
+  static uint64_t Voids(const Task& task, VoidReason reason) {
+    return task.incidents().counts.Get().voids[static_cast<int>(reason)];
+  }
+
+  Ledger ledger_;
+  MemoryStateStore store_;
+};
+
+TEST_F(TaskTest, ADecisionIsPendingUntilItIsReadBack) {
+  const auto task = NewTask(SendAllTo("U1"), kPartition);
+  Fold(*task, Report("I1"));
+  EXPECT_TRUE(task->pending().empty());
+  Fold(*task, File("I1"));
+  ASSERT_EQ(task->pending().size(), 1u);
+  EXPECT_EQ(task->pending()[0].cause, Offset{1});
+  EXPECT_EQ(task->pending()[0].key, "C1");
+  EXPECT_EQ(task->Settled(ServiceName("dispatch")), Offset{-1});
+
+  const NewRecord answer = Answer(*task);
+  EXPECT_EQ(FindHeader(answer.headers, "ce_source"), "/gridledger/dispatch/3");
+  EXPECT_EQ(FindHeader(answer.headers, "ce_id"), "1");
+  Fold(*task, answer);
+  EXPECT_TRUE(task->pending().empty());
+  EXPECT_EQ(task->Settled(ServiceName("dispatch")), Offset{1});
+  EXPECT_EQ(task->incidents().incidents.Find(IncidentId("I1"))->phase, Phase::kDispatched);
+}
+
+TEST_F(TaskTest, ADecisionSaysWhoseItIs) {
+  const auto task = NewTask(SendAllTo("U1"), kPartition);
+  Fold(*task, Report("I1"));
+  Fold(*task, File("I1"));
+  v1::Entry entry;
+  ASSERT_TRUE(DecodeEntry(Answer(*task).value, &entry).ok());
+  const v1::Decision& decision = entry.decision();
+  EXPECT_EQ(entry.schema(), kEntrySchema);
+  EXPECT_EQ(decision.service(), "dispatch");
+  EXPECT_EQ(decision.cause(), 1);
+  EXPECT_EQ(decision.rule(), "test: all to one");
+  EXPECT_EQ(decision.facts(0).happened_at_ms(), ToMillis(TestTime(1)));
+  EXPECT_EQ(decision.facts(0).actor().role(), v1::ROLE_SERVICE);
+  EXPECT_EQ(decision.facts(0).actor().code(), "dispatch");
+}
+
+TEST_F(TaskTest, TheSecondDecisionOnACauseIsVoid) {
+  const auto task = NewTask(SendAllTo("U1"), kPartition);
+  Fold(*task, Report("I1"));
+  Fold(*task, File("I1"));
+  const NewRecord answer = Answer(*task);
+  Fold(*task, answer);
+  Fold(*task, answer);
+  EXPECT_EQ(task->progress().decisions_void, 1u);
+  EXPECT_EQ(Voids(*task, VoidReason::kDuplicateDecision), 1u);
+  EXPECT_EQ(task->incidents().incidents.Find(IncidentId("I1"))->stage, Stage{3});
+}
+
+TEST_F(TaskTest, WhatADecisionMaySettle) {
+  const struct {
+    int64_t cause;
+    bool settles;
+    const char* why;
+  } rows[] = {
+      {-1, false, "there is no such record"},
+      {0, true, "the first record of a ledger may be a cause"},
+      {1, true, "the record right before it"},
+      {2, false, "nobody answers a record by itself"},
+      {3, false, "nor one that is not there yet: it was made up"},
+      {int64_t{1} << 62, false, "and would silence the service for ever"},
+  };
+  for (const auto& row : rows) {
+    const auto task = NewTask(Onlooker(), kPartition);
+    ledger_.clear();
+    Fold(*task, Report("I1"));
+    Fold(*task, File("I1"));
+    Fold(*task, DecisionOn(row.cause, "U9"));
+    EXPECT_EQ(task->progress().decisions_void, row.settles ? 0u : 1u) << row.why;
+    EXPECT_EQ(task->Settled(ServiceName("dispatch")), Offset{row.settles ? row.cause : -1})
+        << row.why;
+  }
+}
+
+// Law L4: what another build of the service has settled is not decided again.
+TEST_F(TaskTest, ADecisionOfAnotherBuildSettlesOurs) {
+  const auto task = NewTask(SendAllTo("new unit"), kPartition);
+  Fold(*task, Report("I1"));
+  Fold(*task, File("I1"));
+  Fold(*task, Report("I2"));
+  Fold(*task, File("I2"));
+  ASSERT_EQ(task->pending().size(), 2u);
+  Fold(*task, DecisionOn(1, "old unit"));
+  ASSERT_EQ(task->pending().size(), 1u);
+  EXPECT_EQ(task->pending()[0].cause, Offset{3});
+  EXPECT_EQ(task->incidents().incidents.Find(IncidentId("I1"))->unit, UnitCode("old unit"));
+}
+
+TEST_F(TaskTest, PendingDecisionsAreInTheCheckpoint) {
+  auto task = *Open(SendAllTo("U1"));
+  Fold(*task, Report("I1"));
+  Fold(*task, File("I1"));
+  Fold(*task, Report("I2"));
+  Fold(*task, File("I2"));
+  const NewRecord first = Answer(*task, 0), second = Answer(*task, 1);
+  Store(*task);
+
+  task = *Open(SendAllTo("another rule"));
+  EXPECT_EQ(task->next(), Offset{4});
+  ASSERT_EQ(task->pending().size(), 2u) << "made by the build before, and never sent";
+  EXPECT_TRUE(task->pending()[0].value == first.value && task->pending()[1].value == second.value);
+  EXPECT_TRUE(task->pending()[0].headers == first.headers && task->pending()[0].key == first.key);
+  Fold(*task, first);
+  ASSERT_EQ(task->pending().size(), 1u);
+  EXPECT_EQ(task->pending()[0].cause, Offset{3});
+}
+
+// Decision 0002: the digest says what the log says, not what this build would say next.
+TEST_F(TaskTest, PendingDecisionsAreNotDigested) {
+  const auto one = NewTask(SendAllTo("U1"), kPartition);
+  const auto other = NewTask(Onlooker(), kPartition);
+  Fold(*one, Report("I1"));
+  Fold(*one, File("I1"));
+  ASSERT_TRUE(FoldAll(*other, ledger_).ok());
+  EXPECT_EQ(one->pending().size(), 1u);
+  EXPECT_EQ(one->digest(), other->digest());
+}
+
+TEST_F(TaskTest, AReopenedTaskIsTheSame) {
+  auto task = *Open(Alarms());
+  Fold(*task, Report("I1", 500));
+  Fold(*task, Report("I2", 400));
+  Store(*task);
+  const Digest digest = task->digest();
+  task = *Open(Alarms());
+  EXPECT_EQ(task->next(), Offset{2});
+  EXPECT_EQ(task->now(), TestTime(1));
+  EXPECT_EQ(task->digest(), digest);
+  EXPECT_EQ(task->EarliestTimer(), TestTime(400));
+  EXPECT_EQ(task->uncollected(), 0);
+  const auto replayed = NewTask(Alarms(), kPartition);
+  ASSERT_TRUE(FoldAll(*replayed, ledger_).ok());
+  EXPECT_EQ(replayed->digest(), digest);
+}
+
+// A task that began with an empty store must find there what it has let go of since.
+TEST_F(TaskTest, WhatRestsIsNotForgottenByATaskThatBeganFromNothing) {
+  for (const size_t bytes_max : {size_t{1} << 20, size_t{0}}) {
+    ledger_.clear();
+    MemoryStateStore empty;
+    const auto task = *Task::Open(Onlooker(), kPartition, &empty, "test");
+    Fold(*task, Report("I1"));
+    Fold(*task, File("I1"));
+    Fold(*task, Close("I1", 2));
+    std::vector<TaskCheckpoint> checkpoints;
+    checkpoints.push_back(task->Collect());
+    ASSERT_TRUE(empty.Commit(std::move(checkpoints)).ok());
+    task->Stored(bytes_max);
+
+    Fold(*task, Report("I1"));
+    EXPECT_EQ(Voids(*task, VoidReason::kDuplicateReport), 1u) << "bytes_max " << bytes_max;
+    const auto replayed = NewTask(Onlooker(), kPartition);
+    ASSERT_TRUE(FoldAll(*replayed, ledger_).ok());
+    EXPECT_EQ(task->digest(), replayed->digest()) << "bytes_max " << bytes_max;
+  }
+}
+
+TEST_F(TaskTest, AStateOfAnotherSchemaIsReplacedAndNeverRead) {
+  Service service = Onlooker();
+  auto task = *Open(service);
+  Fold(*task, Report("I1"));
+  Fold(*task, Close("I1", 1));
+  Store(*task);
+
+  service.schema = 2;
+  task = *Open(service);
+  EXPECT_EQ(task->next(), Offset{0}) << "replays from zero";
+  ASSERT_TRUE(FoldUpTo(*task, ledger_, 1).ok());
+  EXPECT_EQ(Voids(*task, VoidReason::kDuplicateReport), 0u) << "the old state's incident was read";
+  ledger_ = {RecordOf(Report("I1"), TestTime(0)), RecordOf(Report("I2"), TestTime(1))};
+  ASSERT_TRUE(FoldAll(*task, ledger_).ok());
+  Store(*task);
+  const Digest digest = task->digest();
+  Digest stored;
+  store_.Tier(task->id())->Scan("", [&](absl::string_view key, absl::string_view value) {
+    stored += HashPair(key, value);
+    return true;
+  });
+  EXPECT_EQ(stored, digest) << "pairs of the old schema are still there";
+  task = *Open(service);
+  EXPECT_EQ(task->next(), Offset{2});
+  EXPECT_EQ(task->digest(), digest);
+}
+
+TEST_F(TaskTest, EvictionIsInvisible) {
+  const auto all = NewTask(SendAllTo("U1"), kPartition);
+  auto task = *Open(SendAllTo("U1"));
+  for (int i = 0; i < 40; ++i) {
+    const std::string id = absl::StrCat("I", i % 7);
+    Fold(*task, i < 7 ? Report(id) : File(id, static_cast<uint32_t>(1 + i / 14)));
+    ASSERT_TRUE(FoldAll(*all, ledger_).ok());
+    if (i % 3 == 0) Store(*task, 0);
+    ASSERT_EQ(task->digest(), all->digest()) << "after " << ledger_.size() << " records";
+    ASSERT_EQ(task->pending().size(), all->pending().size());
+  }
+}
+
+TEST_F(TaskTest, AnUndecodableRecordIsParkedAndCounted) {
+  const auto task = NewTask(SendAllTo("U1"), kPartition);
+  Fold(*task, Report("I1"));
+  Fold(*task, NewRecord{TestTime(70), "", "", "\xff no entry"});
+  Fold(*task, File("I1"));
+  EXPECT_EQ(task->progress().undecodable, 1u);
+  EXPECT_EQ(task->now(), TestTime(70)) << "its timestamp is as good as any";
+  EXPECT_EQ(task->pending().size(), 1u) << "the partition goes on";
+  std::vector<std::string> letters;
+  task->dead_letters().Scan("", [&](const DeadLetterKey& key, const DeadLetter& letter) {
+    letters.push_back(absl::StrCat(key.offset.value, ": ", letter.reason));
+  });
+  EXPECT_THAT(letters, testing::ElementsAre("1: the value is not a gridledger.v1.Entry"));
+}
+
+TEST_F(TaskTest, ANewerSchemaStopsTheTaskWhereItStands) {
+  const auto task = NewTask(SendAllTo("U1"), kPartition);
+  Fold(*task, Report("I1"));
+  const Digest digest = task->digest();
+  v1::Entry newer = File("I1");
+  newer.set_schema(kEntrySchema + 1);
+  ledger_.push_back(RecordOf(newer, TestTime(9)));
+  const absl::Status status = FoldAll(*task, ledger_);
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("dispatch/3@1: the entry has schema 2"));
+  EXPECT_EQ(task->next(), Offset{1});
+  EXPECT_EQ(task->now(), TestTime(0));
+  EXPECT_EQ(task->digest(), digest);
+}
+
+TEST_F(TaskTest, AStateThatCannotBeReadStopsTheTask) {
+  auto task = *Open(Onlooker());
+  Fold(*task, Report("I1"));
+  Store(*task, 0);
+  task = *Open(Onlooker());
+  store_.FailReads(absl::DataLossError("a torn block"));
+  ledger_.push_back(RecordOf(File("I1"), TestTime(1)));
+  EXPECT_EQ(FoldAll(*task, ledger_).code(), absl::StatusCode::kDataLoss);
+  // And stays stopped: also at a record that reads nothing.
+  ledger_.push_back(NewRecord{TestTime(2), "", "", "\xff no entry"});
+  EXPECT_EQ(FoldAll(*task, ledger_).code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(Open(Onlooker()).status().code(), absl::StatusCode::kDataLoss);
+}
+
+TEST_F(TaskTest, ACheckpointThatDoesNotParseSaysWhatToDo) {
+  TaskCheckpoint damaged;
+  {
+    const auto task = *Open(SendAllTo("U1"));
+    Fold(*task, Report("I1"));
+    damaged = task->Collect();
+  }
+  damaged.checkpoint.pending = "\x05 not a list";
+  std::vector<TaskCheckpoint> checkpoints;
+  checkpoints.push_back(std::move(damaged));
+  ASSERT_TRUE(store_.Commit(std::move(checkpoints)).ok());
+  const absl::Status status = Open(SendAllTo("U1")).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("dispatch/3@1 does not parse: remove"));
+}
+
+TEST_F(TaskTest, TimeIsTheRunningMaximum) {
+  const auto task = NewTask(Onlooker(), kPartition);
+  Fold(*task, RecordOf(Report("I1"), TestTime(50)));
+  Fold(*task, RecordOf(Report("I2"), TestTime(20)));
+  EXPECT_EQ(task->now(), TestTime(50));
+  EXPECT_EQ(task->incidents().incidents.Find(IncidentId("I2"))->reported_at, TestTime(50));
+}
+
+TEST_F(TaskTest, ASourcesMarkNeverGoesBack) {
+  const auto from_row = [](uint64_t row, int64_t at_ms) {
+    v1::Entry entry = Report(absl::StrCat("R", row));
+    entry.mutable_source()->set_source("city#1");
+    entry.mutable_source()->set_row(row);
+    entry.mutable_source()->set_at_ms(at_ms);
+    return entry;
+  };
+  const auto task = NewTask(Onlooker(), kPartition);
+  EXPECT_EQ(task->Mark(SourceName("city#1")), nullptr);
+  Fold(*task, from_row(7, 1000));
+  Fold(*task, from_row(3, 2000));
+  Fold(*task, from_row(7, 1000));  // delivered once more
+  const SourceMark* mark = task->Mark(SourceName("city#1"));
+  ASSERT_NE(mark, nullptr);
+  EXPECT_EQ(mark->at_ms, 2000);
+  EXPECT_EQ(mark->row, 3u);
+  EXPECT_EQ(mark->entries, 3u);
+}
+
+TEST_F(TaskTest, AStateIsOfOneLogOnly) {
+  MemoryLog log(MemoryLogOptions{4, 0, {}, false});
+  const auto append = [](MemoryLog& to, const v1::Entry& entry) {
+    ASSERT_TRUE(to.AppendAndWait(kPartition, {RecordOf(entry, TestTime(0))}).ok());
+  };
+  const auto task = NewTask(Onlooker(), kPartition);
+  EXPECT_TRUE(CheckSameLog(&log, *task).ok()) << "a task at 0 is of any log";
+  Fold(*task, Report("I1"));
+  Fold(*task, Report("I2"));
+  append(log, Report("I1"));
+  EXPECT_EQ(CheckSameLog(&log, *task).code(), absl::StatusCode::kDataLoss) << "cut by one";
+  append(log, Report("I3"));
+  EXPECT_EQ(CheckSameLog(&log, *task).code(), absl::StatusCode::kDataLoss) << "and grown again";
+
+  MemoryLog same(MemoryLogOptions{4, 0, {}, false});
+  append(same, Report("I1"));
+  append(same, Report("I2"));
+  EXPECT_TRUE(CheckSameLog(&same, *task).ok());
+  append(same, Report("I3"));
+  EXPECT_TRUE(CheckSameLog(&same, *task).ok()) << "what came later does not matter";
+  MemoryLog empty(MemoryLogOptions{4, 0, {}, false});
+  EXPECT_EQ(CheckSameLog(&empty, *task).code(), absl::StatusCode::kDataLoss);
+}
+
+}  // namespace
+}  // namespace gridledger::engine
