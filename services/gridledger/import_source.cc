@@ -13,7 +13,8 @@ class ImportSource final : public engine::OutsideSource {
       : opening_(opening), facts_(std::move(facts)) {}
 
   absl::StatusOr<bool> Next(const incident::State& view, engine::Outside* next) override {
-    if (!std::exchange(opened_, true) && !view.policy.IsInForce(opening_.policy)) {
+    const bool opens = !std::exchange(opened_, true) && opening_.at != absl::InfiniteFuture();
+    if (opens && !view.policy.IsInForce(opening_.policy)) {
       Open(next);
       return true;
     }

@@ -18,7 +18,8 @@ struct ImportOpening {
   v1::Policy policy;
   // The policy's own positions, so that they do not count among the inputs' facts.
   std::string source;
-  absl::Time at;  // not after any fact
+  // Not after any fact; InfiniteFuture when there is none, and then nothing opens.
+  absl::Time at;
 };
 
 // `opening` outlives the source. The policy is passed over where it is in force already.
