@@ -1,6 +1,7 @@
 #include "services/runtime/adapters/local/committer.h"
 
 #include <absl/strings/str_cat.h>
+#include <rocksdb/convenience.h>
 #include <rocksdb/write_batch.h>
 
 #include <algorithm>
@@ -17,6 +18,8 @@ namespace {
 constexpr size_t kCommitBytesMax = size_t{8} << 20;
 // Eight commits' worth: what a caller may be ahead of the disk before it waits.
 constexpr size_t kQueueBytesMax = size_t{64} << 20;
+// What an append waits for a recovery that it has begun: a flush of 16 MiB takes some 0.1 s.
+constexpr std::chrono::seconds kRecoveryPatience{1};
 
 }  // namespace
 
@@ -38,6 +41,9 @@ Committer::~Committer() {
   }
   queued_.notify_one();
   thread_.join();
+  if (!recovery_.valid()) return;
+  rocksdb::CancelAllBackgroundWork(&db_, /*wait=*/false);  // a recovery in want of room ends now
+  recovery_.wait();
 }
 
 void Committer::Append(Partition partition, std::vector<NewRecord> records, EventLog::Done done) {
@@ -162,8 +168,17 @@ absl::Status Committer::Fail(absl::Status error) {
 
 absl::Status Committer::EnsureWorking() {
   if (failure_.ok()) return absl::OkStatus();
-  if (std::chrono::steady_clock::now() < retry_at_) return failure_;
-  if (absl::Status status = Recover(); !status.ok()) return Fail(std::move(status));
+  std::chrono::milliseconds patience{0};
+  if (!recovery_.valid()) {
+    if (std::chrono::steady_clock::now() < retry_at_) return failure_;
+    // Beside the appends: while a compaction finds no room, RocksDB does not come back.
+    recovery_ = std::async(std::launch::async, [this] { return Resume(); });
+    patience = kRecoveryPatience;
+  }
+  if (recovery_.wait_for(patience) != std::future_status::ready) return failure_;
+  absl::Status status = recovery_.get();
+  if (status.ok()) status = AdoptEnds();
+  if (!status.ok()) return Fail(std::move(status));
   failure_ = absl::OkStatus();
   return absl::OkStatus();
 }
@@ -171,7 +186,7 @@ absl::Status Committer::EnsureWorking() {
 // The write-ahead log may end in a torn record, behind which nothing would be found again. A flush
 // moves what is in memory to a sorted file and begins a new write-ahead log; the note makes sure
 // that there is something to flush.
-absl::Status Committer::Recover() {
+absl::Status Committer::Resume() {
   rocksdb::Status status = db_.Resume();
   rocksdb::WriteOptions synced;
   synced.sync = true;
@@ -180,14 +195,17 @@ absl::Status Committer::Recover() {
     status = db_.Put(synced, note, rocksdb::Slice());
   }
   if (status.ok()) status = db_.Flush(rocksdb::FlushOptions());
-  if (!status.ok()) return ToStatus(status, "appending has not recovered");
+  return ToStatus(status, "appending has not recovered");
+}
+
+// What was refused may be there all the same, behind what was acknowledged.
+absl::Status Committer::AdoptEnds() {
   absl::StatusOr<std::vector<int64_t>> ends = ReadEnds(db_, tail_.partitions());
   if (!ends.ok()) return ends.status();
-  for (size_t p = 0; p < ends_.size(); ++p) {
-    if ((*ends)[p] < ends_[p]) {
-      return Damaged(Partition{static_cast<int32_t>(p)}, Offset{(*ends)[p]},
-                     absl::StrCat("acknowledged up to ", ends_[p], " and gone"));
-    }
+  for (Partition p{0}; p.value < tail_.partitions(); p = p.Next()) {
+    if ((*ends)[p.value] >= ends_[p.value]) continue;
+    return Damaged(p, Offset{(*ends)[p.value]},
+                   absl::StrCat("acknowledged up to ", ends_[p.value], " and gone"));
   }
   ends_ = *std::move(ends);
   return Publish();

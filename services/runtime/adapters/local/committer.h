@@ -16,6 +16,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <future>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -69,16 +70,18 @@ class Committer {
   absl::Status Publish();
   absl::Status Fail(absl::Status error);
   absl::Status EnsureWorking();
-  absl::Status Recover();
+  absl::Status Resume();
+  absl::Status AdoptEnds();
 
   rocksdb::DB& db_;
   Witness& witness_;
   Tail& tail_;
   const absl::Duration retry_after_;
 
-  std::mutex commit_mutex_;    // one write, ingestion or recovery at a time
-  std::vector<int64_t> ends_;  // durable; guarded by commit_mutex_, as the two below
-  absl::Status failure_;       // of the last write, until the database has recovered
+  std::mutex commit_mutex_;             // one write, ingestion or recovery at a time
+  std::vector<int64_t> ends_;           // durable; guarded by commit_mutex_, as the next three
+  absl::Status failure_;                // of the last write, until the database has recovered
+  std::future<absl::Status> recovery_;  // under way
   std::chrono::steady_clock::time_point retry_at_;
 
   std::mutex queue_mutex_;

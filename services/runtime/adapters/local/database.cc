@@ -7,6 +7,7 @@
 #include <absl/strings/str_cat.h>
 #include <rocksdb/cache.h>
 #include <rocksdb/env.h>
+#include <rocksdb/listener.h>
 #include <rocksdb/slice_transform.h>
 #include <rocksdb/table.h>
 #include <stdlib.h>
@@ -27,6 +28,16 @@ class Silent : public rocksdb::Logger {
  public:
   using rocksdb::Logger::Logv;
   void Logv(const char*, va_list) override {}
+};
+
+// Of two who recover the second waits for the first one's next look, seconds later: the committer
+// does it alone.
+class NoSelfRecovery : public rocksdb::EventListener {
+ public:
+  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status,
+                            bool* auto_recovery) override {
+    *auto_recovery = false;
+  }
 };
 
 absl::Status SyncFolder(const std::string& folder) {
@@ -52,6 +63,10 @@ rocksdb::Options RocksOptions(const DatabaseOptions& options) {
   // Offsets of a partition ascend, so the last place of insertion is the next one's neighbour.
   o.memtable_insert_with_hint_prefix_extractor.reset(rocksdb::NewFixedPrefixTransform(4));
   o.compaction_style = rocksdb::kCompactionStyleLevel;
+  // Never throttled: when a disk has no room left for compactions, appends would hang instead of
+  // going on to the end of the disk and failing there. Files of a log hardly overlap.
+  o.level0_slowdown_writes_trigger = o.level0_stop_writes_trigger = 1 << 30;
+  o.soft_pending_compaction_bytes_limit = o.hard_pending_compaction_bytes_limit = 0;
   o.level_compaction_dynamic_level_bytes = true;
   o.target_file_size_base = uint64_t{64} << 20;
   o.target_file_size_multiplier = 2;  // fewer open files in a large log
@@ -61,6 +76,8 @@ rocksdb::Options RocksOptions(const DatabaseOptions& options) {
   o.compression = rocksdb::kLZ4Compression;
   o.bytes_per_sync = uint64_t{1} << 20;
   o.max_background_jobs = 2;
+  o.max_bgerror_resume_count = 0;
+  o.listeners.push_back(std::make_shared<NoSelfRecovery>());
   o.stats_dump_period_sec = 0;
   o.stats_persist_period_sec = 0;
   o.keep_log_file_num = 2;
