@@ -46,6 +46,9 @@ TEST(CsvReader, ReadsWhatRfc4180Allows) {
            {"no line end at the end", "a,b\n1,2", {"2:1|2"}},
            {"CRLF", "a,b\r\n1,2\r\n3,4\r\n", {"2:1|2", "3:3|4"}},
            {"CR alone", "a,b\r1,2\r3,4", {"2:1|2", "3:3|4"}},
+           {"all three kinds of line ends",
+            "a,b\r\n1,2\r3,4\n5,6\r\n\r\n7,8",
+            {"2:1|2", "3:3|4", "4:5|6", "6:7|8"}},
            {"a mark of byte order",
             "\xef\xbb\xbf"
             "a,b\n1,2\n",

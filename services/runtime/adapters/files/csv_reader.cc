@@ -121,20 +121,20 @@ absl::StatusOr<bool> CsvReader::ReadRow(CsvRow* row) {
     const bool line_ends = last == '\n' || last == '\r';
     if (!in_row_) {
       if (line_ends && segment->size() == 1) {  // an empty line, or the second half of CRLF
-        CountLines(last);
+        CountLines(*segment);
         continue;
       }
       in_row_ = true;
       row_line_ = line_;
       if (line_ends && SplitPlainLine(segment->substr(0, segment->size() - 1), row)) {
-        CountLines(last);
+        CountLines(*segment);
         row->line = row_line_;
         return true;
       }
     }
     if (!skipping_) Feed(*segment);
     if (skipping_ && line_ends) row_done_ = true;
-    CountLines(last);
+    CountLines(*segment);
   }
   EndRow(row);
   return true;
@@ -223,8 +223,10 @@ void CsvReader::Reject(std::string reason) {
   parser_.options |= CSV_STRICT_FINI;
 }
 
-void CsvReader::CountLines(char last) {
-  if (last == '\r' || (last == '\n' && !after_cr_)) ++line_;
+void CsvReader::CountLines(absl::string_view segment) {
+  const char last = segment.back();
+  const bool second_half = after_cr_ && segment == "\n";
+  if (last == '\r' || (last == '\n' && !second_half)) ++line_;
   after_cr_ = last == '\r';
 }
 

@@ -74,7 +74,7 @@ class CsvReader {
   bool SplitPlainLine(absl::string_view line, CsvRow* row);
   void Feed(absl::string_view segment);
   void Reject(std::string reason);
-  void CountLines(char last);
+  void CountLines(absl::string_view segment);
   void EndInput();
   void EndRow(CsvRow* row);
   void TakeField(absl::string_view text);

@@ -1,0 +1,49 @@
+// Whatever bytes come as CSV: the reader ends, keeps to its bounds, and says the same in pieces of
+// any size. The first byte chooses the size of the pieces and the delimiter.
+#include <absl/strings/str_cat.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+#include <utility>
+
+#include "services/base/invariant.h"
+#include "services/runtime/adapters/files/csv_reader.h"
+
+namespace gridledger::files {
+namespace {
+
+// All that was read, in one text.
+std::string ReadAll(const std::string& text, size_t piece_bytes, char delimiter) {
+  auto reader = CsvReader::Open(InputFromText(text, "fuzz", piece_bytes), {.delimiter = delimiter});
+  if (!reader.ok()) return std::string(reader.status().message());
+  std::string all;
+  CsvRow row;
+  while (true) {
+    const absl::StatusOr<bool> more = (*reader)->Next(&row);
+    INVARIANT(more.ok(), "a text in memory cannot fail");
+    if (!*more) return all;
+    absl::StrAppend(&all, row.number, " ", row.line, " ", row.rejected, "\n");
+    if (!row.rejected.empty()) continue;
+    INVARIANT(row.fields.size() == (*reader)->header().size(), "a row has a field for each column");
+    for (const absl::string_view field : row.fields) {
+      INVARIANT(field.size() <= kFieldBytesMax, "a field has its bound");
+      absl::StrAppend(&all, field.size(), ":", field);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace gridledger::files
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
+  using gridledger::files::ReadAll;
+  if (size == 0) return 0;
+  const std::string text(reinterpret_cast<const char*>(bytes) + 1, size - 1);
+  const char delimiter = (bytes[0] & 0x80) != 0 ? ';' : ',';
+  const size_t piece = 1 + (bytes[0] & 0x7f);
+  const std::string whole = ReadAll(text, size + 1, delimiter);
+  INVARIANT(ReadAll(text, piece, delimiter) == whole, "pieces do not change what is read");
+  return 0;
+}
