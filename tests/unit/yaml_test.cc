@@ -36,7 +36,8 @@ missing: ["?", N/A, 007]
 time_formats: "%Y"          # a bare value for a list of one
 incident:
   id: number                # a bare text for a message that begins with a text
-  category: {column: type, trim: true, zero_pad: 3, replace: [{from: a, to: b}, {from: "c: d", to: '~'}]}
+  category:
+    {column: type, trim: true, zero_pad: 3, replace: [{from: a, to: b}, {from: "c: d", to: '~'}]}
 facts:
   - fact: reported
     at: opened
