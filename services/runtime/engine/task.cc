@@ -3,6 +3,7 @@
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
+#include <tuple>
 
 namespace gridledger::engine {
 namespace {
@@ -75,7 +76,7 @@ absl::Status Task::Fold(const Record& record) {
   ++progress.undecodable;
   dead_letters_.Add(DeadLetterKey{record.offset}, DeadLetter{std::string(decoded.message())});
   subject_->EvolveTime(incident::Moment{record.offset, progress.now});
-  return absl::OkStatus();
+  return tier_ == nullptr ? absl::OkStatus() : tier_->status();
 }
 
 absl::Status Task::FoldEntry(Offset offset, absl::Time timestamp, const v1::Entry& entry,
@@ -98,7 +99,10 @@ absl::Status Task::FoldEntry(Offset offset, absl::Time timestamp, const v1::Entr
   switch (entry.content_case()) {
     case v1::Entry::kFact: incident::Evolve(incidents_, moment, entry.fact(), sink); break;
     case v1::Entry::kDecision: FoldDecision(moment, entry.decision()); break;
-    case v1::Entry::kTick: subject_->EvolveTick(moment); break;
+    case v1::Entry::kTick:
+      ++progress.ticks;
+      subject_->EvolveTick(moment);
+      break;
     case v1::Entry::kPolicyActivated:
       incidents_.policy.Activate(entry.policy_activated().policy());
       subject_->EvolvePolicy(moment);
@@ -112,9 +116,12 @@ absl::Status Task::FoldEntry(Offset offset, absl::Time timestamp, const v1::Entr
   if (entry.has_source()) {
     const v1::SourcePosition& at = entry.source();
     SourceMark& mark = MarkOf(at.source());
-    mark.at_ms = at.at_ms();
-    mark.row = at.row();
-    mark.ordinal = at.ordinal();
+    if (std::make_tuple(at.at_ms(), at.row(), at.ordinal()) >
+        std::make_tuple(mark.at_ms, mark.row, mark.ordinal)) {
+      mark.at_ms = at.at_ms();
+      mark.row = at.row();
+      mark.ordinal = at.ordinal();
+    }
     ++mark.entries;
   }
   Decide(moment);
@@ -192,7 +199,8 @@ NewRecord Task::MakeTick(absl::Time at) const {
   tick.mutable_tick()->set_service(id_.service.text());
   NewRecord record;
   record.timestamp = at;
-  EncodeEntry(tick, ce_source_, absl::StrCat("tick.", next_.value), &record.headers, &record.value);
+  EncodeEntry(tick, ce_source_, absl::StrCat("tick.", progress_.Get().ticks), &record.headers,
+              &record.value);
   return record;
 }
 

@@ -49,9 +49,10 @@ struct Progress {
       0;                        // of the last record's value: tells a log that was cut and regrown
   uint64_t undecodable = 0;     // records parked as dead letters
   uint64_t decisions_void = 0;  // decisions of causes settled before
+  uint64_t ticks = 0;           // whoever asked for them; the next one is named after it
   template <class A>
   void Fields(A& a) {
-    a(now, last_fingerprint, undecodable, decisions_void);
+    a(now, last_fingerprint, undecodable, decisions_void, ticks);
   }
 };
 

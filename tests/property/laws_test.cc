@@ -1,0 +1,382 @@
+// The laws of the engine, each as a property of histories that RapidCheck draws. A failure prints
+// the smallest history that it found, and what to put into RC_PARAMS to see it again.
+#include <absl/container/btree_map.h>
+#include <absl/strings/str_cat.h>
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "services/runtime/adapters/memory/memory_state_store.h"
+#include "services/runtime/engine/entry_codec.h"
+#include "services/runtime/host/subjects.h"
+#include "tests/support/live_simulation.h"
+#include "tests/support/small_services.h"
+#include "tests/support/story.h"
+
+namespace gridledger {
+namespace {
+
+constexpr Partition kPartition{0};
+constexpr absl::Duration kRest = absl::Hours(24 * 12);  // every ladder has been climbed by then
+
+const std::vector<engine::Service>& Services() { return host::AllServices(); }
+
+// Long enough that most incidents live some while.
+Deeds Draw() { return *rc::gen::scale(1.5, AnyDeeds()); }
+Ledger DrawLedger() { return PlayLockStep(Services(), Draw(), kRest); }
+
+v1::Entry EntryOf(const NewRecord& record) {
+  v1::Entry entry;
+  RC_ASSERT(engine::DecodeEntry(record.value, &entry).ok());
+  return entry;
+}
+
+std::vector<Digest> FoldFromZero(const Ledger& ledger) {
+  std::vector<Digest> digests;
+  for (const engine::Service& service : Services()) {
+    const auto task = NewTask(service, kPartition);
+    RC_ASSERT(FoldAll(*task, ledger).ok());
+    digests.push_back(task->digest());
+  }
+  return digests;
+}
+
+LiveSimulationOptions Rough(uint64_t seed, int owners) {
+  LiveSimulationOptions options;
+  options.seed = seed;
+  options.owners = owners;
+  options.crashes_per_mille = 8;
+  options.faults = {
+      .append_lost = 60, .append_unanswered = 60, .append_delayed = 400, .batch_short = 300};
+  return options;
+}
+
+// What every ledger must keep, however it came to be.
+void CheckDecisions(const Ledger& ledger) {
+  absl::btree_map<std::string, int64_t> settled;
+  for (size_t i = 0; i < ledger.size(); ++i) {
+    const v1::Entry entry = EntryOf(ledger[i]);
+    if (!entry.has_decision()) continue;
+    const v1::Decision& decision = entry.decision();
+    auto [at, fresh] = settled.try_emplace(decision.service(), -1);
+    if (decision.cause() > at->second) at->second = decision.cause();
+    RC_ASSERT(decision.cause() < static_cast<int64_t>(i));
+  }
+  for (const engine::Service& service : Services()) {
+    const auto task = NewTask(service, kPartition);
+    int64_t highest = -1;
+    for (size_t i = 0; i < ledger.size(); ++i) {
+      RC_ASSERT(FoldUpTo(*task, ledger, i + 1).ok());
+      const v1::Entry entry = EntryOf(ledger[i]);
+      if (!entry.has_decision() || entry.decision().service() != service.name.text()) continue;
+      // Of a service's decisions each that counts is of a later cause than all before it, and it
+      // was due: the task that folds alone has just made the very same one.
+      if (entry.decision().cause() > highest) highest = entry.decision().cause();
+      RC_ASSERT(task->Settled(service.name).value == highest);
+      for (const auto& pending : task->pending()) RC_ASSERT(pending.cause.value > highest);
+    }
+    RC_ASSERT(task->pending().empty());  // nothing that was due is missing
+  }
+}
+
+// ---- L1: a state is a function of the prefix ----------------------------------------------------
+
+RC_GTEST_PROP(L1Prefix, StateAtAnOffsetDoesNotHangOnWhatFollows, ()) {
+  const Ledger ledger = DrawLedger();
+  const size_t cut = *rc::gen::inRange<size_t>(0, ledger.size() + 1);
+  const Ledger prefix(ledger.begin(), ledger.begin() + static_cast<int64_t>(cut));
+  for (const engine::Service& service : Services()) {
+    const auto whole = NewTask(service, kPartition);
+    RC_ASSERT(FoldUpTo(*whole, ledger, cut).ok());
+    const Digest at_cut = whole->digest();
+    RC_ASSERT(FoldAll(*whole, ledger).ok());
+    const auto part = NewTask(service, kPartition);
+    RC_ASSERT(FoldAll(*part, prefix).ok());
+    RC_ASSERT(part->digest() == at_cut);
+  }
+}
+
+RC_GTEST_PROP(L1Prefix, WhatHappensToBeInMemoryDoesNotMatter, ()) {
+  const Ledger ledger = DrawLedger();
+  const std::vector<Digest> expected = FoldFromZero(ledger);
+  for (size_t s = 0; s < Services().size(); ++s) {
+    MemoryStateStore store;
+    auto task = *engine::Task::Open(Services()[s], kPartition, &store, "test");
+    size_t at = 0;
+    while (at < ledger.size()) {
+      at = std::min(ledger.size(), at + *rc::gen::inRange<size_t>(1, 40));
+      RC_ASSERT(FoldUpTo(*task, ledger, at).ok());
+      std::vector<TaskCheckpoint> checkpoint;
+      checkpoint.push_back(task->Collect());
+      RC_ASSERT(store.Commit(std::move(checkpoint)).ok());
+      task->Stored(*rc::gen::element<size_t>(0, size_t{1} << 30));
+      // A task that opens here goes on as the one that has been there all along.
+      if (*rc::gen::arbitrary<bool>()) {
+        task = *engine::Task::Open(Services()[s], kPartition, &store, "test");
+      }
+    }
+    RC_ASSERT(task->digest() == expected[s]);
+  }
+}
+
+// ---- L2: the log is the arbiter -----------------------------------------------------------------
+
+RC_GTEST_PROP(L2Arbiter, VoidFactsChangeNothingButTheirCount, ()) {
+  const Ledger ledger = DrawLedger();
+  const auto task = NewTask(*host::FindService("audit"), kPartition);
+  Ledger applied;
+  uint64_t known = 0;
+  const auto voids = [&] {
+    uint64_t sum = 0;
+    for (const uint64_t count : task->incidents().counts.Get().voids) sum += count;
+    return sum;
+  };
+  for (size_t i = 0; i < ledger.size(); ++i) {
+    const uint64_t before = voids();
+    RC_ASSERT(FoldUpTo(*task, ledger, i + 1).ok());
+    // A report that counts may release facts that are void: it is not itself.
+    const v1::Entry entry = EntryOf(ledger[i]);
+    const incident::Counts& counts = task->incidents().counts.Get();
+    const bool is_void = entry.has_fact() && voids() == before + 1 && counts.incidents == known;
+    known = counts.incidents;
+    if (!is_void) applied.push_back(ledger[i]);
+  }
+  // Offsets move, so the decisions' causes no longer fit: their facts stand in as facts.
+  const auto as_facts = [](const Ledger& from) {
+    Ledger to;
+    for (const NewRecord& record : from) {
+      const v1::Entry entry = EntryOf(record);
+      if (!entry.has_decision()) {
+        to.push_back(record);
+        continue;
+      }
+      for (const v1::Fact& fact : entry.decision().facts()) {
+        v1::Entry alone = FactOn(fact.incident_id(), fact.stage());
+        *alone.mutable_fact() = fact;
+        to.push_back(RecordOf(alone, record.timestamp, record.key));
+      }
+    }
+    return to;
+  };
+  RC_ASSERT(Outcome(as_facts(applied)) == Outcome(as_facts(ledger)));
+}
+
+// ---- L3, L4: one decision a cause, and the log is its acknowledgement ---------------------------
+
+RC_GTEST_PROP(L4Settled, ADecisionThatComesAgainChangesNothing, ()) {
+  const Ledger ledger = DrawLedger();
+  Ledger again;
+  std::vector<NewRecord> waiting;
+  for (const NewRecord& record : ledger) {
+    const v1::Entry entry = EntryOf(record);
+    // A fact from outside is as good at its new offset; but causes are offsets, so only what stands
+    // behind the last cause may move. Repetitions go to the end.
+    again.push_back(record);
+    if (entry.has_decision() && *rc::gen::arbitrary<bool>()) waiting.push_back(record);
+  }
+  for (NewRecord& record : waiting) {
+    record.timestamp = ledger.back().timestamp;
+    again.push_back(std::move(record));
+  }
+  RC_ASSERT(Outcome(again) == Outcome(ledger));
+  const auto task = NewTask(*host::FindService("dispatch"), kPartition);
+  RC_ASSERT(FoldAll(*task, again).ok());
+  RC_ASSERT(task->progress().decisions_void == waiting.size());
+  RC_ASSERT(task->pending().empty());
+}
+
+RC_GTEST_PROP(L4Settled, NewCodeDoesNotDecideAgainWhatOldCodeSettled, ()) {
+  const Ledger ledger = DrawLedger();
+  const auto task = NewTask(*host::FindService("dispatch"), kPartition);
+  RC_ASSERT(FoldAll(*task, ledger).ok());
+  // The same service by a rule that sends every case elsewhere.
+  const auto newer = NewTask(SendAllTo("elsewhere"), kPartition);
+  RC_ASSERT(FoldAll(*newer, ledger).ok());
+  const Offset settled = task->Settled(ServiceName("dispatch"));
+  RC_ASSERT(newer->Settled(ServiceName("dispatch")) == settled);
+  for (const auto& pending : newer->pending()) RC_ASSERT(pending.cause > settled);
+}
+
+RC_GTEST_PROP(L4Settled, RedeliveredInputsMakeNoSecondIncident, ()) {
+  const Deeds deeds = Draw();
+  const Ledger once = PlayLockStep(Services(), deeds, kRest);
+  // Every input twice, one right behind the other, in a live run that settles each.
+  std::vector<Input> twice;
+  for (const Input& input : InputsOf(once)) {
+    twice.push_back(input);
+    const v1::Entry entry = EntryOf(input.record);
+    if (entry.has_fact() && !entry.fact().has_rated()) {
+      twice.push_back(Input{absl::ZeroDuration(), input.record});
+    }
+  }
+  LiveSimulation live(Services(), {});
+  const Ledger ledger = live.PlaySettled(twice, once.back().timestamp);
+  const auto task = NewTask(*host::FindService("dispatch"), kPartition);
+  RC_ASSERT(FoldAll(*task, ledger).ok());
+  const auto first = NewTask(*host::FindService("dispatch"), kPartition);
+  RC_ASSERT(FoldAll(*first, once).ok());
+  RC_ASSERT(task->incidents().counts.Get().incidents == first->incidents().counts.Get().incidents);
+}
+
+// ---- L5: a crash anywhere leaves a state that goes on -------------------------------------------
+
+RC_GTEST_PROP(L5Crash, ACrashAtAnyPointChangesNoLaw, ()) {
+  const Ledger story = PlayLockStep(Services(), Draw(), kRest);
+  const uint64_t seed = *rc::gen::arbitrary<uint32_t>();
+  LiveSimulation live(Services(), Rough(seed, 1));
+  const Ledger ledger = live.Play(InputsOf(story), kRest);
+  RC_TAG(live.crashes() > 0 ? "crashed" : "no crash");
+  CheckDecisions(ledger);
+  RC_ASSERT(FoldFromZero(ledger) == live.digests());
+}
+
+// Every point between two steps of one short history, one after the other.
+TEST(L5Crash, AtEachStepOfOneHistory) {
+  const Deeds deeds = {{0, 1, 0, 3, 5},  {0, 5, 1, 1, 30}, {1, 1, 0, 0, 5},
+                       {0, 9, 2, 2, 60}, {1, 13, 1, 1, 9}, {0, 1, 1, 1, 400}};
+  const Ledger story = PlayLockStep(Services(), deeds, kRest);
+  const std::vector<Input> inputs = InputsOf(story);
+  LiveSimulationOptions options;
+  options.faults.append_delayed = 500;
+  LiveSimulation calm(Services(), options);
+  calm.Play(inputs, kRest);
+  for (int64_t step = 0; step < calm.steps(); ++step) {
+    options.crash_before_step = step;
+    LiveSimulation live(Services(), options);
+    const Ledger ledger = live.Play(inputs, kRest);
+    ASSERT_EQ(live.crashes(), 1) << "step " << step;
+    CheckDecisions(ledger);
+    ASSERT_EQ(FoldFromZero(ledger), live.digests()) << "a crash before step " << step;
+  }
+}
+
+// ---- L6: time is a record -----------------------------------------------------------------------
+
+RC_GTEST_PROP(L6Time, EveryDueTimerFiresOnceAndNotEarly, ()) {
+  const std::vector<engine::Service> services = {Alarms(3)};
+  const Ledger story = PlayLockStep(services, Draw(), kRest);
+  LiveSimulation live(services, Rough(*rc::gen::arbitrary<uint32_t>(), 2));
+  const Ledger ledger = live.Play(InputsOf(story), kRest);
+  // What is due: each applied report's own deadline.
+  absl::btree_map<std::string, int64_t> due;
+  const auto task = NewTask(Alarms(3), kPartition);
+  for (size_t i = 0; i < ledger.size(); ++i) {
+    const uint64_t before = task->incidents().counts.Get().incidents;
+    RC_ASSERT(FoldUpTo(*task, ledger, i + 1).ok());
+    const v1::Entry entry = EntryOf(ledger[i]);
+    if (task->incidents().counts.Get().incidents == before) continue;
+    if (entry.fact().reported().due_at_ms() == 0) continue;
+    due[entry.fact().incident_id()] = entry.fact().reported().due_at_ms();
+  }
+  absl::btree_map<std::string, int> fired;
+  for (const std::string& told : Fired(task->subject())) {
+    const std::string id = told.substr(0, told.find('@'));
+    const size_t offset = std::stoul(told.substr(told.find('/') + 1));
+    ++fired[id];
+    RC_ASSERT(due.contains(id));
+    RC_ASSERT(ToMillis(ledger[offset].timestamp) >= due[id]);
+  }
+  RC_ASSERT(fired.size() == due.size());
+  for (const auto& [id, times] : fired) RC_ASSERT(times == 1);
+}
+
+// ---- L7: facts are never re-timed ---------------------------------------------------------------
+
+RC_GTEST_PROP(L7Facts, TheSourcesWordForTheTimeMovesNoClock, ()) {
+  const Deeds deeds = Draw();
+  const Ledger ledger = PlayLockStep(Services(), deeds, kRest);
+  Ledger retold = ledger;
+  for (NewRecord& record : retold) {
+    v1::Entry entry = EntryOf(record);
+    if (entry.has_fact()) {
+      entry.mutable_fact()->set_happened_at_ms(*rc::gen::arbitrary<int32_t>());
+      record.value = entry.SerializeAsString();
+    }
+  }
+  RC_ASSERT(Outcome(retold) == Outcome(ledger));
+}
+
+// ---- L8: nothing is dropped in silence ----------------------------------------------------------
+
+RC_GTEST_PROP(L8Nothing, WhatCannotBeReadIsCountedAndTheRestGoesOn, ()) {
+  const Ledger story = PlayLockStep(Services(), Draw(), kRest);
+  std::vector<Input> inputs;
+  uint64_t garbage = 0;
+  for (const Input& input : InputsOf(story)) {
+    inputs.push_back(input);
+    if (*rc::gen::inRange(0, 4) != 0) continue;
+    inputs.push_back(Input{absl::ZeroDuration(),
+                           NewRecord{{}, "C1", "", "\xff" + *rc::gen::arbitrary<std::string>()}});
+    ++garbage;
+  }
+  LiveSimulation live(Services(), {});
+  const Ledger ledger = live.PlaySettled(inputs, story.back().timestamp);
+  for (const engine::Service& service : Services()) {
+    const auto task = NewTask(service, kPartition);
+    RC_ASSERT(FoldAll(*task, ledger).ok());
+    RC_ASSERT(task->progress().undecodable == garbage);
+    uint64_t letters = 0;
+    task->dead_letters().Scan("", [&](const auto&, const auto&) { ++letters; });
+    RC_ASSERT(letters == garbage);
+  }
+  RC_ASSERT(Outcome(ledger) == Outcome(story));
+}
+
+RC_GTEST_PROP(L8Nothing, EveryFactIsAppliedVoidOrParked, ()) {
+  const Ledger ledger = DrawLedger();
+  const auto task = NewTask(*host::FindService("audit"), kPartition);
+  RC_ASSERT(FoldAll(*task, ledger).ok());
+  uint64_t facts = 0;
+  for (const NewRecord& record : ledger) {
+    const v1::Entry entry = EntryOf(record);
+    facts += entry.has_fact() ? 1 : static_cast<uint64_t>(entry.decision().facts_size());
+  }
+  uint64_t lines = 0;
+  for (int i = 0; i < 8; ++i) {
+    for (const auto& line :
+         audit::Timeline(host::AuditOf(task->subject()), IncidentId(absl::StrCat("I", i)))) {
+      lines += line.line.verdict == incident::Verdict::kParked ? 0 : 1;
+    }
+  }
+  const incident::Counts& counts = task->incidents().counts.Get();
+  RC_ASSERT(lines + counts.parked == facts);
+}
+
+// ---- the two drivers ----------------------------------------------------------------------------
+
+RC_GTEST_PROP(Drivers, ALiveRunThatSettlesEachInputIsLockStepRecordForRecord, ()) {
+  const Ledger expected = PlayLockStep(Services(), Draw(), kRest);
+  LiveSimulation live(Services(), {});
+  const Ledger found = live.PlaySettled(InputsOf(expected), expected.back().timestamp);
+  // Lock-step ends with a tick that says how far time has run; nobody asks for it live.
+  const Ledger but_last(expected.begin(), expected.end() - 1);
+  const std::string difference =
+      Difference(found.size() < expected.size() ? but_last : expected, found);
+  RC_ASSERT_FALSE(!difference.empty() && (RC_LOG(difference), true));
+}
+
+RC_GTEST_PROP(Drivers, WhateverALiveRunWroteReplaysToTheSameDigests, ()) {
+  const Ledger story = PlayLockStep(Services(), Draw(), kRest);
+  LiveSimulation live(Services(), Rough(*rc::gen::arbitrary<uint32_t>(), 2));
+  const Ledger ledger = live.Play(InputsOf(story), kRest);
+  RC_ASSERT(FoldFromZero(ledger) == live.digests());
+  // And from its newest checkpoint.
+  for (size_t s = 0; s < Services().size(); ++s) {
+    auto task = *engine::Task::Open(Services()[s], kPartition, live.store(), "test");
+    RC_ASSERT(FoldAll(*task, ledger).ok());
+    RC_ASSERT(task->digest() == live.digests()[s]);
+  }
+}
+
+RC_GTEST_PROP(Drivers, TwoOwnersOfOnePartitionDoNoHarm, ()) {
+  const Ledger story = PlayLockStep(Services(), Draw(), kRest);
+  LiveSimulation live(Services(), Rough(*rc::gen::arbitrary<uint32_t>(), 2));
+  const Ledger ledger = live.Play(InputsOf(story), kRest);
+  CheckDecisions(ledger);
+}
+
+}  // namespace
+}  // namespace gridledger

@@ -1,0 +1,180 @@
+#include "tests/support/live_simulation.h"
+
+#include <deque>
+#include <utility>
+
+#include "services/base/invariant.h"
+
+namespace gridledger {
+namespace {
+
+constexpr Partition kPartition{0};
+constexpr int64_t kStepsMax = 200'000;  // a simulation of a hundred inputs takes some thousand
+
+// What a process that was killed leaves behind: nobody waits for its answers, so nobody may end it
+// tidily either.
+std::vector<std::unique_ptr<engine::Live>>& Graveyard() {
+  static auto* const graves = new std::vector<std::unique_ptr<engine::Live>>;
+  return *graves;
+}
+
+}  // namespace
+
+// Keeps collections in flight until the seed has them stored.
+class LiveSimulation::Sink : public engine::CheckpointSink {
+ public:
+  explicit Sink(StateStore* store) : store_(store) {}
+
+  void Submit(std::vector<TaskCheckpoint> checkpoints,
+              absl::AnyInvocable<void(absl::Status)> done) override {
+    waiting_.emplace_back(std::move(checkpoints), std::move(done));
+  }
+  bool Step() {
+    if (waiting_.empty()) return false;
+    auto [checkpoints, done] = std::move(waiting_.front());
+    waiting_.pop_front();
+    done(store_->Commit(std::move(checkpoints)));
+    return true;
+  }
+
+ private:
+  StateStore* const store_;
+  std::deque<std::pair<std::vector<TaskCheckpoint>, absl::AnyInvocable<void(absl::Status)>>>
+      waiting_;
+};
+
+LiveSimulation::LiveSimulation(std::vector<engine::Service> services, Options options)
+    : services_(std::move(services)),
+      options_(options),
+      log_(MemoryLogOptions{1, options.seed, options.faults, false}),
+      clock_(TestTime(0)),
+      random_(options.seed * 2 + 1) {
+  for (int i = 0; i < options_.owners; ++i) {
+    Owner& owner = owners_.emplace_back();
+    owner.store = std::make_unique<MemoryStateStore>();
+    Begin(owner);
+  }
+}
+
+LiveSimulation::~LiveSimulation() = default;
+
+uint64_t LiveSimulation::Random(uint64_t below) {
+  random_ = random_ * 6364136223846793005u + 1442695040888963407u;
+  return (random_ >> 33) % below;
+}
+
+void LiveSimulation::Begin(Owner& owner) {
+  std::vector<std::unique_ptr<engine::Task>> tasks;
+  for (const engine::Service& service : services_) {
+    auto task = engine::Task::Open(service, kPartition, owner.store.get(), "test");
+    INVARIANT(task.ok(), "a task opens on its own store");
+    tasks.push_back(*std::move(task));
+  }
+  owner.sink = std::make_unique<Sink>(owner.store.get());
+  engine::LiveOptions live;
+  live.checkpoint_interval = absl::Seconds(5);
+  live.tables_bytes_max = 0;  // everything clean leaves memory
+  owner.live =
+      std::make_unique<engine::Live>(std::move(tasks), &log_, owner.sink.get(), &clock_, live);
+  INVARIANT(owner.live->Start().ok(), "an owner starts");
+}
+
+void LiveSimulation::Crash() {
+  ++crashes_;
+  log_.Crash();
+  for (Owner& owner : owners_) {
+    Graveyard().push_back(std::move(owner.live));
+    owner.store->Crash();
+    Begin(owner);
+  }
+}
+
+bool LiveSimulation::AppendInput(const Input& input) {
+  NewRecord record = input.record;
+  record.timestamp = clock_.Now();
+  bool answered = false, there = false;
+  log_.Append(kPartition, {std::move(record)}, [&](absl::StatusOr<Offset> first) {
+    answered = true;
+    there = first.ok();
+  });
+  // The caller of an append that hangs is outside of this simulation: it waits.
+  while (!answered && log_.Step()) continue;
+  return there;
+}
+
+Ledger LiveSimulation::Play(const std::vector<Input>& inputs, absl::Duration rest) {
+  size_t next = 0;
+  absl::Time due = clock_.Now();
+  if (!inputs.empty()) due += inputs[0].after;
+  while (next < inputs.size()) {
+    INVARIANT(steps_ < kStepsMax, "the simulation does not come to an end");
+    if (steps_ == options_.crash_before_step ||
+        Random(1000) < static_cast<uint64_t>(options_.crashes_per_mille)) {
+      Crash();
+    }
+    ++steps_;
+    switch (Random(6)) {
+      case 0:
+        clock_.Advance(absl::Milliseconds(static_cast<int64_t>(Random(2000))));
+        if (clock_.Now() < due) break;
+        // One that was not answered well is tried again, and then maybe there twice.
+        if (AppendInput(inputs[next]) && ++next < inputs.size()) due += inputs[next].after;
+        break;
+      case 1: log_.Step(); break;
+      case 2: owners_[Random(owners_.size())].sink->Step(); break;
+      default: {
+        const absl::Status turned =
+            owners_[Random(owners_.size())].live->Turn(absl::ZeroDuration());
+        INVARIANT(turned.ok(), "nothing but the log fails here");
+      }
+    }
+    if (clock_.Now() < due && Random(4) == 0) clock_.MoveTo(due);
+  }
+  clock_.Advance(rest);
+  log_.SetFaults({});
+  while (log_.Step()) continue;
+  for (size_t i = 1; i < owners_.size(); ++i) Graveyard().push_back(std::move(owners_[i].live));
+  Settle();
+  digests_.clear();
+  for (engine::Task* task : owners_[0].live->tasks()) digests_.push_back(task->digest());
+  return ReadLedger(log_, kPartition);
+}
+
+void LiveSimulation::Settle() {
+  engine::Live& live = *owners_[0].live;
+  for (int64_t turns = 0; !live.Idle(); ++turns) {
+    INVARIANT(turns < kStepsMax, "the owner does not come to rest");
+    INVARIANT(live.Turn(absl::ZeroDuration()).ok(), "an owner without faults goes on");
+    INVARIANT(live.stopped().empty(), "an owner without faults does not stop");
+    owners_[0].sink->Step();
+    if (turns % 64 == 63) clock_.Advance(absl::Milliseconds(200));  // what is tried again waits
+  }
+}
+
+Ledger LiveSimulation::PlaySettled(const std::vector<Input>& inputs, absl::Time until) {
+  const auto settle_up_to = [&](absl::Time at) {
+    while (true) {
+      absl::Time stop = at;
+      for (engine::Task* task : owners_[0].live->tasks()) {
+        stop = std::min(stop, std::max(task->EarliestTimer(), task->now()));
+      }
+      clock_.MoveTo(stop);
+      Settle();
+      bool due = false;
+      for (engine::Task* task : owners_[0].live->tasks()) due |= task->EarliestTimer() <= at;
+      if (!due) break;
+    }
+    clock_.MoveTo(at);
+  };
+  absl::Time at = clock_.Now();
+  for (const Input& input : inputs) {
+    at += input.after;
+    settle_up_to(at);
+    INVARIANT(AppendInput(input), "a log without faults takes every input");
+    Settle();
+  }
+  settle_up_to(until);
+  return ReadLedger(log_, kPartition);
+}
+
+}  // namespace gridledger

@@ -1,0 +1,79 @@
+// Owners of one partition over a log with faults, driven step by step by a seed: who does the next
+// thing, what fails and who dies is drawn, so that one seed is one history, again and again.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "services/runtime/adapters/memory/memory_log.h"
+#include "services/runtime/adapters/memory/memory_state_store.h"
+#include "services/runtime/engine/live.h"
+#include "tests/support/ledger.h"
+#include "tests/support/virtual_clock.h"
+
+namespace gridledger {
+
+// What somebody outside appends, and how long after the one before.
+struct Input {
+  absl::Duration after;
+  NewRecord record;  // its timestamp is set when it is appended
+};
+
+struct LiveSimulationOptions {
+  uint64_t seed = 1;
+  int owners = 1;  // processes that all believe the partition theirs
+  int crashes_per_mille =
+      0;  // of the steps: every process dies, and the tails of the log with them
+  MemoryLogFaults faults;
+  // Die exactly before this step, besides; -1 for never.
+  int64_t crash_before_step = -1;
+};
+
+class LiveSimulation {
+ public:
+  using Options = LiveSimulationOptions;
+
+  LiveSimulation(std::vector<engine::Service> services, Options options);
+  ~LiveSimulation();
+
+  // Plays the inputs, among faults and deaths; then lets one owner without faults come to rest,
+  // with the clock moved on by `rest`. Answers the ledger.
+  Ledger Play(const std::vector<Input>& inputs, absl::Duration rest);
+  // Each input settles before the next one comes, by one owner, without faults; the clock stops at
+  // every timer on its way. Answers the ledger.
+  Ledger PlaySettled(const std::vector<Input>& inputs, absl::Time until);
+
+  // After Play: the digests of the owner that came to rest, in the order of the services.
+  const std::vector<Digest>& digests() const { return digests_; }
+  // After Play: a state store with whatever checkpoints that owner has made.
+  StateStore* store() { return owners_[0].store.get(); }
+  int64_t steps() const { return steps_; }
+  int64_t crashes() const { return crashes_; }
+
+ private:
+  class Sink;
+  struct Owner {
+    std::unique_ptr<MemoryStateStore> store;
+    std::unique_ptr<Sink> sink;
+    std::unique_ptr<engine::Live> live;
+  };
+
+  void Begin(Owner& owner);
+  void Crash();
+  bool AppendInput(const Input& input);
+  void Settle();
+  uint64_t Random(uint64_t below);
+
+  const std::vector<engine::Service> services_;
+  const Options options_;
+  MemoryLog log_;
+  VirtualClock clock_;
+  std::vector<Owner> owners_;
+  std::vector<Digest> digests_;
+  uint64_t random_;
+  int64_t steps_ = 0;
+  int64_t crashes_ = 0;
+};
+
+}  // namespace gridledger
