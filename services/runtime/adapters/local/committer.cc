@@ -1,7 +1,6 @@
 #include "services/runtime/adapters/local/committer.h"
 
 #include <absl/strings/str_cat.h>
-#include <rocksdb/convenience.h>
 #include <rocksdb/write_batch.h>
 
 #include <algorithm>
@@ -18,19 +17,17 @@ namespace {
 constexpr size_t kCommitBytesMax = size_t{8} << 20;
 // Eight commits' worth: what a caller may be ahead of the disk before it waits.
 constexpr size_t kQueueBytesMax = size_t{64} << 20;
-// What an append waits for a recovery that it has begun: a flush of 16 MiB takes some 0.1 s.
-constexpr std::chrono::seconds kRecoveryPatience{1};
 
 }  // namespace
 
-Committer::Committer(rocksdb::DB& db, Witness& witness, Tail& tail, absl::Duration retry_after)
-    : db_(db),
+Committer::Committer(Source& source, Witness& witness, Reopening reopening)
+    : source_(source),
       witness_(witness),
-      tail_(tail),
-      retry_after_(retry_after),
-      pending_(tail.partitions(), 0),
-      claimed_(tail.partitions(), 0) {
-  for (int p = 0; p < tail.partitions(); ++p) ends_.push_back(tail.End(p));
+      tail_(source.tail),
+      reopening_(std::move(reopening)),
+      pending_(tail_.partitions(), 0),
+      claimed_(tail_.partitions(), 0) {
+  for (int p = 0; p < tail_.partitions(); ++p) ends_.push_back(tail_.End(p));
   thread_ = std::thread([this] { Run(); });
 }
 
@@ -41,9 +38,6 @@ Committer::~Committer() {
   }
   queued_.notify_one();
   thread_.join();
-  if (!recovery_.valid()) return;
-  rocksdb::CancelAllBackgroundWork(&db_, /*wait=*/false);  // a recovery in want of room ends now
-  recovery_.wait();
 }
 
 void Committer::Append(Partition partition, std::vector<NewRecord> records, EventLog::Done done) {
@@ -146,7 +140,7 @@ absl::Status Committer::Write(const std::vector<Pending>& group, std::vector<Off
   }
   rocksdb::WriteOptions synced;
   synced.sync = true;
-  const rocksdb::Status written = db_.Write(synced, &batch);
+  const rocksdb::Status written = source_.db()->Write(synced, &batch);
   if (!written.ok()) return Fail(ToStatus(written, "cannot append"));
   ends_ = std::move(ends);
   return Publish();
@@ -162,45 +156,41 @@ absl::Status Committer::Publish() {
 
 absl::Status Committer::Fail(absl::Status error) {
   failure_ = std::move(error);
-  retry_at_ = std::chrono::steady_clock::now() + absl::ToChronoNanoseconds(retry_after_);
+  retry_at_ = std::chrono::steady_clock::now() + absl::ToChronoNanoseconds(reopening_.retry_after);
   return failure_;
 }
 
 absl::Status Committer::EnsureWorking() {
   if (failure_.ok()) return absl::OkStatus();
-  std::chrono::milliseconds patience{0};
-  if (!recovery_.valid()) {
-    if (std::chrono::steady_clock::now() < retry_at_) return failure_;
-    // Beside the appends: while a compaction finds no room, RocksDB does not come back.
-    recovery_ = std::async(std::launch::async, [this] { return Resume(); });
-    patience = kRecoveryPatience;
-  }
-  if (recovery_.wait_for(patience) != std::future_status::ready) return failure_;
-  absl::Status status = recovery_.get();
+  if (std::chrono::steady_clock::now() < retry_at_) return failure_;
+  absl::Status status = Reopen();
   if (status.ok()) status = AdoptEnds();
   if (!status.ok()) return Fail(std::move(status));
   failure_ = absl::OkStatus();
   return absl::OkStatus();
 }
 
-// The write-ahead log may end in a torn record, behind which nothing would be found again. A flush
-// moves what is in memory to a sorted file and begins a new write-ahead log; the note makes sure
-// that there is something to flush.
-absl::Status Committer::Resume() {
-  rocksdb::Status status = db_.Resume();
-  rocksdb::WriteOptions synced;
-  synced.sync = true;
-  if (status.ok()) {
-    const std::string note = ResumedNoteKey(db_.GetLatestSequenceNumber());
-    status = db_.Put(synced, note, rocksdb::Slice());
+// Opening writes what is in the write-ahead log into sorted files. When it fails all the same,
+// reading goes on at least.
+absl::Status Committer::Reopen() {
+  if (absl::Status status = RoomToOpen(reopening_.folder, reopening_.options); !status.ok()) {
+    return status;
   }
-  if (status.ok()) status = db_.Flush(rocksdb::FlushOptions());
-  return ToStatus(status, "appending has not recovered");
+  absl::Status status;
+  const absl::Status readable = source_.Replace([&]() {
+    absl::StatusOr<std::shared_ptr<rocksdb::DB>> db =
+        OpenForWriting(reopening_.folder, reopening_.options);
+    status = db.status();
+    if (db.ok()) return db;
+    return OpenForChecking(reopening_.folder, reopening_.options,
+                           rocksdb::WALRecoveryMode::kPointInTimeRecovery);
+  });
+  return status.ok() ? readable : status;
 }
 
 // What was refused may be there all the same, behind what was acknowledged.
 absl::Status Committer::AdoptEnds() {
-  absl::StatusOr<std::vector<int64_t>> ends = ReadEnds(db_, tail_.partitions());
+  absl::StatusOr<std::vector<int64_t>> ends = ReadEnds(*source_.db(), tail_.partitions());
   if (!ends.ok()) return ends.status();
   for (Partition p{0}; p.value < tail_.partitions(); p = p.Next()) {
     if ((*ends)[p.value] >= ends_[p.value]) continue;
@@ -255,12 +245,12 @@ absl::Status Committer::Ingest(absl::Span<const BulkFile> files) {
   if (paths.empty()) return absl::OkStatus();
 
   // Ingested beside a memtable that it overlaps, a file may be ordered wrongly (RocksDB < 7.10).
-  rocksdb::Status status = db_.Flush(rocksdb::FlushOptions());
+  rocksdb::Status status = source_.db()->Flush(rocksdb::FlushOptions());
   if (!status.ok()) return Fail(ToStatus(status, "cannot flush before a bulk import"));
   rocksdb::IngestExternalFileOptions options;
   options.move_files = true;
   options.write_global_seqno = false;
-  status = db_.IngestExternalFile(paths, options);
+  status = source_.db()->IngestExternalFile(paths, options);
   if (!status.ok()) return Fail(ToStatus(status, "cannot take in bulk files"));
   ends_ = std::move(ends);
   return Publish();

@@ -2,21 +2,20 @@
 // one synced write; bulk files are ingested between two commits. Nothing is acknowledged before it
 // is durable and the witness knows of it.
 //
-// After a failed write nothing is accepted until the database has recovered: what was handed over
-// in the meantime fails too, so that a later record never overtakes a lost one.
+// After a failed write nothing is accepted until the database was closed and opened again, which is
+// tried when there is room: what was handed over in the meantime fails too, so that a later record
+// never overtakes a lost one. RocksDB's own way of going on after an error hangs at times.
 #pragma once
 
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 #include <absl/time/time.h>
 #include <absl/types/span.h>
-#include <rocksdb/db.h>
 
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
-#include <future>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -24,6 +23,8 @@
 #include <vector>
 
 #include "services/base/ids.h"
+#include "services/runtime/adapters/local/database.h"
+#include "services/runtime/adapters/local/source.h"
 #include "services/runtime/adapters/local/tail.h"
 #include "services/runtime/adapters/local/witness.h"
 #include "services/runtime/ports/event_log.h"
@@ -38,9 +39,17 @@ struct BulkFile {
   int64_t count = 0;
 };
 
+// How the database is closed and opened again after an error.
+struct Reopening {
+  std::string folder;
+  DatabaseOptions options;
+  absl::Duration retry_after;
+};
+
 class Committer {
  public:
-  Committer(rocksdb::DB& db, Witness& witness, Tail& tail, absl::Duration retry_after);
+  // Both outlive the committer.
+  Committer(Source& source, Witness& witness, Reopening reopening);
   // Commits what was handed over, then stops.
   ~Committer();
   Committer(const Committer&) = delete;
@@ -70,18 +79,17 @@ class Committer {
   absl::Status Publish();
   absl::Status Fail(absl::Status error);
   absl::Status EnsureWorking();
-  absl::Status Resume();
+  absl::Status Reopen();
   absl::Status AdoptEnds();
 
-  rocksdb::DB& db_;
+  Source& source_;
   Witness& witness_;
   Tail& tail_;
-  const absl::Duration retry_after_;
+  const Reopening reopening_;
 
-  std::mutex commit_mutex_;             // one write, ingestion or recovery at a time
-  std::vector<int64_t> ends_;           // durable; guarded by commit_mutex_, as the next three
-  absl::Status failure_;                // of the last write, until the database has recovered
-  std::future<absl::Status> recovery_;  // under way
+  std::mutex commit_mutex_;    // one write, ingestion or recovery at a time
+  std::vector<int64_t> ends_;  // durable; guarded by commit_mutex_, as the next two
+  absl::Status failure_;       // of the last write, until the database has recovered
   std::chrono::steady_clock::time_point retry_at_;
 
   std::mutex queue_mutex_;

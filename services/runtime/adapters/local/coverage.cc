@@ -44,7 +44,6 @@ absl::Status AddWriteAheadLogs(const std::string& folder, const DatabaseOptions&
   if (!own.ok()) return own.status();
   rocksdb::Options o = RocksOptions(options);
   o.create_if_missing = true;
-  o.info_log = NoDiary();
   rocksdb::DB* raw = nullptr;
   rocksdb::Status status = rocksdb::DB::Open(o, *own, &raw);
   std::unique_ptr<rocksdb::DB> db(std::exchange(raw, nullptr));

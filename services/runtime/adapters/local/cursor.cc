@@ -8,50 +8,52 @@ namespace gridledger::local {
 
 absl::Status Cursor::Read(Source& source, Offset end,
                           absl::FunctionRef<bool(Offset, const RecordValue&)> visit) {
+  const auto reading = source.Reading();
   while (at_ < end) {
-    if (iterator_ == nullptr || opened_to_ <= at_) Open(source, end);
-    if (!iterator_->Valid()) {
-      const rocksdb::Status status = iterator_->status();
-      Close();
+    if (scan_ == nullptr || scan_->iterator == nullptr || opened_to_ <= at_) {
+      if (absl::Status status = Open(source, end); !status.ok()) return status;
+    }
+    rocksdb::Iterator& it = *scan_->iterator;
+    if (!it.Valid()) {
+      const rocksdb::Status status = it.status();
+      scan_.reset();
       if (status.ok()) return Damaged(partition_, at_, "the record is missing");
       if (status.IsCorruption()) return Damaged(partition_, at_, status.ToString());
       return ToStatus(status, absl::StrCat("partition ", partition_.value, " offset ", at_.value));
     }
     Partition partition;
     Offset offset;
-    if (!ParseRecordKey(ViewOf(iterator_->key()), &partition, &offset) || offset != at_) {
-      Close();
+    if (!ParseRecordKey(ViewOf(it.key()), &partition, &offset) || offset != at_) {
+      scan_.reset();
       return Damaged(partition_, at_, "the record is missing, later ones are there");
     }
     RecordValue value;
-    if (!ParseRecordValue(ViewOf(iterator_->value()), &value)) {
-      Close();
+    if (!ParseRecordValue(ViewOf(it.value()), &value)) {
+      scan_.reset();
       return Damaged(partition_, at_, "the bytes are not a record");
     }
     at_ = at_.Next();
     const bool more = visit(offset, value);
-    iterator_->Next();
+    it.Next();
     if (!more) break;
   }
-  if (iterator_ != nullptr && opened_to_ <= at_) Close();
+  if (opened_to_ <= at_) scan_.reset();
   return absl::OkStatus();
 }
 
-void Cursor::Open(Source& source, Offset end) {
-  Close();
-  db_ = source.db();
+absl::Status Cursor::Open(Source& source, Offset end) {
+  scan_ = source.NewScan();
+  if (scan_->db == nullptr) {
+    return absl::UnavailableError("the log is closed until its disk lets it be opened again");
+  }
   opened_to_ = end;
-  bound_bytes_ = std::string(RecordKey(partition_, end).text());
-  bound_ = rocksdb::Slice(bound_bytes_);
+  scan_->bound_bytes = std::string(RecordKey(partition_, end).text());
+  scan_->bound = rocksdb::Slice(scan_->bound_bytes);
   rocksdb::ReadOptions options = ScanOptions();
-  options.iterate_upper_bound = &bound_;
-  iterator_.reset(db_->NewIterator(options));
-  iterator_->Seek(SliceOf(RecordKey(partition_, at_).text()));
-}
-
-void Cursor::Close() {
-  iterator_.reset();
-  db_.reset();
+  options.iterate_upper_bound = &scan_->bound;
+  scan_->iterator.reset(scan_->db->NewIterator(options));
+  scan_->iterator->Seek(SliceOf(RecordKey(partition_, at_).text()));
+  return absl::OkStatus();
 }
 
 }  // namespace gridledger::local

@@ -3,10 +3,8 @@
 
 #include <absl/functional/function_ref.h>
 #include <absl/status/status.h>
-#include <rocksdb/db.h>
 
 #include <memory>
-#include <string>
 
 #include "services/base/ids.h"
 #include "services/runtime/adapters/local/record_layout.h"
@@ -27,17 +25,13 @@ class Cursor {
                     absl::FunctionRef<bool(Offset, const RecordValue&)> visit);
 
  private:
-  void Open(Source& source, Offset end);
-  void Close();
+  absl::Status Open(Source& source, Offset end);
 
   Partition partition_;
   Offset at_;
-  // Open while there is more to read than was asked for.
-  std::shared_ptr<rocksdb::DB> db_;
-  std::unique_ptr<rocksdb::Iterator> iterator_;
+  // There while there is more to read than was asked for.
+  std::shared_ptr<Source::Scan> scan_;
   Offset opened_to_;
-  std::string bound_bytes_;
-  rocksdb::Slice bound_;
 };
 
 }  // namespace gridledger::local

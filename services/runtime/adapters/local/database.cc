@@ -24,14 +24,16 @@ namespace {
 
 namespace fs = std::filesystem;
 
-class Silent : public rocksdb::Logger {
+constexpr int kWriteBuffersMax = 3;
+
+// RocksDB's own diary takes a full disk for a mistake of the program, and stops it.
+class NoDiary : public rocksdb::Logger {
  public:
   using rocksdb::Logger::Logv;
   void Logv(const char*, va_list) override {}
 };
 
-// Of two who recover the second waits for the first one's next look, seconds later: the committer
-// does it alone.
+// The committer opens the database again, and nobody else goes on after an error.
 class NoSelfRecovery : public rocksdb::EventListener {
  public:
   void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status,
@@ -58,7 +60,7 @@ rocksdb::Options RocksOptions(const DatabaseOptions& options) {
   o.max_open_files = -1;  // all files stay open: a follower keeps what the writer compacts away
   o.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
   o.write_buffer_size = options.write_buffer_bytes;
-  o.max_write_buffer_number = 3;
+  o.max_write_buffer_number = kWriteBuffersMax;
   o.allow_concurrent_memtable_write = false;  // one thread commits
   // Offsets of a partition ascend, so the last place of insertion is the next one's neighbour.
   o.memtable_insert_with_hint_prefix_extractor.reset(rocksdb::NewFixedPrefixTransform(4));
@@ -80,8 +82,7 @@ rocksdb::Options RocksOptions(const DatabaseOptions& options) {
   o.listeners.push_back(std::make_shared<NoSelfRecovery>());
   o.stats_dump_period_sec = 0;
   o.stats_persist_period_sec = 0;
-  o.keep_log_file_num = 2;
-  o.max_log_file_size = size_t{1} << 20;
+  o.info_log = std::make_shared<NoDiary>();
 
   rocksdb::BlockBasedTableOptions table;
   table.block_cache = options.cache;
@@ -102,13 +103,26 @@ rocksdb::ReadOptions ScanOptions() {
   return o;
 }
 
-std::shared_ptr<rocksdb::Logger> NoDiary() { return std::make_shared<Silent>(); }
-
 absl::StatusOr<std::string> MakeTemporaryFolder() {
   std::error_code error;
   std::string path = (fs::temp_directory_path(error) / "gridledger-XXXXXX").string();
   if (!error && ::mkdtemp(path.data()) != nullptr) return path;
   return absl::UnavailableError(absl::StrCat("cannot make a temporary folder ", path));
+}
+
+absl::Status RoomToOpen(const std::string& folder, const DatabaseOptions& options) {
+  constexpr size_t kLists = size_t{1} << 20;  // of files, options
+  const std::string path = folder + "/room";
+  const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  if (file < 0) return absl::UnavailableError(absl::StrCat("cannot open ", path));
+  const size_t bytes = kWriteBuffersMax * options.write_buffer_bytes + kLists;
+  const int error = ::posix_fallocate(file, 0, static_cast<off_t>(bytes));
+  ::close(file);
+  ::unlink(path.c_str());
+  if (error == 0) return absl::OkStatus();
+  return absl::UnavailableError(absl::StrCat("the log in ", folder,
+                                             " waits for room on its disk, at least ", bytes >> 20,
+                                             " MiB: ", strerror(error)));
 }
 
 absl::Status ToStatus(const rocksdb::Status& status, absl::string_view act) {
@@ -160,7 +174,6 @@ absl::StatusOr<std::shared_ptr<rocksdb::DB>> OpenForChecking(const std::string& 
                                                              rocksdb::WALRecoveryMode mode) {
   rocksdb::Options o = RocksOptions(options);
   o.wal_recovery_mode = mode;
-  o.info_log = NoDiary();
   rocksdb::DB* raw = nullptr;
   const rocksdb::Status status = rocksdb::DB::OpenForReadOnly(o, DatabaseFolder(folder), &raw);
   if (!status.ok()) return ToStatus(status, absl::StrCat("cannot check the log in ", folder));
@@ -170,14 +183,13 @@ absl::StatusOr<std::shared_ptr<rocksdb::DB>> OpenForChecking(const std::string& 
 absl::StatusOr<std::shared_ptr<rocksdb::DB>> OpenForFollowing(const std::string& folder,
                                                               const DatabaseOptions& options) {
   rocksdb::Options o = RocksOptions(options);
-  o.info_log = NoDiary();
   absl::StatusOr<std::string> own = MakeTemporaryFolder();
   if (!own.ok()) return own.status();
   rocksdb::DB* raw = nullptr;
   const rocksdb::Status status =
       rocksdb::DB::OpenAsSecondary(o, DatabaseFolder(folder), *own, &raw);
   std::error_code ignored;
-  fs::remove_all(*own, ignored);  // it would hold only the diary that is not kept
+  fs::remove_all(*own, ignored);
   if (!status.ok()) return ToStatus(status, absl::StrCat("cannot follow the log in ", folder));
   return std::shared_ptr<rocksdb::DB>(raw);
 }

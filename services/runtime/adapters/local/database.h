@@ -26,9 +26,9 @@ inline std::string DatabaseFolder(const std::string& folder) { return folder + "
 inline std::string BulkFolder(const std::string& folder) { return folder + "/bulk"; }
 
 rocksdb::Options RocksOptions(const DatabaseOptions& options);
-// RocksDB's own diary is for the writer; what must leave the folder alone writes none.
-std::shared_ptr<rocksdb::Logger> NoDiary();
 absl::StatusOr<std::string> MakeTemporaryFolder();
+// Unavailable when the disk has no room for what opening writes: all that may be in memory.
+absl::Status RoomToOpen(const std::string& folder, const DatabaseOptions& options);
 rocksdb::ReadOptions ScanOptions();
 
 inline rocksdb::Slice SliceOf(absl::string_view text) { return {text.data(), text.size()}; }

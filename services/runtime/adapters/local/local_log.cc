@@ -34,7 +34,6 @@ struct LocalLog::State {
   // Destroyed from the last to the first: the committer finishes, and the lock goes when the
   // database is closed. A follower has a source only.
   std::unique_ptr<local::FolderLock> lock;
-  std::shared_ptr<rocksdb::DB> db;
   std::unique_ptr<Witness> witness;
   std::shared_ptr<local::Source> source;
   std::unique_ptr<local::Committer> committer;
@@ -131,8 +130,8 @@ absl::Status LocalLog::State::OpenWriter(const Options& opened) {
   }
   absl::StatusOr<std::shared_ptr<rocksdb::DB>> writable = local::OpenForWriting(folder, options);
   if (!writable.ok()) return writable.status();
-  db = *std::move(writable);
-  absl::StatusOr<std::vector<int64_t>> now = local::ReadEnds(*db, static_cast<int>(ends.size()));
+  absl::StatusOr<std::vector<int64_t>> now =
+      local::ReadEnds(**writable, static_cast<int>(ends.size()));
   if (!now.ok()) return now.status();
   if (*now != ends) {
     return absl::DataLossError(
@@ -156,8 +155,9 @@ absl::Status LocalLog::State::OpenWriter(const Options& opened) {
     return absl::UnavailableError(
         absl::StrCat("cannot make ", local::BulkFolder(folder), ": ", error.message()));
   }
-  source = std::make_shared<local::Source>(db, ends);
-  committer = std::make_unique<local::Committer>(*db, *witness, source->tail, opened.retry_after);
+  source = std::make_shared<local::Source>(*std::move(writable), ends);
+  committer = std::make_unique<local::Committer>(
+      *source, *witness, local::Reopening{folder, options, opened.retry_after});
   return absl::OkStatus();
 }
 

@@ -6,11 +6,10 @@
 //   - One process writes a folder; a second one is refused. Any number may follow with `read_only`,
 //     while the writer runs and when it does not.
 //   - Open finds lost tails, holes, and files that are missing, cut or unreadable, before it
-//   changes
-//     anything; a flipped bit inside a data block is found when it is read, or by Verify. Both are
-//     DataLoss with partition and offset.
-//   - After an append failed (disk full), appends are Unavailable until the database has recovered;
-//     reading goes on.
+//     changes anything; a flipped bit inside a data block is found when it is read, or by Verify.
+//     Both are DataLoss with partition and offset.
+//   - After an append failed (disk full), appends are Unavailable until there is room for all that
+//     may be in memory, three write buffers; reading goes on.
 //   - Readers and bulk appenders must be gone before the log is.
 #pragma once
 
@@ -42,7 +41,7 @@ struct LocalLogOptions {
   std::shared_ptr<rocksdb::Cache> cache;
   // What is in memory only and replayed at opening: 16 MiB takes some 0.1 s. Up to three of them.
   size_t write_buffer_bytes = size_t{16} << 20;
-  // How long a failed log refuses appends before it tries to recover.
+  // How long a failed log refuses appends before it looks for room again.
   absl::Duration retry_after = absl::Seconds(1);
 };
 

@@ -86,12 +86,4 @@ bool ParseHeaderNote(absl::string_view bytes, int* partitions) {
   return *partitions > 0;
 }
 
-std::string ResumedNoteKey(uint64_t sequence) {
-  std::string key(kNotePrefix);
-  key += "resumed";
-  char bytes[sizeof(sequence)];
-  PutBig(sequence, bytes);
-  return key.append(bytes, sizeof(bytes));
-}
-
 }  // namespace gridledger::local

@@ -6,8 +6,7 @@
 //
 // Beside the records there are notes, whose keys begin with four 0xff bytes and so stand last:
 //
-//   0xffffffff "log"                          layout version u32 LE | partitions u32 LE
-//   0xffffffff "resumed" | sequence u64 BE    empty; written when appending goes on after an error
+//   0xffffffff "log"     layout version u32 LE | partitions u32 LE
 //
 // Example: partition 3, offset 258, at 1970-01-01T00:00:01Z, key "ab", no headers, value "xyz":
 //
@@ -58,6 +57,5 @@ bool ParseRecordValue(absl::string_view bytes, RecordValue* record);
 std::string HeaderNote(int partitions);
 // False when the bytes are not a note of this layout version.
 bool ParseHeaderNote(absl::string_view bytes, int* partitions);
-std::string ResumedNoteKey(uint64_t sequence);
 
 }  // namespace gridledger::local

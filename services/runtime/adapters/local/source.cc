@@ -14,10 +14,32 @@ absl::Duration Source::look_every() const {
   return following() ? absl::Milliseconds(20) : absl::InfiniteDuration();
 }
 
-std::shared_ptr<rocksdb::DB> Source::db() {
-  if (!following()) return db_;  // it never changes
+std::shared_ptr<Source::Scan> Source::NewScan() {
+  auto scan = std::make_shared<Scan>();
   const std::lock_guard<std::mutex> lock(mutex_);
-  return db_;
+  scan->db = db_;
+  if (following()) return scan;  // what it replaces lives on until its scans end
+  scans_.erase(std::remove_if(scans_.begin(), scans_.end(),
+                              [](const std::weak_ptr<Scan>& other) { return other.expired(); }),
+               scans_.end());
+  scans_.push_back(scan);
+  return scan;
+}
+
+absl::Status Source::Replace(Opening open) {
+  const std::unique_lock<std::shared_mutex> nobody_reads(replacing_);
+  const std::lock_guard<std::mutex> lock(mutex_);
+  for (const std::weak_ptr<Scan>& other : scans_) {
+    const std::shared_ptr<Scan> scan = other.lock();
+    if (scan == nullptr) continue;
+    scan->iterator.reset();
+    scan->db.reset();
+  }
+  scans_.clear();
+  db_.reset();
+  absl::StatusOr<std::shared_ptr<rocksdb::DB>> opened = open();
+  if (opened.ok()) db_ = *std::move(opened);
+  return opened.status();
 }
 
 absl::Status Source::Refresh() {

@@ -2,13 +2,15 @@
 // process the way to learn what that process has written since.
 #pragma once
 
+#include <absl/functional/function_ref.h>
 #include <absl/status/status.h>
+#include <absl/status/statusor.h>
 #include <absl/time/time.h>
 #include <rocksdb/db.h>
 
-#include <functional>
 #include <memory>
 #include <mutex>
+#include <shared_mutex>
 #include <string>
 #include <vector>
 
@@ -36,8 +38,26 @@ class Source {
   absl::Duration look_every() const;
   // Brings a follower up to what the writer has acknowledged. Unavailable when it cannot just now.
   absl::Status Refresh();
-  // The database to open iterators on. Those already open keep their own.
-  std::shared_ptr<rocksdb::DB> db();
+
+  // While it is held, no scan loses its database.
+  std::shared_lock<std::shared_mutex> Reading() {
+    return std::shared_lock<std::shared_mutex>(replacing_);
+  }
+  // A place to scan the newest database from. REQUIRES: Reading.
+  struct Scan {
+    std::shared_ptr<rocksdb::DB> db;  // null when there is none, or when it was replaced
+    std::unique_ptr<rocksdb::Iterator> iterator;
+    std::string bound_bytes;
+    rocksdb::Slice bound;
+  };
+  std::shared_ptr<Scan> NewScan();
+
+  // The writer's database, for the thread that commits; null when it could not be opened again.
+  rocksdb::DB* db() { return db_.get(); }
+  // Closes the database, which ends all scans in between two reads, and takes what `open` makes of
+  // it. Null and the error when that fails.
+  using Opening = absl::FunctionRef<absl::StatusOr<std::shared_ptr<rocksdb::DB>>()>;
+  absl::Status Replace(Opening open);
 
   Tail tail;
 
@@ -52,6 +72,8 @@ class Source {
   std::mutex mutex_;
   std::unique_ptr<Witness> witness_;
   std::shared_ptr<rocksdb::DB> db_;
+  std::vector<std::weak_ptr<Scan>> scans_;
+  std::shared_mutex replacing_;
 };
 
 }  // namespace gridledger::local

@@ -17,8 +17,8 @@ namespace {
 // again. Each look takes milliseconds, a compaction seconds.
 constexpr int kLooksMax = 20;
 
-// RocksDB's own diary is of use only to the writer; a reader leaves the folder alone.
-class NoLog : public rocksdb::Logger {
+// RocksDB's own diary takes a full disk for a mistake of the program, and stops it.
+class NoDiary : public rocksdb::Logger {
  public:
   using rocksdb::Logger::Logv;
   void Logv(const char*, va_list) override {}
@@ -122,8 +122,7 @@ rocksdb::Options RocksOptions(const DatabaseOptions& options) {
   o.max_background_jobs = 2;
   o.stats_dump_period_sec = 0;
   o.stats_persist_period_sec = 0;
-  o.keep_log_file_num = 2;
-  o.max_log_file_size = size_t{1} << 20;
+  o.info_log = std::make_shared<NoDiary>();
 
   rocksdb::BlockBasedTableOptions table;
   table.block_cache = rocksdb::NewLRUCache(options.cache_bytes, /*num_shard_bits=*/-1,
@@ -135,7 +134,8 @@ rocksdb::Options RocksOptions(const DatabaseOptions& options) {
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
   table.cache_index_and_filter_blocks = true;
   table.cache_index_and_filter_blocks_with_high_priority = true;
-  // Every new incident is a miss that asks all filters: they stay at hand, within the cache's limit.
+  // Every new incident is a miss that asks all filters: they stay at hand, within the cache's
+  // limit.
   table.metadata_cache_options.unpartitioned_pinning = rocksdb::PinningTier::kAll;
   o.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   return o;
@@ -159,7 +159,6 @@ absl::StatusOr<std::unique_ptr<rocksdb::DB>> OpenForReading(const rocksdb::Optio
   }
   rocksdb::Options o = options;
   o.create_if_missing = false;
-  o.info_log = std::make_shared<NoLog>();
   rocksdb::Status status;
   for (int look = 0; look < kLooksMax; ++look) {
     rocksdb::DB* db = nullptr;
