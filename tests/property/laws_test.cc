@@ -313,7 +313,8 @@ RC_GTEST_PROP(L8Nothing, WhatCannotBeReadIsCountedAndTheRestGoesOn, ()) {
     ++garbage;
   }
   LiveSimulation live(Services(), {});
-  const Ledger ledger = live.PlaySettled(inputs, story.back().timestamp);
+  Ledger ledger = live.PlaySettled(inputs, story.back().timestamp);
+  ledger.push_back(story.back());  // the tick that says how far time has run
   for (const engine::Service& service : Services()) {
     const auto task = NewTask(service, kPartition);
     RC_ASSERT(FoldAll(*task, ledger).ok());
