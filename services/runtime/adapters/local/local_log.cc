@@ -49,6 +49,10 @@ namespace {
 
 using Ends = std::optional<std::vector<int64_t>>;
 
+constexpr absl::string_view kNoWitness =
+    "the witness of acknowledged records cannot be read, and a writer makes it anew from the log: "
+    "whether the newest records were lost before is not known";
+
 // Refuses a bulk append to a log that is only read.
 class NoBulk final : public BulkAppender {
  public:
@@ -139,9 +143,7 @@ absl::Status LocalLog::State::OpenWriter(const Options& opened) {
   }
 
   if (!witnessed) {
-    warnings.emplace_back(
-        "the witness of acknowledged records could not be read and was made anew from the log: "
-        "whether the newest records were lost before is not known");
+    warnings.emplace_back(kNoWitness);
   }
   // Twice, so that both slots are whole and tell the same.
   for (int slot = 0; slot < 2; ++slot) {
@@ -194,6 +196,7 @@ absl::Status LocalLog::State::OpenFollower(const Options& opened) {
     if (checked.ok()) {
       ends = std::move(checked->ends);
       warnings = std::move(checked->warnings);
+      if (!witnessed->has_value()) warnings.emplace_back(kNoWitness);
     } else if (!local::FolderLock::Taken(folder)) {
       return checked.status();
     }

@@ -16,6 +16,8 @@ namespace {
 
 constexpr size_t kSlotBytes = size_t{64} << 10;
 constexpr char kMagic[] = "GLENDS01";
+constexpr int kToRead = O_RDONLY | O_CLOEXEC;
+constexpr int kToWrite = O_RDWR | O_CREAT | O_CLOEXEC;
 constexpr size_t kHeadBytes = 24;  // magic, sequence, partitions
 
 absl::Status FileError(const std::string& path, absl::string_view act) {
@@ -55,9 +57,8 @@ std::optional<Slot> ParseSlot(absl::string_view bytes) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Witness>> Witness::Open(const std::string& path, bool writable) {
-  const int flags = writable ? O_RDWR | O_CREAT | O_CLOEXEC : O_RDONLY | O_CLOEXEC;
-  const int file = ::open(path.c_str(), flags, 0644);
-  if (file < 0) return FileError(path, "open");
+  const int file = ::open(path.c_str(), writable ? kToWrite : kToRead, 0644);
+  if (file < 0 && (writable || errno != ENOENT)) return FileError(path, "open");
   std::unique_ptr<Witness> witness(new Witness(file, path));
   // The room is taken now, so that no later write can fail for want of it.
   if (writable) {
@@ -67,9 +68,13 @@ absl::StatusOr<std::unique_ptr<Witness>> Witness::Open(const std::string& path, 
   return witness;
 }
 
-Witness::~Witness() { ::close(file_); }
+Witness::~Witness() {
+  if (file_ >= 0) ::close(file_);
+}
 
 absl::StatusOr<std::optional<std::vector<int64_t>>> Witness::Read() {
+  if (file_ < 0) file_ = ::open(path_.c_str(), kToRead);
+  if (file_ < 0) return std::nullopt;
   std::optional<Slot> newest;
   for (const off_t at : {off_t{0}, off_t{kSlotBytes}}) {
     slot_.resize(kSlotBytes);

@@ -28,7 +28,8 @@ class Witness {
   // The file's name in the log's folder.
   static std::string PathIn(const std::string& folder) { return folder + "/ends"; }
 
-  // Opens the file, making it when it is not there. Unavailable when the disk says no.
+  // Opens the file, making it when it is not there and `writable`; one that is only read may come
+  // later. Unavailable when the disk says no.
   static absl::StatusOr<std::unique_ptr<Witness>> Open(const std::string& path, bool writable);
   ~Witness();
   Witness(const Witness&) = delete;
@@ -43,7 +44,7 @@ class Witness {
  private:
   Witness(int file, std::string path) : file_(file), path_(std::move(path)) {}
 
-  const int file_;
+  int file_;  // -1: not there
   const std::string path_;
   uint64_t sequence_ = 0;  // of the newest slot known
   std::string slot_;       // scratch
