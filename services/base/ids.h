@@ -59,6 +59,7 @@ struct Number {
 
 using Partition = Number<struct PartitionTag, int32_t>;
 using Offset = Number<struct OffsetTag, int64_t>;  // of a record in its partition, from 0
-using Stage = Number<struct StageTag, uint32_t>;   // 0 before the report; moves with each lifecycle change
+using Stage =
+    Number<struct StageTag, uint32_t>;  // 0 before the report; moves with each lifecycle change
 
 }  // namespace gridledger

@@ -11,8 +11,8 @@ namespace gridledger {
 
 }  // namespace gridledger
 
-#define INVARIANT(condition, words)                                            \
-  do {                                                                         \
-    if (!(condition)) [[unlikely]]                                             \
+#define INVARIANT(condition, words)                                           \
+  do {                                                                        \
+    if (!(condition)) [[unlikely]]                                            \
       ::gridledger::InvariantFailed(__FILE__, __LINE__, #condition, (words)); \
   } while (false)

@@ -1,13 +1,14 @@
 #include "services/gridledger/background.h"
 
-#include <absl/strings/numbers.h>
-#include <absl/strings/str_cat.h>
-#include <absl/strings/match.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <absl/strings/match.h>
+#include <absl/strings/numbers.h>
+#include <absl/strings/str_cat.h>
 
 #include <csignal>
 #include <cstdio>
@@ -52,7 +53,8 @@ absl::Status RunInBackground(
     const std::string& data,
     const std::function<absl::Status(const std::function<void()>& ready)>& body) {
   int ends[2];
-  if (pipe2(ends, O_CLOEXEC) != 0) return absl::UnavailableError("no pipe to a process in the background");
+  if (pipe2(ends, O_CLOEXEC) != 0)
+    return absl::UnavailableError("no pipe to a process in the background");
   std::fflush(nullptr);
   const pid_t child = fork();
   if (child < 0) return absl::UnavailableError("the system gave no process for the background");
@@ -68,7 +70,8 @@ absl::Status RunInBackground(
       Tell(ends[1], "ready");
     });
     if (!is_ready) {
-      Tell(ends[1], absl::StrCat(static_cast<int>(status.code()), " ", std::string(status.message())));
+      Tell(ends[1],
+           absl::StrCat(static_cast<int>(status.code()), " ", std::string(status.message())));
     } else {
       std::error_code ignored;
       std::filesystem::remove(PidPath(data), ignored);
@@ -89,9 +92,10 @@ absl::Status RunInBackground(
     waitpid(child, nullptr, 0);
     return heard;
   }
-  std::printf("gridledger runs in the background as process %d.\n"
-              "  gridledger status --data %s\n  gridledger down   --data %s\n",
-              static_cast<int>(child), data.c_str(), data.c_str());
+  std::printf(
+      "gridledger runs in the background as process %d.\n"
+      "  gridledger status --data %s\n  gridledger down   --data %s\n",
+      static_cast<int>(child), data.c_str(), data.c_str());
   return absl::OkStatus();
 }
 
@@ -112,7 +116,8 @@ absl::Status EndBackground(const std::string& data) {
   const int ended = poll(&wait, 1, kEndWaitMs);
   close(process);
   if (ended == 1) return absl::OkStatus();
-  return absl::DeadlineExceededError(absl::StrCat("process ", pid, " was told to end, and has not yet"));
+  return absl::DeadlineExceededError(
+      absl::StrCat("process ", pid, " was told to end, and has not yet"));
 }
 
 }  // namespace gridledger::cli

@@ -12,8 +12,9 @@ namespace gridledger::cli {
 // `ready`, or with what it failed with before. Until then its output is this terminal's; afterwards
 // it has none. The process id lies in DIR/up.pid. REQUIRES: this process has one thread, and has
 // opened no database: a fork carries neither over.
-absl::Status RunInBackground(const std::string& data,
-                             const std::function<absl::Status(const std::function<void()>& ready)>& body);
+absl::Status RunInBackground(
+    const std::string& data,
+    const std::function<absl::Status(const std::function<void()>& ready)>& body);
 
 // Asks the process of DIR/up.pid to end, and waits until it has. NotFound when none runs.
 absl::Status EndBackground(const std::string& data);

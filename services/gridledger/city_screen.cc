@@ -1,9 +1,10 @@
 #include "services/gridledger/city_screen.h"
 
+#include <unistd.h>
+
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_format.h>
 #include <absl/time/clock.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -28,15 +29,12 @@ std::string Describe(const v1::Fact& fact) {
       if (to.member().empty()) return absl::StrCat("→ ", to.unit(), ", nobody on duty");
       return absl::StrCat("→ ", to.unit(), ", ", to.member(), " (of ", to.candidates_size(), ")");
     }
-    case v1::Fact::kDeadlineWarned:
-      return "yellow light";
-    case v1::Fact::kDeadlineMissed:
-      return "deadline missed";
+    case v1::Fact::kDeadlineWarned: return "yellow light";
+    case v1::Fact::kDeadlineMissed: return "deadline missed";
     case v1::Fact::kEscalationRaised:
       return absl::StrCat("level ", fact.escalation_raised().level(), ": ",
                           fact.escalation_raised().post());
-    default:
-      return std::string(engine::FactType(fact));
+    default: return std::string(engine::FactType(fact));
   }
 }
 
@@ -107,9 +105,10 @@ std::string CityScreen::Picture(const host::CityLook& look, int64_t reported) {
     if (task.task.service == look.tasks.front().task.service) records += task.end.value;
   }
   const double since = absl::ToDoubleSeconds(now - shown_at_);
-  const int64_t rate = records_before_ == 0 || since <= 0
-                           ? 0
-                           : static_cast<int64_t>(static_cast<double>(records - records_before_) / since);
+  const int64_t rate =
+      records_before_ == 0 || since <= 0
+          ? 0
+          : static_cast<int64_t>(static_cast<double>(records - records_before_) / since);
   records_before_ = records;
 
   std::string out = absl::StrCat(
@@ -125,35 +124,43 @@ std::string CityScreen::Picture(const host::CityLook& look, int64_t reported) {
                   {"records", TextTable::Align::kRight},
                   {"per second", TextTable::Align::kRight}});
   city.Add({Grouped(look.incidents), Grouped(look.open), Grouped(look.closed),
-            metrics::PrintedRate(t.closed, t.filed), metrics::PrintedRate(t.closed_on_time, t.due_to_close),
-            Grouped(t.deadline_missed()), Grouped(records), Grouped(rate)});
+            metrics::PrintedRate(t.closed, t.filed),
+            metrics::PrintedRate(t.closed_on_time, t.due_to_close), Grouped(t.deadline_missed()),
+            Grouped(records), Grouped(rate)});
   absl::StrAppend(&out, city.Print(), "\n");
-  TextTable tasks({{"service"}, {"lag", TextTable::Align::kRight}, {"pending", TextTable::Align::kRight}});
+  TextTable tasks(
+      {{"service"}, {"lag", TextTable::Align::kRight}, {"pending", TextTable::Align::kRight}});
   for (const auto& [service, at] : services) {
-    tasks.Add({service, {Grouped(at.first), at.first > 1000 ? Colour::kYellow : Colour::kNone},
+    tasks.Add({service,
+               {Grouped(at.first), at.first > 1000 ? Colour::kYellow : Colour::kNone},
                Grouped(at.second)});
   }
   absl::StrAppend(&out, tasks.Print(), "\n");
   for (const engine::Live::Stopped& stopped : look.stopped) {
-    absl::StrAppend(&out, Paint(Colour::kRed, FitTo(absl::StrCat("partition ", stopped.partition.value,
-                                                                 " stopped: ", std::string(stopped.why.message())),
-                                                    width)),
-                    "\n");
+    absl::StrAppend(
+        &out,
+        Paint(Colour::kRed, FitTo(absl::StrCat("partition ", stopped.partition.value,
+                                               " stopped: ", std::string(stopped.why.message())),
+                                  width)),
+        "\n");
   }
-  absl::StrAppend(&out, Paint(Colour::kBold, "newest decisions"),
-                  reported > 0 ? absl::StrCat("   (simulated people have said ", Grouped(reported), " things)")
-                               : "",
-                  "\n");
+  absl::StrAppend(
+      &out, Paint(Colour::kBold, "newest decisions"),
+      reported > 0 ? absl::StrCat("   (simulated people have said ", Grouped(reported), " things)")
+                   : "",
+      "\n");
   for (size_t i = 0; i < kDecisionsShown; ++i) {
-    absl::StrAppend(&out, i < decisions_.size() ? FitTo(decisions_[decisions_.size() - 1 - i], width) : "", "\n");
+    absl::StrAppend(
+        &out, i < decisions_.size() ? FitTo(decisions_[decisions_.size() - 1 - i], width) : "",
+        "\n");
   }
-  absl::StrAppend(&out, "\n", Paint(Colour::kDim, "Try in another terminal"), "\n",
-                  "  gridledger metrics  --data ", data_, " --by category\n",
-                  "  gridledger incident --data ", data_, " YT-00000042\n",
-                  "  gridledger replay   --data ", data_, "\n",
-                  Paint(Colour::kDim, "Your own city"), "\n",
-                  "  gridledger import --data mycity --mapping deploy/mappings/boston311.yaml FILE.csv.gz\n",
-                  Paint(Colour::kDim, "Ctrl-C ends it; nothing is lost."), "\n");
+  absl::StrAppend(
+      &out, "\n", Paint(Colour::kDim, "Try in another terminal"), "\n",
+      "  gridledger metrics  --data ", data_, " --by category\n", "  gridledger incident --data ",
+      data_, " YT-00000042\n", "  gridledger replay   --data ", data_, "\n",
+      Paint(Colour::kDim, "Your own city"), "\n",
+      "  gridledger import --data mycity --mapping deploy/mappings/boston311.yaml FILE.csv.gz\n",
+      Paint(Colour::kDim, "Ctrl-C ends it; nothing is lost."), "\n");
   return out;
 }
 

@@ -1,7 +1,6 @@
 // gridledger simulate: plays a published period into a ledger, in virtual time.
 #include <absl/strings/str_cat.h>
 #include <absl/time/clock.h>
-
 #include <nlohmann/json.hpp>
 
 #include "services/domain/metrics/metrics.h"
@@ -41,8 +40,8 @@ absl::Status Simulate(const SimulateOptions& options) {
   work.verb = "simulating";
   work.until = city.cut_off();
   work.steps_expected = static_cast<int64_t>(options.incidents) * 9;  // entries a life, about
-  work.new_source = [&city](Partition partition)
-      -> absl::StatusOr<std::unique_ptr<engine::OutsideSource>> {
+  work.new_source =
+      [&city](Partition partition) -> absl::StatusOr<std::unique_ptr<engine::OutsideSource>> {
     return std::make_unique<FeedSource>(city, partition);
   };
   const absl::Time begun_at = absl::Now();
@@ -68,8 +67,8 @@ absl::Status Simulate(const SimulateOptions& options) {
       "Simulated ", options.pack, " (seed ", options.seed, "): ", Grouped(outcome->records),
       " records added in ", PrintDuration(absl::Seconds(seconds)), ".\nThe ledger now holds ",
       Grouped(outcome->incidents), " incidents: ", Grouped(outcome->closed), " rectified (", rate,
-      "), ", Grouped(outcome->open), " open.\n\nNext: gridledger metrics --data ", options.common.data,
-      " --by category\n"));
+      "), ", Grouped(outcome->open), " open.\n\nNext: gridledger metrics --data ",
+      options.common.data, " --by category\n"));
 }
 
 void AddSimulate(CLI::App& app, Command* chosen) {
@@ -82,17 +81,22 @@ void AddSimulate(CLI::App& app, Command* chosen) {
            "  gridledger simulate --data city --pack yutang --seed 1\n"
            "      the published Yutang period: 52,297 incidents, 50,879 rectified, 97.29 %\n"
            "  gridledger simulate --data big --pack yutang --seed 7 --incidents 2000000 --json\n\n"
-           "The same seed and number make the same ledger, byte for byte, on every machine and with\n"
+           "The same seed and number make the same ledger, byte for byte, on every machine and "
+           "with\n"
            "any number of threads. A run that was cut off is continued by the same command.\n"},
       &options->common, chosen, [options] { return Simulate(*options); });
   command->add_option("--pack", options->pack, "What to play")
       ->check(CLI::IsMember({"yutang"}))
       ->capture_default_str();
-  command->add_option("--seed", options->seed, "Chooses among all such periods")->capture_default_str();
-  command->add_option("--incidents", options->incidents, "How many incidents, in the same proportions")
+  command->add_option("--seed", options->seed, "Chooses among all such periods")
+      ->capture_default_str();
+  command
+      ->add_option("--incidents", options->incidents, "How many incidents, in the same proportions")
       ->check(CLI::Range(uint64_t{0}, simulation::kIncidentsMax))
       ->capture_default_str();
-  command->add_option("--partitions", options->partitions, "Of a new ledger; one that is there keeps its own")
+  command
+      ->add_option("--partitions", options->partitions,
+                   "Of a new ledger; one that is there keeps its own")
       ->check(CLI::Range(1, 4096))
       ->capture_default_str();
 }

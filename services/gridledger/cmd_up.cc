@@ -132,14 +132,18 @@ void AddUp(CLI::App& app, Command* chosen) {
            "  gridledger down --data city               end it\n"
            "  gridledger up --data boston --no-simulation\n"
            "      a ledger of one's own: nobody simulated reports into it\n\n"
-           "A folder without data gets the published Yutang period first, then a trickle of simulated\n"
-           "reports. While it runs, the other commands read the same folder from other terminals.\n"},
+           "A folder without data gets the published Yutang period first, then a trickle of "
+           "simulated\n"
+           "reports. While it runs, the other commands read the same folder from other "
+           "terminals.\n"},
       &options->common, chosen, [options] { return Up(*options); });
-  command->add_flag("--detach", options->detach,
-                    "Return once the city is live; it goes on in the background, and logs to DIR/up.log");
+  command->add_flag(
+      "--detach", options->detach,
+      "Return once the city is live; it goes on in the background, and logs to DIR/up.log");
   command->add_flag("--no-simulation", options->no_simulation,
                     "Neither play a period into a new folder nor let simulated people report");
-  command->add_option("--trickle", options->trickle_per_hour, "Simulated reports an hour; 0 for none")
+  command
+      ->add_option("--trickle", options->trickle_per_hour, "Simulated reports an hour; 0 for none")
       ->type_name("N")
       ->check(CLI::Range(int64_t{0}, int64_t{360'000}))
       ->capture_default_str();

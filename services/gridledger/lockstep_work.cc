@@ -67,9 +67,8 @@ absl::StatusOr<LockStepOutcome> RunLockStep(const LockStepWork& work) {
   host::LockStepTotals totals;
   absl::Status status;
   {
-    const ProgressLine progress(work.verb, "entries", [&] {
-      return Reading{totals.steps, work.steps_expected};
-    });
+    const ProgressLine progress(work.verb, "entries",
+                                [&] { return Reading{totals.steps, work.steps_expected}; });
     status = host::Run(run, &totals);
   }
   if (absl::IsCancelled(status)) {

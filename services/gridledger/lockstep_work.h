@@ -36,7 +36,8 @@ struct LockStepOutcome {
   absl::Time now;  // the ledger's present
 };
 
-// Cancelled when a signal ended it early: what was done stays, and the same command goes on from it.
+// Cancelled when a signal ended it early: what was done stays, and the same command goes on from
+// it.
 absl::StatusOr<LockStepOutcome> RunLockStep(const LockStepWork& work);
 
 // The folder, opened for writing and made when it is not there.

@@ -57,7 +57,8 @@ absl::Status TrickleFeed::OpenTasks() {
     auto task = engine::Task::Open(host::AllServices().front(), Partition{p}, folder_->store(),
                                    host::CodeId());
     if (!task.ok()) return task.status();
-    if (absl::Status status = reader_->Assign(Partition{p}, (*task)->next()); !status.ok()) return status;
+    if (absl::Status status = reader_->Assign(Partition{p}, (*task)->next()); !status.ok())
+      return status;
     views_.push_back(*std::move(task));
   }
   return absl::OkStatus();
@@ -76,22 +77,24 @@ void TrickleFeed::Act(absl::Time now) {
   for (size_t p = 0; p < views_.size(); ++p) {
     if (trickles_[p]->NextAt() > now) continue;
     std::vector<NewRecord> records;
-    trickles_[p]->Act(now, views_[p]->incidents(),
-                      [&](absl::string_view key, const v1::Entry& entry) {
-                        v1::Entry stamped = entry;
-                        stamped.set_schema(engine::kEntrySchema);
-                        NewRecord& record = records.emplace_back();
-                        record.timestamp = now;
-                        record.key = std::string(key);
-                        const int64_t number = ++appended_;
-                        engine::EncodeEntry(stamped, "/gridledger/trickle",
-                                            absl::StrCat(absl::ToUnixSeconds(begun_at_), ".", number),
-                                            &record.headers, &record.value);
-                      });
+    trickles_[p]->Act(
+        now, views_[p]->incidents(), [&](absl::string_view key, const v1::Entry& entry) {
+          v1::Entry stamped = entry;
+          stamped.set_schema(engine::kEntrySchema);
+          NewRecord& record = records.emplace_back();
+          record.timestamp = now;
+          record.key = std::string(key);
+          const int64_t number = ++appended_;
+          engine::EncodeEntry(stamped, "/gridledger/trickle",
+                              absl::StrCat(absl::ToUnixSeconds(begun_at_), ".", number),
+                              &record.headers, &record.value);
+        });
     if (records.empty()) continue;
-    const auto at = folder_->log().AppendAndWait(Partition{static_cast<int32_t>(p)}, std::move(records));
+    const auto at =
+        folder_->log().AppendAndWait(Partition{static_cast<int32_t>(p)}, std::move(records));
     // People try again by what they see; a disk that stays full is said once a try.
-    if (!at.ok()) spdlog::warn("the trickle could not report: {}", std::string(at.status().message()));
+    if (!at.ok())
+      spdlog::warn("the trickle could not report: {}", std::string(at.status().message()));
   }
 }
 

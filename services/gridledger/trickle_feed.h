@@ -19,8 +19,8 @@ namespace gridledger::cli {
 
 class TrickleFeed {
  public:
-  // The folder outlives the feed. Reports an hour are in the whole city. Null when the ledger is not
-  // of the simulated city: another policy is in force there.
+  // The folder outlives the feed. Reports an hour are in the whole city. Null when the ledger is
+  // not of the simulated city: another policy is in force there.
   static absl::StatusOr<std::unique_ptr<TrickleFeed>> Start(host::Folder* folder, v1::Policy policy,
                                                             int64_t reports_per_hour);
   ~TrickleFeed();

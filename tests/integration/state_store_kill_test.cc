@@ -36,38 +36,6 @@ std::vector<TaskId> AllTasks() {
   return {TaskOf("audit", 0), TaskOf("audit", 1), TaskOf("dispatch", 0)};
 }
 
-uint64_t Mix(uint64_t x) {
-  x = (x ^ (x >> 31)) * 0x7fb5d329728ea185;
-  x = (x ^ (x >> 27)) * 0x81dadef4bc2dd44d;
-  return x ^ (x >> 33);
-}
-
-// A task's pairs at an offset, by folding every offset before it: it sets or deletes one pair.
-class Fold {
- public:
-  explicit Fold(const TaskId& task)
-      : salt_(Fingerprint(task.service.text()) + task.partition.value) {}
-
-  void To(int64_t next) {
-    for (; next_ < next; ++next_) {
-      const uint64_t chance = Mix(salt_ + next_);
-      const std::string key = absl::StrCat(chance % 2 == 0 ? "\x01" : "\x02", chance / 2 % 1000);
-      if (chance >> 61 == 0) {
-        pairs_.erase(key);
-      } else {
-        pairs_[key] = absl::StrCat("set at ", next_, std::string(chance >> 58, '.'));
-      }
-    }
-  }
-  const PairMap& pairs() const { return pairs_; }
-  int64_t next() const { return next_; }
-
- private:
-  const uint64_t salt_;
-  int64_t next_ = 0;
-  PairMap pairs_;
-};
-
 RocksStateStore::Options OptionsIn(const std::string& root) {
   RocksStateStore::Options options;
   options.folder = root + "/state";
@@ -83,7 +51,7 @@ int Write(const std::string& root, uint64_t seed) {
     return 3;
   }
   std::mt19937_64 chance(seed);
-  std::vector<Fold> folds;
+  std::vector<OffsetFold> folds;
   std::vector<PairMap> stored;
   for (const TaskId& task : AllTasks()) {
     folds.emplace_back(task);
@@ -165,7 +133,7 @@ void ExpectFunctionOfOffset(StateStore& store, const std::vector<int64_t>& at_le
     const TaskId task = AllTasks()[i];
     const int64_t next = NextOf(store, task);
     ASSERT_GE(next, at_least[i]) << "a commit that was answered is gone";
-    Fold fold(task);
+    OffsetFold fold(task);
     fold.To(std::max<int64_t>(0, next));
     ASSERT_EQ(PairsOf(store, task), fold.pairs()) << task.service.text() << "@" << next;
     if (next >= 0) ExpectAgreed(store, task);

@@ -111,7 +111,7 @@ class Ledger : public engine::LedgerSink {
   }
 
   int64_t records = 0;
-  Digest digest;  // chained
+  Digest digest;                                // chained
   absl::btree_map<std::string, int64_t> facts;  // by name, decisions' facts too
   std::vector<Kept> kept;
 

@@ -81,8 +81,9 @@ Ledger ReadLedger(EventLog& log, Partition partition) {
 
 Record At(const Ledger& ledger, Partition partition, size_t index) {
   const NewRecord& record = ledger[index];
-  return Record{partition,  Offset{static_cast<int64_t>(index)}, record.timestamp,
-                record.key, record.headers,                      record.value};
+  return Record{partition,        Offset{static_cast<int64_t>(index)},
+                record.timestamp, record.key,
+                record.headers,   record.value};
 }
 
 absl::Status FoldUpTo(engine::Task& task, const Ledger& ledger, size_t to) {

@@ -137,9 +137,8 @@ Service Alarms(int fired_max) {
 }
 
 Service Onlooker() {
-  return Service{ServiceName("onlooker"), 1, [](TableSet&, incident::State&) {
-                   return std::make_unique<OnlookerSubject>();
-                 }};
+  return Service{ServiceName("onlooker"), 1,
+                 [](TableSet&, incident::State&) { return std::make_unique<OnlookerSubject>(); }};
 }
 
 std::vector<std::string> Fired(const Subject& alarms) {

@@ -22,7 +22,8 @@ engine::Service Alarms(int fired_max = 1000);
 // Decides nothing and keeps nothing: the shared incident fold alone.
 engine::Service Onlooker();
 
-// Firings of an Alarms task so far, as "incident@milliseconds since TestTime(0)/offset of the tick".
+// Firings of an Alarms task so far, as "incident@milliseconds since TestTime(0)/offset of the
+// tick".
 std::vector<std::string> Fired(const engine::Subject& alarms);
 
 }  // namespace gridledger

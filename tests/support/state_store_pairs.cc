@@ -8,6 +8,15 @@
 #include <utility>
 
 namespace gridledger {
+namespace {
+
+uint64_t Mix(uint64_t x) {
+  x = (x ^ (x >> 31)) * 0x7fb5d329728ea185;
+  x = (x ^ (x >> 27)) * 0x81dadef4bc2dd44d;
+  return x ^ (x >> 33);
+}
+
+}  // namespace
 
 TaskId TaskOf(absl::string_view service, int partition) {
   return TaskId{ServiceName(service), Partition{partition}};
@@ -17,6 +26,21 @@ Digest DigestOf(const PairMap& pairs) {
   Digest digest;
   for (const auto& [key, value] : pairs) digest += HashPair(key, value);
   return digest;
+}
+
+OffsetFold::OffsetFold(const TaskId& task)
+    : salt_(Fingerprint(task.service.text()) + task.partition.value) {}
+
+void OffsetFold::To(int64_t next) {
+  for (; next_ < next; ++next_) {
+    const uint64_t chance = Mix(salt_ + next_);
+    const std::string key = absl::StrCat(chance % 2 == 0 ? "\x01" : "\x02", chance / 2 % 1000);
+    if (chance >> 61 == 0) {
+      pairs_.erase(key);
+    } else {
+      pairs_[key] = absl::StrCat("set at ", next_, std::string(chance >> 58, '.'));
+    }
+  }
 }
 
 TaskCheckpoint ChangeOf(const TaskId& task, int64_t next, const PairMap& before,

@@ -17,6 +17,21 @@ using PairMap = std::map<std::string, std::string>;
 
 TaskId TaskOf(absl::string_view service, int partition);
 Digest DigestOf(const PairMap& pairs);
+// A task's pairs as a function of the offset: each record sets or deletes one of a thousand.
+class OffsetFold {
+ public:
+  explicit OffsetFold(const TaskId& task);
+  // Folds on up to there; never back.
+  void To(int64_t next);
+  int64_t next() const { return next_; }
+  const PairMap& pairs() const { return pairs_; }
+
+ private:
+  const uint64_t salt_;
+  int64_t next_ = 0;
+  PairMap pairs_;
+};
+
 // The change from one set of pairs to another, as a task would hand it over at that offset.
 TaskCheckpoint ChangeOf(const TaskId& task, int64_t next, const PairMap& before,
                         const PairMap& after);

@@ -1,5 +1,5 @@
-// proto/README.md shows one incident's life as its actual records. This test makes that page, so that it
-// cannot drift; GRIDLEDGER_UPDATE=1 writes it anew.
+// proto/README.md shows one incident's life as its actual records. This test makes that page, so
+// that it cannot drift; GRIDLEDGER_UPDATE=1 writes it anew.
 
 #include <absl/strings/str_cat.h>
 #include <google/protobuf/util/json_util.h>
@@ -21,7 +21,8 @@ constexpr absl::string_view kEnd = "<!-- end -->\n";
 absl::Time At(absl::string_view text) {
   absl::Time at;
   std::string error;
-  INVARIANT(absl::ParseTime("%Y-%m-%d %H:%M", text, absl::FixedTimeZone(8 * 3600), &at, &error), error);
+  INVARIANT(absl::ParseTime("%Y-%m-%d %H:%M", text, absl::FixedTimeZone(8 * 3600), &at, &error),
+            error);
   return at;
 }
 
@@ -55,20 +56,20 @@ class Page : public engine::LedgerSink {
  public:
   absl::Status Append(const Record& record) override {
     v1::Entry entry;
-    if (absl::Status status = engine::DecodeEntry(record.value, &entry); !status.ok()) return status;
+    if (absl::Status status = engine::DecodeEntry(record.value, &entry); !status.ok())
+      return status;
     std::string json;
     google::protobuf::util::JsonPrintOptions print;
     print.add_whitespace = true;
     const auto printed = google::protobuf::util::MessageToJsonString(entry, &json, print);
     INVARIANT(printed.ok(), "an entry prints as JSON");
-    absl::StrAppend(&text, "#### ", record.offset.value, " · ",
-                    FindHeader(record.headers, "ce_type"), " · ",
-                    absl::FormatTime("%Y-%m-%d %H:%M:%E3S", record.timestamp,
-                                     absl::FixedTimeZone(8 * 3600)),
-                    "\n\n`ce_source` ", FindHeader(record.headers, "ce_source"), " · `ce_id` ",
-                    FindHeader(record.headers, "ce_id"), " · key ",
-                    record.key.empty() ? "(none)" : std::string(record.key), " · ",
-                    record.value.size(), " bytes\n\n```json\n", json, "```\n\n");
+    absl::StrAppend(
+        &text, "#### ", record.offset.value, " · ", FindHeader(record.headers, "ce_type"), " · ",
+        absl::FormatTime("%Y-%m-%d %H:%M:%E3S", record.timestamp, absl::FixedTimeZone(8 * 3600)),
+        "\n\n`ce_source` ", FindHeader(record.headers, "ce_source"), " · `ce_id` ",
+        FindHeader(record.headers, "ce_id"), " · key ",
+        record.key.empty() ? "(none)" : std::string(record.key), " · ", record.value.size(),
+        " bytes\n\n```json\n", json, "```\n\n");
     return absl::OkStatus();
   }
   std::string text;
@@ -109,7 +110,9 @@ std::string Life() {
   reported.set_community("440311005003");
   reported.set_area("440311005003-004");
   reported.set_channel("app");
-  script.SayOf("2021-01-04 09:05", v1::ROLE_COLLECTOR, "m-021").mutable_verified()->set_confirmed(true);
+  script.SayOf("2021-01-04 09:05", v1::ROLE_COLLECTOR, "m-021")
+      .mutable_verified()
+      ->set_confirmed(true);
   script.SayOf("2021-01-04 09:10", v1::ROLE_SHIFT_LEADER, "l-002").mutable_filed();
   script.SayOf("2021-01-04 09:30", v1::ROLE_HANDLER, "m-017").mutable_handling_started();
   script.SayOf("2021-01-04 11:20", v1::ROLE_HANDLER, "m-017").mutable_handling_finished();
@@ -132,7 +135,8 @@ std::string Life() {
     INVARIANT(step.ok(), step.status().message());
     more = *step;
   }
-  const incident::Incident* incident = refs[0]->incidents().incidents.Find(IncidentId("YT-00000007"));
+  const incident::Incident* incident =
+      refs[0]->incidents().incidents.Find(IncidentId("YT-00000007"));
   EXPECT_NE(incident, nullptr);
   EXPECT_EQ(incident->phase, incident::Phase::kClosed);
   EXPECT_EQ(incident->stars, 4u);
@@ -150,11 +154,11 @@ TEST(LanguagePage, ShowsTheRecordsOfOneLife) {
   const size_t end = page.find(std::string(kEnd));
   ASSERT_NE(begin, std::string::npos) << path << " has lost its begin mark";
   ASSERT_NE(end, std::string::npos) << path << " has lost its end mark";
-  const std::string fresh =
-      absl::StrCat(page.substr(0, begin), kBegin, "\n", Life(), kEnd, page.substr(end + kEnd.size()));
+  const std::string fresh = absl::StrCat(page.substr(0, begin), kBegin, "\n", Life(), kEnd,
+                                         page.substr(end + kEnd.size()));
   if (std::getenv("GRIDLEDGER_UPDATE") != nullptr) std::ofstream(path) << fresh;
-  EXPECT_EQ(page, fresh) << "the language has moved: run this test with GRIDLEDGER_UPDATE=1 and commit "
-                         << path;
+  EXPECT_EQ(page, fresh)
+      << "the language has moved: run this test with GRIDLEDGER_UPDATE=1 and commit " << path;
 }
 
 }  // namespace

@@ -19,7 +19,8 @@ constexpr uint32_t kCase =
     kWithUnit | In(Phase::kFiled, Phase::kHandled, Phase::kChecked);  // 立案 … before 结案
 constexpr uint32_t kOpen = kUnfiled | kCase;
 
-// The life of an incident, row by row. GB/T 30428.8 as far as public sources show it (domain.md §2.1).
+// The life of an incident, row by row. GB/T 30428.8 as far as public sources show it (domain.md
+// §2.1).
 const std::vector<Transition>& Rows() {
   static const auto* const rows = new std::vector<Transition>{
       {Fact::kReported, "reported", Bit(Phase::kNone), Phase::kReported, true},
@@ -28,10 +29,13 @@ const std::vector<Transition>& Rows() {
       {Fact::kVerified, "verified", In(Phase::kReported, Phase::kAccepted), Phase::kVerified, true},
       {Fact::kFiled, "filed", kUnfiled, Phase::kFiled, true},
       {Fact::kDispatched, "dispatched", In(Phase::kFiled) | kWithUnit, Phase::kDispatched, true},
-      {Fact::kDispatchAccepted, "dispatch_accepted", Bit(Phase::kDispatched), Phase::kAcknowledged, true},
+      {Fact::kDispatchAccepted, "dispatch_accepted", Bit(Phase::kDispatched), Phase::kAcknowledged,
+       true},
       {Fact::kDispatchDeclined, "dispatch_declined", Bit(Phase::kDispatched), Phase::kFiled, true},
-      {Fact::kDispatchReturned, "dispatch_returned", In(Phase::kDispatched, Phase::kAcknowledged), Phase::kFiled, true},
-      {Fact::kHandlingStarted, "handling_started", In(Phase::kDispatched, Phase::kAcknowledged), Phase::kHandling, true},
+      {Fact::kDispatchReturned, "dispatch_returned", In(Phase::kDispatched, Phase::kAcknowledged),
+       Phase::kFiled, true},
+      {Fact::kHandlingStarted, "handling_started", In(Phase::kDispatched, Phase::kAcknowledged),
+       Phase::kHandling, true},
       {Fact::kHandlingPaused, "handling_paused", kCase, Phase::kNone, true},
       {Fact::kHandlingResumed, "handling_resumed", kCase, Phase::kNone, true},
       {Fact::kDeadlineExtended, "deadline_extended", kCase, Phase::kNone, true},
@@ -65,8 +69,7 @@ bool Has(uint32_t phases, Phase phase) { return (phases & Bit(phase)) != 0; }
 // The rules beyond stage and phase. kNone lets the fact through.
 VoidReason Objection(const Incident& incident, const Fact& fact) {
   switch (fact.kind_case()) {
-    case Fact::kFiled:
-      return incident.confirmed ? VoidReason::kNone : VoidReason::kNotConfirmed;
+    case Fact::kFiled: return incident.confirmed ? VoidReason::kNone : VoidReason::kNotConfirmed;
     case Fact::kHandlingPaused:
       return incident.paused_at.has_value() ? VoidReason::kPaused : VoidReason::kNone;
     case Fact::kHandlingResumed:
@@ -119,10 +122,8 @@ VoidReason Objection(const Incident& incident, const Fact& fact) {
     case Fact::kDispatchReturned:
     case Fact::kHandlingStarted:
     case Fact::kVoided:
-    case Fact::kReopened:
-      return VoidReason::kNone;
-    case Fact::KIND_NOT_SET:
-      return VoidReason::kMalformed;
+    case Fact::kReopened: return VoidReason::kNone;
+    case Fact::KIND_NOT_SET: return VoidReason::kMalformed;
   }
   return VoidReason::kMalformed;
 }
@@ -170,32 +171,23 @@ void Mutate(const policy::Compiled& policy, Incident& incident, const Fact& fact
       incident.channel = reported.channel();
       incident.named_unit = UnitCode(reported.unit());
       incident.reported_at = at;
-      incident.reported_hour = static_cast<uint32_t>(policy.clock().At(at).cs.hour());
+      incident.reported_hour = static_cast<uint32_t>(policy.local_time().At(at).cs.hour());
       if (reported.due_at_ms() != 0) incident.named_due_at = FromMillis(reported.due_at_ms());
       break;
     }
     case Fact::kAccepted:
     case Fact::kRefused:
-    case Fact::kVoided:
-      break;
-    case Fact::kVerified:
-      incident.confirmed = fact.verified().confirmed();
-      break;
-    case Fact::kFiled:
-      File(policy, incident, fact.filed(), at);
-      break;
+    case Fact::kVoided: break;
+    case Fact::kVerified: incident.confirmed = fact.verified().confirmed(); break;
+    case Fact::kFiled: File(policy, incident, fact.filed(), at); break;
     case Fact::kDispatched:
       incident.unit = UnitCode(fact.dispatched().unit());
       incident.member = MemberCode(fact.dispatched().member());
       incident.dispatched_at = at;
       break;
     case Fact::kDispatchAccepted:
-    case Fact::kHandlingStarted:
-      Acknowledge(incident, at);
-      break;
-    case Fact::kDispatchDeclined:
-      incident.member = MemberCode();
-      break;
+    case Fact::kHandlingStarted: Acknowledge(incident, at); break;
+    case Fact::kDispatchDeclined: incident.member = MemberCode(); break;
     case Fact::kDispatchReturned:
       ++incident.times_returned;
       incident.named_unit = UnitCode(fact.dispatch_returned().next_owner());
@@ -206,9 +198,7 @@ void Mutate(const policy::Compiled& policy, Incident& incident, const Fact& fact
       incident.paused_at = at;
       ++incident.times_paused;
       break;
-    case Fact::kHandlingResumed:
-      EndPause(incident, at);
-      break;
+    case Fact::kHandlingResumed: EndPause(incident, at); break;
     case Fact::kDeadlineExtended:
       ++incident.times_extended;
       SetDeadline(incident, FromMillis(fact.deadline_extended().due_at_ms()));
@@ -218,11 +208,8 @@ void Mutate(const policy::Compiled& policy, Incident& incident, const Fact& fact
       incident.handled_at = at;
       incident.handled_by = fact.actor().role() == v1::ROLE_SOURCE ? "" : fact.actor().code();
       break;
-    case Fact::kCheckPassed:
-      break;
-    case Fact::kCheckFailed:
-      ++incident.times_reworked;
-      break;
+    case Fact::kCheckPassed: break;
+    case Fact::kCheckFailed: ++incident.times_reworked; break;
     case Fact::kClosed:
       EndPause(incident, at);
       incident.closed_at = at;
@@ -240,23 +227,12 @@ void Mutate(const policy::Compiled& policy, Incident& incident, const Fact& fact
         SetDeadline(incident, at + *limit);
       }
       break;
-    case Fact::kMerged:
-      incident.merged_into = fact.merged().into();
-      break;
-    case Fact::kRated:
-      incident.stars = fact.rated().stars();
-      break;
-    case Fact::kDeadlineWarned:
-      incident.warned = true;
-      break;
-    case Fact::kDeadlineMissed:
-      incident.missed = true;
-      break;
-    case Fact::kEscalationRaised:
-      incident.level = fact.escalation_raised().level();
-      break;
-    case Fact::KIND_NOT_SET:
-      INVARIANT(false, "a fact without a kind has no transition");
+    case Fact::kMerged: incident.merged_into = fact.merged().into(); break;
+    case Fact::kRated: incident.stars = fact.rated().stars(); break;
+    case Fact::kDeadlineWarned: incident.warned = true; break;
+    case Fact::kDeadlineMissed: incident.missed = true; break;
+    case Fact::kEscalationRaised: incident.level = fact.escalation_raised().level(); break;
+    case Fact::KIND_NOT_SET: INVARIANT(false, "a fact without a kind has no transition");
   }
 }
 

@@ -18,7 +18,8 @@
 
 namespace gridledger::incident {
 
-// Where an incident stands in its life. Pausing (挂账/缓办) is beside it: the clock stops, the phase stays.
+// Where an incident stands in its life. Pausing (挂账/缓办) is beside it: the clock stops, the
+// phase stays.
 enum class Phase : uint8_t {
   kNone = 0,
   kReported = 1,      // 上报
@@ -40,7 +41,9 @@ absl::string_view PhaseName(Phase phase);
 // Still somebody's work.
 constexpr bool IsOpen(Phase phase) { return phase >= Phase::kReported && phase <= Phase::kChecked; }
 // A case with a clock, still open.
-constexpr bool IsOpenCase(Phase phase) { return phase >= Phase::kFiled && phase <= Phase::kChecked; }
+constexpr bool IsOpenCase(Phase phase) {
+  return phase >= Phase::kFiled && phase <= Phase::kChecked;
+}
 
 // Why a fact counts for nothing. The numbers are in states and exports: never reuse one.
 enum class VoidReason : uint8_t {
@@ -53,12 +56,12 @@ enum class VoidReason : uint8_t {
   kNotConfirmed = 6,       // filed although the verification found nothing
   kPaused = 7,             // the clock stands: resume first
   kNotPaused = 8,
-  kCheckerIsHandler = 9,   // whoever handled it does not check it
-  kNotChecked = 10,        // closed as solved, and no check has passed
-  kStaleDeadline = 11,     // speaks of a deadline that is no longer the incident's
-  kAlreadyRecorded = 12,   // the warning, miss or level is there already
-  kParkedFull = 13,        // too many facts wait for this incident's report
-  kDuplicateDecision = 14, // at or below what its service has settled
+  kCheckerIsHandler = 9,    // whoever handled it does not check it
+  kNotChecked = 10,         // closed as solved, and no check has passed
+  kStaleDeadline = 11,      // speaks of a deadline that is no longer the incident's
+  kAlreadyRecorded = 12,    // the warning, miss or level is there already
+  kParkedFull = 13,         // too many facts wait for this incident's report
+  kDuplicateDecision = 14,  // at or below what its service has settled
 };
 constexpr int kVoidReasons = 15;
 absl::string_view VoidReasonName(VoidReason reason);
@@ -72,42 +75,43 @@ struct Incident {
   CommunityCode community;
   AreaCode area;
   std::string channel;
-  UnitCode named_unit;  // by the report or by the unit that returned it; empty: by the list
-  UnitCode unit;        // responsible now; empty before dispatch
-  MemberCode member;    // on it now; empty when nobody is
+  UnitCode named_unit;     // by the report or by the unit that returned it; empty: by the list
+  UnitCode unit;           // responsible now; empty before dispatch
+  MemberCode member;       // on it now; empty when nobody is
   std::string handled_by;  // the actor who finished handling last; empty when a source said so
   std::string merged_into;
 
   absl::Time reported_at;
   uint32_t reported_hour = 0;  // 0 to 23, by the clock of the policy that was in force
   std::optional<absl::Time> filed_at;
-  std::optional<absl::Time> dispatched_at;             // the latest
-  std::optional<absl::Time> first_acknowledged_at;     // kept across reopening (S26)
-  std::optional<absl::Time> handled_at;                // the latest
-  std::optional<absl::Time> closed_at;                 // of the present closing; empty while open
-  std::optional<absl::Time> due_at;                    // the deadline in force (closing must not be later)
-  std::optional<absl::Time> named_due_at;              // the report's own
-  std::optional<absl::Time> paused_at;                 // set while the clock stands
+  std::optional<absl::Time> dispatched_at;          // the latest
+  std::optional<absl::Time> first_acknowledged_at;  // kept across reopening (S26)
+  std::optional<absl::Time> handled_at;             // the latest
+  std::optional<absl::Time> closed_at;              // of the present closing; empty while open
+  std::optional<absl::Time> due_at;        // the deadline in force (closing must not be later)
+  std::optional<absl::Time> named_due_at;  // the report's own
+  std::optional<absl::Time> paused_at;     // set while the clock stands
 
-  uint32_t times_returned = 0;   // 回退
-  uint32_t times_reworked = 0;   // 返工次数
+  uint32_t times_returned = 0;  // 回退
+  uint32_t times_reworked = 0;  // 返工次数
   uint32_t times_reopened = 0;
-  uint32_t times_extended = 0;   // 延期
-  uint32_t times_paused = 0;     // 挂账/缓办
-  uint32_t level = 0;            // of the ladder reached for this deadline; 0 is none
-  uint32_t stars = 0;            // the latest rating; 0 is none
-  bool confirmed = true;         // false once a verification found nothing
-  bool warned = false;           // of this deadline
-  bool missed = false;           // this deadline
+  uint32_t times_extended = 0;  // 延期
+  uint32_t times_paused = 0;    // 挂账/缓办
+  uint32_t level = 0;           // of the ladder reached for this deadline; 0 is none
+  uint32_t stars = 0;           // the latest rating; 0 is none
+  bool confirmed = true;        // false once a verification found nothing
+  bool warned = false;          // of this deadline
+  bool missed = false;          // this deadline
   v1::Disposition disposition = v1::DISPOSITION_UNSPECIFIED;
 
   bool Resting() const { return !IsOpen(phase); }
   template <class A>
   void Fields(A& a) {
     a(stage, phase, category, community, area, channel, named_unit, unit, member, handled_by,
-      merged_into, reported_at, reported_hour, filed_at, dispatched_at, first_acknowledged_at, handled_at,
-      closed_at, due_at, named_due_at, paused_at, times_returned, times_reworked, times_reopened,
-      times_extended, times_paused, level, stars, confirmed, warned, missed, disposition);
+      merged_into, reported_at, reported_hour, filed_at, dispatched_at, first_acknowledged_at,
+      handled_at, closed_at, due_at, named_due_at, paused_at, times_returned, times_reworked,
+      times_reopened, times_extended, times_paused, level, stars, confirmed, warned, missed,
+      disposition);
   }
 };
 
@@ -134,7 +138,7 @@ struct Counts {
   uint64_t incidents = 0;
   uint64_t open = 0;
   uint64_t closed = 0;
-  uint64_t parked = 0;                               // waiting now
+  uint64_t parked = 0;                                                // waiting now
   std::vector<uint64_t> voids = std::vector<uint64_t>(kVoidReasons);  // by VoidReason
   template <class A>
   void Fields(A& a) {
@@ -167,8 +171,9 @@ struct Change {
   const v1::Fact* fact = nullptr;
   Verdict verdict = Verdict::kApplied;
   VoidReason reason = VoidReason::kNone;
-  Before before = {};             // when applied
-  const Incident* now = nullptr;  // after the change; null for a void or parked fact about an unknown incident
+  Before before = {};  // when applied
+  const Incident* now =
+      nullptr;  // after the change; null for a void or parked fact about an unknown incident
 };
 using ChangeSink = absl::FunctionRef<void(const Change&)>;
 

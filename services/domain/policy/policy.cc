@@ -9,7 +9,7 @@ Compiled::Compiled(const v1::Policy& policy)
       zone_(policy.zone()),
       default_unit_(policy.default_unit()),
       warn_percent_(static_cast<int>(policy.escalation().warn_percent())) {
-  if (!zone_.empty() && !absl::LoadTimeZone(zone_, &clock_)) clock_ = absl::UTCTimeZone();
+  if (!zone_.empty() && !absl::LoadTimeZone(zone_, &local_time_)) local_time_ = absl::UTCTimeZone();
   for (const v1::Category& category : policy.categories()) {
     if (category.limit_minutes() > 0) {
       limits_[category.code()] = absl::Minutes(category.limit_minutes());

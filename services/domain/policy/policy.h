@@ -1,5 +1,5 @@
-// The policy in force in a partition, as the last PolicyActivated says. Pure lookups; the rules that
-// use them live with their subjects.
+// The policy in force in a partition, as the last PolicyActivated says. Pure lookups; the rules
+// that use them live with their subjects.
 #pragma once
 
 #include <absl/container/flat_hash_map.h>
@@ -35,7 +35,7 @@ class Compiled {
   const std::string& version() const { return version_; }
   const std::string& zone() const { return zone_; }
   // The clock of the zone; UTC when the policy names none, or one that this machine does not know.
-  absl::TimeZone clock() const { return clock_; }
+  absl::TimeZone local_time() const { return local_time_; }
   // Nothing when the catalogue gives the category no limit or does not know it.
   std::optional<absl::Duration> Limit(const CategoryCode& category) const;
   // 权责清单 (S13): the first entry in the list that fits the category and the area or community.
@@ -55,7 +55,7 @@ class Compiled {
 
   std::string version_;
   std::string zone_;
-  absl::TimeZone clock_ = absl::UTCTimeZone();
+  absl::TimeZone local_time_ = absl::UTCTimeZone();
   UnitCode default_unit_;
   absl::flat_hash_map<std::string, absl::Duration> limits_;  // lookups only
   std::vector<Entry> list_;

@@ -77,6 +77,7 @@ class Live {
   // an error made us forget it.
   struct Flight {
     absl::Status status;  // good to read once answered
+    // tidy: allow(replay) the port answers from threads of its own; no state hangs on it
     std::atomic<bool> answered{false};
 
     void Answer(absl::Status with) {

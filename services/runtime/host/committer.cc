@@ -26,9 +26,8 @@ void Committer::Run() {
     {
       absl::MutexLock lock(&mutex_);
       mutex_.Await(absl::Condition(
-          +[](Committer* self) ABSL_NO_THREAD_SAFETY_ANALYSIS {
-            return self->stopping_ || !self->jobs_.empty();
-          },
+          +[](Committer* self)
+               ABSL_NO_THREAD_SAFETY_ANALYSIS { return self->stopping_ || !self->jobs_.empty(); },
           this));
       if (jobs_.empty()) return;
       jobs = std::move(jobs_);

@@ -8,18 +8,14 @@ namespace gridledger::host {
 
 inline int ExitCodeOf(const absl::Status& status) {
   switch (status.code()) {
-    case absl::StatusCode::kOk:
-      return 0;
-    case absl::StatusCode::kDataLoss:
-      return 1;
+    case absl::StatusCode::kOk: return 0;
+    case absl::StatusCode::kDataLoss: return 1;
     case absl::StatusCode::kInvalidArgument:
     case absl::StatusCode::kNotFound:
     case absl::StatusCode::kFailedPrecondition:
     case absl::StatusCode::kOutOfRange:
-    case absl::StatusCode::kAlreadyExists:
-      return 2;
-    default:
-      return 3;
+    case absl::StatusCode::kAlreadyExists: return 2;
+    default: return 3;
   }
 }
 

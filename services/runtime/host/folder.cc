@@ -36,7 +36,8 @@ absl::Status MakeFolder(const std::string& path) {
   std::error_code error;
   fs::create_directories(path, error);
   if (!error) return absl::OkStatus();
-  return absl::UnavailableError(absl::StrCat("cannot make the folder ", path, ": ", error.message()));
+  return absl::UnavailableError(
+      absl::StrCat("cannot make the folder ", path, ": ", error.message()));
 }
 
 }  // namespace
@@ -44,8 +45,9 @@ absl::Status MakeFolder(const std::string& path) {
 absl::StatusOr<std::unique_ptr<Folder>> Folder::Open(const FolderOptions& options) {
   const std::string log_path = absl::StrCat(options.path, "/log");
   if (!fs::exists(log_path) && (options.read_only || options.partitions == 0)) {
-    return absl::NotFoundError(absl::StrCat(
-        "there is no ledger in ", options.path, ": make one with import, simulate or up, or check --data"));
+    return absl::NotFoundError(
+        absl::StrCat("there is no ledger in ", options.path,
+                     ": make one with import, simulate or up, or check --data"));
   }
   if (!options.read_only) {
     if (absl::Status made = MakeFolder(options.path); !made.ok()) return made;
@@ -73,7 +75,8 @@ absl::StatusOr<std::unique_ptr<Folder>> Folder::Open(const FolderOptions& option
   store_options.read_only = options.read_only;
   auto store = options.read_only ? RocksStateStore::Open(store_options)
                                  : RocksStateStore::OpenOrFallBack(store_options, &said);
-  if (!store.ok() && !(options.read_only && absl::IsNotFound(store.status()))) return store.status();
+  if (!store.ok() && !(options.read_only && absl::IsNotFound(store.status())))
+    return store.status();
   return std::make_unique<LocalFolder>(options.path, *std::move(log),
                                        store.ok() ? *std::move(store) : nullptr, std::move(said));
 }

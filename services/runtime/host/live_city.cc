@@ -81,7 +81,8 @@ void LiveCity::Publish(Worker* worker, bool idle) {
   look.live = true;
   for (engine::Task* task : worker->live->tasks()) {
     TaskLook one{task->id(), task->next(), task->next(), task->now(), task->pending().size()};
-    if (const absl::StatusOr<Offset> end = log_->End(task->id().partition); end.ok()) one.end = *end;
+    if (const absl::StatusOr<Offset> end = log_->End(task->id().partition); end.ok())
+      one.end = *end;
     look.live = look.live && one.next >= one.end && one.pending == 0;
     look.tasks.push_back(std::move(one));
     // Every service has the same incident fold: one of them is enough to count by.
@@ -100,10 +101,10 @@ void LiveCity::Publish(Worker* worker, bool idle) {
     }
   }
   absl::MutexLock lock(&mutex_);
-  const size_t index = static_cast<size_t>(
-      std::find_if(workers_.begin(), workers_.end(),
-                   [&](const auto& other) { return other.get() == worker; }) -
-      workers_.begin());
+  const size_t index =
+      static_cast<size_t>(std::find_if(workers_.begin(), workers_.end(),
+                                       [&](const auto& other) { return other.get() == worker; }) -
+                          workers_.begin());
   looks_[index].look = std::move(look);
   looks_[index].idle = idle;
 }

@@ -19,8 +19,8 @@ class BulkSink : public engine::LedgerSink {
  public:
   explicit BulkSink(BulkAppender* bulk) : bulk_(bulk) {}
   absl::Status Append(const Record& record) override {
-    const absl::StatusOr<Offset> at = bulk_->Append(record.partition, record.timestamp, record.key,
-                                                    record.headers, record.value);
+    const absl::StatusOr<Offset> at =
+        bulk_->Append(record.partition, record.timestamp, record.key, record.headers, record.value);
     if (!at.ok()) return at.status();
     INVARIANT(*at == record.offset, "somebody else appends to a partition in lock-step");
     return absl::OkStatus();
@@ -38,7 +38,8 @@ class PartitionRun {
       : run_(run), partition_(partition), committer_(committer), totals_(totals) {
     const int64_t share = static_cast<int64_t>(run.tables_bytes_max) / std::max(1, run.threads);
     tables_bytes_max_ = static_cast<size_t>(share);
-    dirty_max_ = std::clamp<size_t>(tables_bytes_max_ / 1024, 2'000, 400'000);  // ~0.5 KB a dirty pair, twice
+    dirty_max_ = std::clamp<size_t>(tables_bytes_max_ / 1024, 2'000,
+                                    400'000);  // ~0.5 KB a dirty pair, twice
   }
   ~PartitionRun() { WaitForCheckpoint().IgnoreError(); }
 
@@ -72,7 +73,8 @@ class PartitionRun {
  private:
   bool Stopping() const { return run_.stop != nullptr && *run_.stop; }
 
-  absl::Status Drive(engine::LockStep& lockstep, engine::OutsideSource& source, BulkAppender* bulk) {
+  absl::Status Drive(engine::LockStep& lockstep, engine::OutsideSource& source,
+                     BulkAppender* bulk) {
     if (absl::Status status = lockstep.Continue(); !status.ok()) return status;
     for (bool more = true; more;) {
       int steps = 0;
@@ -166,16 +168,17 @@ absl::Status FoldToEnd(EventLog* log, Partition partition, const std::vector<eng
   RecordBatch batch;
   engine::EntryDecoder decoder;
   while (next < *end) {
-    if (absl::Status status = reader->Poll(absl::Seconds(1), kReadBatch, &batch); !status.ok()) return status;
+    if (absl::Status status = reader->Poll(absl::Seconds(1), kReadBatch, &batch); !status.ok())
+      return status;
     int64_t folded = 0;
     for (const Record& record : batch.records()) {
       if (record.offset >= *end) break;
       const bool readable = decoder.Decode(record.value).ok();
       for (engine::Task* task : tasks) {
         if (task->next() != record.offset) continue;
-        const absl::Status status =
-            readable ? task->FoldEntry(record.offset, record.timestamp, decoder.entry(), record.value)
-                     : task->Fold(record);
+        const absl::Status status = readable ? task->FoldEntry(record.offset, record.timestamp,
+                                                               decoder.entry(), record.value)
+                                             : task->Fold(record);
         if (!status.ok()) return status;
       }
       next = record.offset.Next();

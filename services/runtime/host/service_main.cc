@@ -1,10 +1,10 @@
 #include "services/runtime/host/service_main.h"
 
+#include <CLI/CLI.hpp>
 #include <absl/time/clock.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
-#include <CLI/CLI.hpp>
 #include <string>
 #include <thread>
 
@@ -43,7 +43,8 @@ absl::Status Serve(const engine::Service& service, const ServiceOptions& options
   live.outputs = !options.standby;
   live.code_id = CodeId();
   // A standby reads beside the writer: its state is in memory only.
-  auto city = LiveCity::Start(&(*folder)->log(), options.standby ? nullptr : (*folder)->store(), live);
+  auto city =
+      LiveCity::Start(&(*folder)->log(), options.standby ? nullptr : (*folder)->store(), live);
   if (!city.ok()) return city.status();
   spdlog::info("{} began on {}", service.name.text(), options.data);
   bool said_live = false;
@@ -73,19 +74,22 @@ int ServiceMain(absl::string_view name, int argc, char** argv) {
   const engine::Service* service = FindService(name);
   INVARIANT(service != nullptr, "a program of a service that is not there");
   ServiceOptions options;
-  CLI::App app("The " + service->name.text() +
-               " service of gridledger, alone in its own program, over a data folder.\n"
-               "A folder has one writing process: while `gridledger up` runs there, use --standby.");
+  CLI::App app(
+      "The " + service->name.text() +
+      " service of gridledger, alone in its own program, over a data folder.\n"
+      "A folder has one writing process: while `gridledger up` runs there, use --standby.");
   app.add_option("--data", options.data, "The data folder, as made by import, simulate or up")
       ->required()
       ->envname("GRIDLEDGER_DATA_FOLDER");
-  app.add_option("--memory", options.memory, "The one memory limit, e.g. 512MiB")->capture_default_str();
+  app.add_option("--memory", options.memory, "The one memory limit, e.g. 512MiB")
+      ->capture_default_str();
   app.add_option("--threads", options.threads, "Threads, each with some of the partitions")
       ->check(CLI::Range(1, 64))
       ->capture_default_str();
   app.add_flag("--drain", options.drain, "End when nothing is left to do");
   app.add_flag("--standby", options.standby, "Fold beside the writer, and send nothing");
-  app.footer("Exit codes: 0 done, 1 damage found, 2 wrong usage or configuration, 3 the world failed.");
+  app.footer(
+      "Exit codes: 0 done, 1 damage found, 2 wrong usage or configuration, 3 the world failed.");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

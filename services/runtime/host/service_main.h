@@ -5,8 +5,8 @@
 
 namespace gridledger::host {
 
-// Runs one service live over a data folder until SIGTERM or SIGINT, or with --drain until nothing is
-// left to do. Answers the exit code: 0 done, 1 damage, 2 wrong usage, 3 the world failed.
+// Runs one service live over a data folder until SIGTERM or SIGINT, or with --drain until nothing
+// is left to do. Answers the exit code: 0 done, 1 damage, 2 wrong usage, 3 the world failed.
 int ServiceMain(absl::string_view service, int argc, char** argv);
 
 }  // namespace gridledger::host

@@ -1,6 +1,5 @@
 #include "services/runtime/host/signals.h"
 
-
 namespace gridledger::host {
 
 StopSignals::StopSignals() {

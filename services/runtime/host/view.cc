@@ -403,9 +403,9 @@ class PartitionLook {
       for (auto& folding : tasks_) {
         engine::Task& task = folding->task();
         if (task.next() != record.offset) continue;  // it stands further on
-        const absl::Status status =
-            readable ? task.FoldEntry(record.offset, record.timestamp, decoder_.entry(), record.value)
-                     : task.Fold(record);
+        const absl::Status status = readable ? task.FoldEntry(record.offset, record.timestamp,
+                                                              decoder_.entry(), record.value)
+                                             : task.Fold(record);
         if (!status.ok()) return status;
       }
       next_ = record.offset.Next();

@@ -75,7 +75,8 @@ size_t RecordBatch::bytes() const {
   return bytes;
 }
 
-absl::StatusOr<Offset> EventLog::AppendAndWait(Partition partition, std::vector<NewRecord> records) {
+absl::StatusOr<Offset> EventLog::AppendAndWait(Partition partition,
+                                               std::vector<NewRecord> records) {
   absl::Notification arrived;
   std::optional<absl::StatusOr<Offset>> answer;
   Append(partition, std::move(records), [&](absl::StatusOr<Offset> first) {

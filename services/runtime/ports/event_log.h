@@ -6,7 +6,8 @@
 //     Append call stand next to each other.
 //   - An append is acknowledged (done with OkStatus) only when it is durable. After an error the
 //     records may or may not be there; reading tells (law L4).
-//   - A reader sees every acknowledged record, in offset order, and never one that may still vanish.
+//   - A reader sees every acknowledged record, in offset order, and never one that may still
+//   vanish.
 //   - What cannot be read is DataLoss that names partition and offset; it is never skipped.
 #pragma once
 
