@@ -27,7 +27,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int kPartitions = 3;
-constexpr int kHarms = 400;
+constexpr int kHarms = 320;
 
 LocalLog::Options OptionsOf(const std::string& folder, bool read_only) {
   LocalLog::Options options;
