@@ -33,6 +33,9 @@ absl::StatusOr<std::unique_ptr<FolderLock>> FolderLock::Take(const std::string& 
   std::unique_ptr<FolderLock> taken(new FolderLock(file));
   struct flock lock = WholeFile();
   if (::fcntl(file, F_OFD_SETLK, &lock) != 0) {
+    if (errno != EAGAIN && errno != EACCES) {
+      return absl::UnavailableError(absl::StrCat("cannot lock ", path, ": ", strerror(errno)));
+    }
     char who[32] = {};
     const ssize_t size = ::pread(file, who, sizeof(who) - 1, 0);
     const absl::string_view process =
