@@ -30,7 +30,8 @@ struct MetricsOptions {
 struct Figures {
   absl::TimeZone zone;
   metrics::Sheet sheet;
-  absl::Time present;                                      // of the ledger, as far as it was read
+  std::optional<absl::Time> present;  // of the ledger, as far as it was read; none: nothing was
+  bool whole = true;                  // it was read to its end
   std::vector<std::pair<std::string, metrics::Row>> rows;  // of the dimension asked for, by key
 };
 
@@ -67,7 +68,9 @@ nlohmann::ordered_json RowJson(const metrics::Row& row) {
 std::string PrintJson(const Figures& figures, const MetricsOptions& options) {
   nlohmann::ordered_json json;
   json["as_of"] = Rfc3339(figures.sheet.as_of, figures.zone);
-  json["present"] = Rfc3339(figures.present, figures.zone);
+  json["present"] = figures.present
+                        ? nlohmann::ordered_json(Rfc3339(*figures.present, figures.zone))
+                        : nlohmann::ordered_json();
   json["formulas_version"] = metrics::kFormulasVersion;
   json["by"] = options.by.empty() ? nlohmann::ordered_json() : nlohmann::ordered_json(options.by);
   json["total"] = RowJson(figures.sheet.Total());
@@ -117,8 +120,8 @@ std::string PrintText(const Figures& figures, const MetricsOptions& options) {
   for (const metrics::Formula& formula : metrics::Formulas()) {
     absl::StrAppend(&out, formula.chinese, "  ", formula.name, " = ", formula.formula, "\n");
   }
-  if (figures.sheet.as_of > figures.present) {
-    absl::StrAppend(&out, "\nThe ledger's present is ", Rfc3339(figures.present, figures.zone),
+  if (figures.whole && figures.present && figures.sheet.as_of > *figures.present) {
+    absl::StrAppend(&out, "\nThe ledger's present is ", Rfc3339(*figures.present, figures.zone),
                     ": what is reported or closed until the instant asked for will still count.\n");
   }
   return out;
@@ -131,7 +134,6 @@ absl::Status PrintMetrics(const MetricsOptions& options) {
   if (!zone.ok()) return zone.status();
   Figures figures;
   figures.zone = *zone;
-  figures.present = absl::FromUnixMillis(0);
   host::View view;
   view.folder = folder->get();
   view.services = {*host::FindService("metrics")};
@@ -150,9 +152,14 @@ absl::Status PrintMetrics(const MetricsOptions& options) {
   const absl::Status looked =
       LookAt(options.common, "counting", std::move(view), [&](const host::Seen& seen) {
         states.push_back(&host::MetricsOf(seen.tasks.front().task->subject()));
-        figures.present = std::max(figures.present, seen.now);
+        const absl::StatusOr<Offset> end = (*folder)->log().End(seen.partition);
+        if (!end.ok()) return end.status();
+        figures.whole = figures.whole && seen.end == *end;
+        if (seen.end > Offset{}) {
+          figures.present = std::max(figures.present.value_or(seen.now), seen.now);
+        }
         if (static_cast<int>(states.size()) < partitions) return absl::OkStatus();
-        figures.sheet.as_of = asked.value_or(figures.present);
+        figures.sheet.as_of = asked.value_or(figures.present.value_or(absl::UnixEpoch()));
         for (const metrics::State* state : states) {
           metrics::Merge(metrics::AsOf(*state, figures.sheet.as_of), &figures.sheet);
         }

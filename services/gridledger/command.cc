@@ -9,6 +9,8 @@
 #include <thread>
 #include <utility>
 
+#include "services/runtime/host/exit_code.h"
+
 namespace gridledger::cli {
 
 int CommonOptions::Threads() const {
@@ -31,7 +33,7 @@ CLI::App* AddCommand(CLI::App& app, const Teaching& teaching, CommonOptions* opt
       ->type_name("N")
       ->check(CLI::Range(0, 256))
       ->capture_default_str();
-  command->footer(absl::StrCat("Examples:\n", teaching.examples));
+  command->footer(absl::StrCat("Examples:\n", teaching.examples, "\n", host::kExitCodes));
   command->callback([chosen, run = std::move(run)] { *chosen = run; });
   return command;
 }

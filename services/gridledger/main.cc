@@ -2,6 +2,7 @@
 // status into an exit code.
 #include <CLI/CLI.hpp>
 #include <absl/status/status.h>
+#include <absl/strings/str_cat.h>
 
 #include <csignal>
 #include <cstdio>
@@ -18,19 +19,13 @@ constexpr const char* kFooter =
     "  gridledger simulate --data city      play a published month into a new folder\n"
     "  gridledger status   --data city      where each service stands\n"
     "  gridledger metrics  --data city      the rates, as of now or of any instant\n"
-    "\n"
-    "Exit codes:\n"
-    "  0  done\n"
-    "  1  the work found a difference or damage\n"
-    "  2  wrong usage or configuration: no such folder or incident, another process writes, …\n"
-    "  3  the world failed: disk, memory, network\n";
+    "\n";
 
 int Main(int argc, char** argv) {
   // A reader that goes away is an ordinary end of `gridledger export | head`, told by write().
   std::signal(SIGPIPE, SIG_IGN);
   CLI::App app("gridledger: an event-sourced incident pipeline for cities.");
-  app.require_subcommand(1);
-  app.footer(kFooter);
+  app.footer(absl::StrCat(kFooter, host::kExitCodes));
   app.get_formatter()->column_width(28);
   Command chosen;
   AddImport(app, &chosen);
@@ -48,6 +43,10 @@ int Main(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
+  }
+  if (!chosen) {
+    std::fprintf(stderr, "gridledger: which command? `gridledger --help` lists them\n");
+    return 2;
   }
   const absl::Status status = chosen();
   if (status.ok() || (absl::IsCancelled(status) && status.message().empty())) return 0;

@@ -6,6 +6,14 @@
 
 namespace gridledger::host {
 
+// As every --help shows them.
+constexpr char kExitCodes[] =
+    "Exit codes:\n"
+    "  0  done\n"
+    "  1  the work found a difference or damage\n"
+    "  2  wrong usage or configuration: no such folder or incident, another process writes, …\n"
+    "  3  the world failed: disk, memory, network\n";
+
 inline int ExitCodeOf(const absl::Status& status) {
   switch (status.code()) {
     case absl::StatusCode::kOk: return 0;

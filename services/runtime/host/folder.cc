@@ -32,6 +32,13 @@ class LocalFolder : public Folder {
   std::unique_ptr<RocksStateStore> store_;
 };
 
+// A file where a folder is named is a slip of the pen, not of the disk.
+absl::Status CheckIsFolder(const std::string& path) {
+  std::error_code ignored;
+  if (!fs::exists(path, ignored) || fs::is_directory(path, ignored)) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(path, " is a file: --data names a folder"));
+}
+
 absl::Status MakeFolder(const std::string& path) {
   std::error_code error;
   fs::create_directories(path, error);
@@ -43,6 +50,7 @@ absl::Status MakeFolder(const std::string& path) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Folder>> Folder::Open(const FolderOptions& options) {
+  if (absl::Status status = CheckIsFolder(options.path); !status.ok()) return status;
   const std::string log_path = absl::StrCat(options.path, "/log");
   if (!fs::exists(log_path) && (options.read_only || options.partitions == 0)) {
     return absl::NotFoundError(

@@ -1,6 +1,7 @@
 #include "services/runtime/host/service_main.h"
 
 #include <CLI/CLI.hpp>
+#include <absl/strings/str_cat.h>
 #include <absl/time/clock.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
@@ -88,8 +89,11 @@ int ServiceMain(absl::string_view name, int argc, char** argv) {
       ->capture_default_str();
   app.add_flag("--drain", options.drain, "End when nothing is left to do");
   app.add_flag("--standby", options.standby, "Fold beside the writer, and send nothing");
-  app.footer(
-      "Exit codes: 0 done, 1 damage found, 2 wrong usage or configuration, 3 the world failed.");
+  const std::string program = absl::StrCat("  gridledger-", name);
+  app.footer(absl::StrCat("Examples:\n", program, " --data city              serve until Ctrl-C\n",
+                          program, " --data city --drain      do what there is to do, and end\n",
+                          program, " --data city --standby    fold beside `gridledger up`\n\n",
+                          kExitCodes));
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
