@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "services/base/layout.h"
 #include "services/runtime/adapters/memory/memory_state_store.h"
 #include "services/runtime/engine/entry_codec.h"
 #include "services/runtime/host/subjects.h"
@@ -162,6 +163,29 @@ RC_GTEST_PROP(L2Arbiter, VoidFactsChangeNothingButTheirCount, ()) {
     return to;
   };
   RC_ASSERT(Outcome(as_facts(applied)) == Outcome(as_facts(ledger)));
+}
+
+RC_GTEST_PROP(L2Arbiter, AFactOfAnotherStageChangesNothing, ()) {
+  const Ledger ledger = DrawLedger();
+  const auto task = NewTask(Onlooker(), kPartition);
+  const auto bytes_of = [&](const std::string& id) {
+    const incident::Incident* found = task->incidents().incidents.Find(IncidentId(id));
+    std::string bytes;
+    if (found != nullptr) AppendLayout(*found, &bytes);
+    return bytes;
+  };
+  int others = 0;
+  for (size_t i = 0; i < ledger.size(); ++i) {
+    const v1::Entry entry = EntryOf(ledger[i]);
+    const std::string& id = entry.fact().incident_id();
+    const std::string before = bytes_of(id);
+    const Stage stage = incident::PresentStage(task->incidents(), IncidentId(id));
+    RC_ASSERT(FoldUpTo(*task, ledger, i + 1).ok());
+    if (!entry.has_fact() || before.empty() || entry.fact().stage() == stage.value) continue;
+    RC_ASSERT(bytes_of(id) == before);
+    ++others;
+  }
+  RC_CLASSIFY(others > 0, "with facts of other stages");
 }
 
 // ---- L3, L4: one decision a cause, and the log is its acknowledgement ---------------------------
