@@ -520,6 +520,8 @@ absl::StatusOr<std::unique_ptr<RocksStateStore>> RocksStateStore::OpenOrFallBack
       said->push_back(
           absl::StrCat("the snapshot ", snapshot.name, " is of no use: ", sound.message()));
       fs::remove_all(growing, error);
+      // What was moved aside shows the same damage, for whoever looks for its cause.
+      if (absl::IsDataLoss(sound)) state::DropSnapshot(snapshot);
       continue;
     }
     fs::rename(growing, options.folder, error);

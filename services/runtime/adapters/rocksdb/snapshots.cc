@@ -129,18 +129,25 @@ absl::Status FinishSnapshot(const std::string& snapshots_folder, SnapshotSummary
   if (error) return FileError("complete the snapshot", snapshot.name, error.message());
   if (status = SyncFolder(snapshots_folder); !status.ok()) return status;
 
-  // A name that begins with '.' is no snapshot: one that is half removed is never taken for one.
-  for (size_t i = static_cast<size_t>(kept) - 1; i < older.size(); ++i) {
-    fs::rename(older[i].folder, absl::StrCat(snapshots_folder, "/", kDropped, older[i].name),
-               error);
-  }
-  std::vector<fs::path> dropped;
+  for (size_t i = static_cast<size_t>(kept) - 1; i < older.size(); ++i) DropSnapshot(older[i]);
+  std::vector<fs::path> half_dropped;  // by a process that was killed
   for (fs::directory_iterator at(snapshots_folder, error), end; !error && at != end;
        at.increment(error)) {
-    if (absl::StartsWith(at->path().filename().string(), kDropped)) dropped.push_back(at->path());
+    if (absl::StartsWith(at->path().filename().string(), kDropped)) {
+      half_dropped.push_back(at->path());
+    }
   }
-  for (const fs::path& folder : dropped) fs::remove_all(folder, error);
+  for (const fs::path& folder : half_dropped) fs::remove_all(folder, error);
   return absl::OkStatus();
+}
+
+void DropSnapshot(const SnapshotSummary& snapshot) {
+  // A name that begins with '.' is no snapshot: one that is half removed is never taken for one.
+  const fs::path folder(snapshot.folder);
+  const fs::path dropped = folder.parent_path() / absl::StrCat(kDropped, snapshot.name);
+  std::error_code error;
+  fs::rename(folder, dropped, error);
+  if (!error) fs::remove_all(dropped, error);
 }
 
 absl::Status CopyDatabase(const std::string& from, const std::string& to) {

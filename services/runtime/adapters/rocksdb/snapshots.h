@@ -44,6 +44,8 @@ std::vector<SnapshotSummary> ListSnapshots(const std::string& snapshots_folder);
 // all of it durable, gives it its name, and drops all but the newest `kept`.
 absl::Status FinishSnapshot(const std::string& snapshots_folder, SnapshotSummary snapshot,
                             int kept);
+// Removes a snapshot; half removed it is none any more.
+void DropSnapshot(const SnapshotSummary& snapshot);
 std::string UnfinishedSnapshot(const std::string& snapshots_folder);
 
 // Hard-links the table files, which never change, where the file system has links; copies the rest.
