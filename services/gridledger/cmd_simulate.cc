@@ -8,6 +8,7 @@
 #include "services/gridledger/packs.h"
 #include "services/gridledger/simulate.h"
 #include "services/gridledger/terminal.h"
+#include "services/runtime/engine/entry_codec.h"
 
 namespace gridledger::cli {
 namespace {
@@ -23,6 +24,32 @@ class FeedSource : public engine::OutsideSource {
   simulation::PartitionFeed feed_;
 };
 
+// FailedPrecondition when the ledger was begun by something else: its incidents have the same ids,
+// and two lives of one incident make sense to nobody.
+absl::Status CheckBegunBy(const std::string& source, host::Folder& folder) {
+  for (Partition p{0}; p.value < folder.log().partitions(); ++p.value) {
+    const absl::StatusOr<Offset> end = folder.log().End(p);
+    if (!end.ok()) return end.status();
+    if (*end == Offset{0}) continue;
+    const std::unique_ptr<LogReader> reader = folder.log().NewReader();
+    RecordBatch batch;
+    if (absl::Status status = reader->Assign(p, Offset{0}); !status.ok()) return status;
+    if (absl::Status status = reader->Poll(absl::Seconds(30), 1, &batch); !status.ok()) {
+      return status;
+    }
+    v1::Entry entry;
+    if (batch.records().empty() ||
+        !engine::DecodeEntry(batch.records().front().value, &entry).ok() ||
+        entry.source().source() != source) {
+      return absl::FailedPreconditionError(absl::StrCat(
+          "the ledger in ", folder.path(), " was begun by ",
+          entry.source().source().empty() ? "something else" : entry.source().source(), ", not by ",
+          source, ": take a new folder, or the seed and the number of incidents that it has"));
+    }
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::Status Simulate(const SimulateOptions& options) {
@@ -34,6 +61,7 @@ absl::Status Simulate(const SimulateOptions& options) {
                                .incidents = options.incidents,
                                .partitions = (*folder)->log().partitions()},
                               *std::move(policy));
+  if (absl::Status status = CheckBegunBy(city.source(), **folder); !status.ok()) return status;
   LockStepWork work;
   work.options = &options.common;
   work.folder = folder->get();
