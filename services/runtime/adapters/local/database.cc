@@ -58,6 +58,7 @@ rocksdb::Options RocksOptions(const DatabaseOptions& options) {
   o.create_if_missing = false;
   o.paranoid_checks = true;
   o.max_open_files = -1;  // all files stay open: a follower keeps what the writer compacts away
+  o.db_host_id.clear();   // a ledger names no machine
   o.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
   o.write_buffer_size = options.write_buffer_bytes;
   o.max_write_buffer_number = kWriteBuffersMax;
