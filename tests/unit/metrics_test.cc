@@ -1,0 +1,182 @@
+// The indexes: formulas as bulletins print them, the rules of "due" and "on time", and the hour.
+#include "services/domain/metrics/metrics.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace gridledger::metrics {
+namespace {
+
+TEST(MetricsTest, RatesAreAsThePublishedOnes) {
+  const struct {
+    const char* why;
+    int64_t numerator, denominator;
+    int decimals;
+    const char* printed;
+  } rows[] = {
+      {"Yutang, January 2021: 已整治 / 累计发布", 50'879, 52'297, 2, "97.29 %"},
+      {"a bulletin's 立案率", 996, 1054, 2, "94.50 %"},
+      {"a bulletin's 结案率", 911, 972, 2, "93.72 %"},
+      {"a bulletin's 按期结案率", 737, 972, 2, "75.82 %"},
+      {"half is rounded up", 1, 800, 2, "0.13 %"},
+      {"below half is not", 1, 801, 2, "0.12 %"},
+      {"all of it", 7, 7, 2, "100.00 %"},
+      {"without decimals", 1, 3, 0, "33 %"},
+      {"nothing of nothing is no rate", 0, 0, 2, "—"},
+      {"large counts do not overflow", 4'000'000'000'000'000'000, 8'000'000'000'000'000'000, 2,
+       "50.00 %"},
+  };
+  for (const auto& row : rows) {
+    EXPECT_EQ(PrintedRate(row.numerator, row.denominator, row.decimals), row.printed) << row.why;
+  }
+}
+
+TEST(MetricsTest, FormulasDivideTheRowsTheyName) {
+  const Row row{.reported = 1054,
+                .filed = 996,
+                .closed = 950,
+                .due_to_close = 972,
+                .closed_of_due = 911,
+                .closed_on_time = 737};
+  const struct {
+    const char* name;
+    int64_t numerator, denominator;
+  } rows[] = {{"filing", 996, 1054},
+              {"closing", 911, 972},
+              {"on_time", 737, 972},
+              {"rectification", 950, 996}};
+  for (const auto& expected : rows) {
+    const Formula* formula = FindFormula(expected.name);
+    ASSERT_NE(formula, nullptr) << expected.name;
+    EXPECT_EQ(formula->Of(row).numerator, expected.numerator) << expected.name;
+    EXPECT_EQ(formula->Of(row).denominator, expected.denominator) << expected.name;
+  }
+  EXPECT_EQ(FindFormula("mood"), nullptr);
+  EXPECT_EQ(row.deadline_missed(), 972 - 737);
+}
+
+// A partition of incidents, folded as the metrics service folds it.
+class Sheets {
+ public:
+  explicit Sheets(const std::string& zone = "UTC") {
+    v1::Policy policy;
+    policy.set_zone(zone);
+    for (const char* code : {"order", "waste"}) {
+      v1::Category& category = *policy.add_categories();
+      category.set_code(code);
+      category.set_limit_minutes(60);
+    }
+    incidents_.policy.Activate(policy);
+  }
+
+  void Tell(absl::Time at, const std::string& id, const std::string& name,
+            const std::string& category = "order") {
+    v1::Fact fact;
+    fact.set_incident_id(id);
+    fact.set_stage(incident::PresentStage(incidents_, IncidentId(id)).value);
+    fact.GetReflection()->MutableMessage(&fact, v1::Fact::descriptor()->FindFieldByName(name));
+    if (fact.has_reported()) {
+      fact.mutable_reported()->set_category(category);
+      fact.mutable_reported()->set_community("changzhen");
+    }
+    if (fact.has_dispatched()) fact.mutable_dispatched()->set_unit("u1");
+    if (fact.has_closed()) fact.mutable_closed()->set_disposition(v1::DISPOSITION_UNCHECKED);
+    EvolveTime(state_, at);
+    incident::Evolve(incidents_, incident::Moment{Offset{++offset_}, at}, fact,
+                     [&](const incident::Change& change) {
+                       ASSERT_EQ(change.verdict, incident::Verdict::kApplied) << name;
+                       EvolveChange(state_, change);
+                     });
+  }
+  Row Of(absl::Time at, Dimension dimension = Dimension::kTotal, const std::string& key = "") {
+    const Sheet sheet = AsOf(state_, at);
+    const auto found = sheet.rows.find(RowKey{dimension, key});
+    return found == sheet.rows.end() ? Row{} : found->second;
+  }
+
+ private:
+  TableSet tables_;
+  incident::State incidents_{tables_};
+  State state_{tables_};
+  int64_t offset_ = -1;
+};
+
+const absl::Time kNine = absl::FromUnixSeconds(1'609'750'800);  // 2021-01-04 09:00 UTC
+
+TEST(MetricsTest, DueFromTheDeadlineOnAndOnTimeUpToIt) {
+  Sheets sheets;
+  for (const char* id : {"early", "sharp", "late", "open"}) {
+    sheets.Tell(kNine, id, "reported");
+    sheets.Tell(kNine, id, "filed");
+  }
+  const absl::Time due = kNine + absl::Hours(1);
+  sheets.Tell(kNine + absl::Minutes(10), "early", "closed");
+  EXPECT_EQ(sheets.Of(due - absl::Milliseconds(1)).due_to_close, 0) << "not due before it";
+  EXPECT_EQ(sheets.Of(due).due_to_close, 4) << "at the deadline it is";
+  EXPECT_EQ(sheets.Of(due).closed_on_time, 1);
+  sheets.Tell(due, "sharp", "closed");
+  sheets.Tell(due + absl::Milliseconds(1), "late", "closed");
+  const Row row = sheets.Of(due + absl::Hours(1));
+  EXPECT_EQ(row.due_to_close, 4);
+  EXPECT_EQ(row.closed_of_due, 3);
+  EXPECT_EQ(row.closed_on_time, 2) << "closing in the very instant of the deadline is on time";
+  EXPECT_EQ(row.deadline_missed(), 2);
+  EXPECT_EQ(row.open, 1);
+}
+
+TEST(MetricsTest, WhatIsVoidedOrPausedIsNotDue) {
+  Sheets sheets;
+  for (const char* id : {"voided", "paused"}) {
+    sheets.Tell(kNine, id, "reported");
+    sheets.Tell(kNine, id, "filed");
+  }
+  sheets.Tell(kNine, "voided", "voided");
+  sheets.Tell(kNine, "paused", "handling_paused");
+  EXPECT_EQ(sheets.Of(kNine + absl::Hours(9)).due_to_close, 0);
+  sheets.Tell(kNine + absl::Hours(9), "paused", "handling_resumed");
+  EXPECT_EQ(sheets.Of(kNine + absl::Hours(9)).due_to_close, 0) << "an hour is left to it";
+  EXPECT_EQ(sheets.Of(kNine + absl::Hours(10)).due_to_close, 1);
+}
+
+TEST(MetricsTest, ReopeningTakesTheClosingBack) {
+  Sheets sheets;
+  for (const char* name : {"reported", "filed", "closed"}) sheets.Tell(kNine, "c1", name);
+  EXPECT_EQ(sheets.Of(kNine).closed, 1);
+  sheets.Tell(kNine + absl::Hours(2), "c1", "reopened");
+  const Row row = sheets.Of(kNine + absl::Hours(2));
+  EXPECT_EQ(row.closed, 0);
+  EXPECT_EQ(row.open, 1);
+  EXPECT_EQ(row.reopened, 1);
+  EXPECT_EQ(row.reported, 1);
+}
+
+TEST(MetricsTest, EachDimensionSumsUpToTheTotal) {
+  Sheets sheets;
+  sheets.Tell(kNine, "c1", "reported", "order");
+  sheets.Tell(kNine, "c2", "reported", "waste");
+  sheets.Tell(kNine, "c2", "filed");
+  sheets.Tell(kNine, "c2", "dispatched");
+  EXPECT_EQ(sheets.Of(kNine).reported, 2);
+  EXPECT_EQ(sheets.Of(kNine, Dimension::kCategory, "order").reported, 1);
+  EXPECT_EQ(sheets.Of(kNine, Dimension::kCategory, "waste").filed, 1);
+  EXPECT_EQ(sheets.Of(kNine, Dimension::kUnit, "u1").reported, 1) << "it moved with the dispatch";
+  EXPECT_EQ(sheets.Of(kNine, Dimension::kUnit, "").reported, 1) << "nobody's yet";
+  EXPECT_EQ(sheets.Of(kNine, Dimension::kArea, "changzhen").reported, 2);
+}
+
+TEST(MetricsTest, TheHourIsThatOfTheLocalClockAlsoWhenItChanges) {
+  Sheets boston("America/New_York");
+  const absl::Time winter = absl::FromUnixSeconds(1'320'559'200);  // 2011-11-06 06:00 UTC
+  boston.Tell(winter - absl::Hours(1), "summer", "reported");      // 01:00 EDT
+  boston.Tell(winter, "winter", "reported");                       // 01:00 EST, an hour later
+  boston.Tell(winter + absl::Hours(1), "later", "reported");
+  EXPECT_EQ(boston.Of(winter + absl::Hours(2), Dimension::kHour, "01").reported, 2);
+  EXPECT_EQ(boston.Of(winter + absl::Hours(2), Dimension::kHour, "02").reported, 1);
+  Sheets india("Asia/Kolkata");  // half an hour off everybody else
+  india.Tell(kNine, "c1", "reported");
+  EXPECT_EQ(india.Of(kNine, Dimension::kHour, "14").reported, 1);
+}
+
+}  // namespace
+}  // namespace gridledger::metrics
