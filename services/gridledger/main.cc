@@ -10,13 +10,14 @@
 
 #include "services/gridledger/command.h"
 #include "services/runtime/host/exit_code.h"
+#include "services/runtime/host/memory_size.h"
 
 namespace gridledger::cli {
 namespace {
 
 constexpr const char* kFooter =
     "Begin with:\n"
-    "  gridledger simulate --data city      play a published month into a new folder\n"
+    "  gridledger simulate --data city      play a published period into a new folder\n"
     "  gridledger status   --data city      where each service stands\n"
     "  gridledger metrics  --data city      the rates, as of now or of any instant\n"
     "\n";
@@ -57,4 +58,7 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace gridledger::cli
 
-int main(int argc, char** argv) { return gridledger::cli::Main(argc, argv); }
+int main(int argc, char** argv) {
+  gridledger::host::ReturnFreedMemory();
+  return gridledger::cli::Main(argc, argv);
+}

@@ -5,6 +5,7 @@
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_format.h>
 #include <absl/strings/strip.h>
+#include <malloc.h>
 
 #include <cstdint>
 
@@ -51,6 +52,14 @@ std::string PrintMemorySize(size_t bytes) {
 
 MemoryShares ShareMemory(size_t limit) {
   return MemoryShares{.tables = limit / 2, .stores = limit / 4, .batches = limit / 4};
+}
+
+void ReturnFreedMemory() {
+  // Without these glibc raises both with the largest block that was ever freed, up to 32 MiB, and
+  // keeps that much here and there.
+  constexpr int kBytes = 1 << 20;
+  ::mallopt(M_MMAP_THRESHOLD, kBytes);
+  ::mallopt(M_TRIM_THRESHOLD, kBytes);
 }
 
 }  // namespace gridledger::host

@@ -69,16 +69,17 @@ absl::Status Serve(const engine::Service& service, const ServiceOptions& options
 
 }  // namespace
 
-int ServiceMain(absl::string_view name, int argc, char** argv) {
+int ServiceMain(const ServiceProgram& program, int argc, char** argv) {
   StopSignals signals;
   spdlog::set_default_logger(spdlog::stderr_logger_mt("gridledger"));
-  const engine::Service* service = FindService(name);
+  const engine::Service* service = FindService(program.name);
   INVARIANT(service != nullptr, "a program of a service that is not there");
   ServiceOptions options;
   CLI::App app(
-      "The " + service->name.text() +
-      " service of gridledger, alone in its own program, over a data folder.\n"
-      "A folder has one writing process: while `gridledger up` runs there, use --standby.");
+      absl::StrCat("The ", service->name.text(),
+                   " service of gridledger, alone over a data folder.\n", program.what, "\n",
+                   "A folder has one writing process: while `gridledger up` runs there, use "
+                   "--standby."));
   app.add_option("--data", options.data, "The data folder, as made by import, simulate or up")
       ->required()
       ->envname("GRIDLEDGER_DATA_FOLDER");
@@ -89,10 +90,10 @@ int ServiceMain(absl::string_view name, int argc, char** argv) {
       ->capture_default_str();
   app.add_flag("--drain", options.drain, "End when nothing is left to do");
   app.add_flag("--standby", options.standby, "Fold beside the writer, and send nothing");
-  const std::string program = absl::StrCat("  gridledger-", name);
-  app.footer(absl::StrCat("Examples:\n", program, " --data city              serve until Ctrl-C\n",
-                          program, " --data city --drain      do what there is to do, and end\n",
-                          program, " --data city --standby    fold beside `gridledger up`\n\n",
+  const std::string example = absl::StrCat("  gridledger-", program.name);
+  app.footer(absl::StrCat("Examples:\n", example, " --data city              serve until Ctrl-C\n",
+                          example, " --data city --drain      do what there is to do, and end\n",
+                          example, " --data city --standby    fold beside `gridledger up`\n\n",
                           kExitCodes));
   try {
     app.parse(argc, argv);

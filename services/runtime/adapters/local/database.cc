@@ -12,6 +12,7 @@
 #include <rocksdb/table.h>
 #include <stdlib.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -73,7 +74,9 @@ rocksdb::Options RocksOptions(const DatabaseOptions& options) {
   o.level_compaction_dynamic_level_bytes = true;
   o.target_file_size_base = uint64_t{64} << 20;
   o.target_file_size_multiplier = 2;  // fewer open files in a large log
-  o.compaction_readahead_size = size_t{2} << 20;
+  // Of each of some dozens of files that a compaction merges.
+  o.compaction_readahead_size =
+      std::clamp(options.write_buffer_bytes / 16, size_t{64} << 10, size_t{2} << 20);
   o.ttl = 0;  // records never change, so old files are never rewritten for their age
   o.periodic_compaction_seconds = 0;
   o.compression = rocksdb::kLZ4Compression;
