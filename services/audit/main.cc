@@ -1,4 +1,9 @@
 // The audit service as a program of its own.
 #include "services/runtime/host/service_main.h"
 
-int main(int argc, char** argv) { return gridledger::host::ServiceMain("audit", argc, argv); }
+int main(int argc, char** argv) {
+  return gridledger::host::ServiceMain(
+      {.name = "audit",
+       .what = "Keeps what was said about each incident and what became of it. Decides nothing."},
+      argc, argv);
+}

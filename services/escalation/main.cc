@@ -1,4 +1,9 @@
 // The escalation service as a program of its own.
 #include "services/runtime/host/service_main.h"
 
-int main(int argc, char** argv) { return gridledger::host::ServiceMain("escalation", argc, argv); }
+int main(int argc, char** argv) {
+  return gridledger::host::ServiceMain({.name = "escalation",
+                                        .what = "Decides, as time passes, on warning lights, "
+                                                "missed deadlines and the ladder of authority."},
+                                       argc, argv);
+}

@@ -2,8 +2,11 @@
 
 #include <unistd.h>
 
+#include <absl/strings/ascii.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_format.h>
+#include <absl/strings/str_split.h>
+#include <absl/strings/strip.h>
 #include <absl/time/clock.h>
 
 #include <algorithm>
@@ -17,7 +20,7 @@
 namespace gridledger::cli {
 namespace {
 
-constexpr size_t kDecisionsShown = 8;
+constexpr int kDecisionsShown = 12;
 constexpr int kReadBatch = 1024;
 constexpr int kWidthMin = 40;
 
@@ -36,6 +39,29 @@ std::string Describe(const v1::Fact& fact) {
                           fact.escalation_raised().post());
     default: return std::string(engine::FactType(fact));
   }
+}
+
+// How many rows of a terminal the text takes. Lines that are too long go on in the next row.
+int RowsOf(absl::string_view text, int width) {
+  int rows = 0;
+  for (const absl::string_view line : absl::StrSplit(absl::StripSuffix(text, "\n"), '\n')) {
+    std::string shown;
+    bool in_colour_code = false;
+    for (const char c : line) {
+      if (c == '\033') in_colour_code = true;
+      if (!in_colour_code) shown += c;
+      if (c == 'm') in_colour_code = false;
+    }
+    rows += std::max(1, (DisplayWidth(shown) + width - 1) / width);
+  }
+  return rows;
+}
+
+// Ids of one's own data may hold anything; a line to be copied into a shell may not.
+bool IsPlain(absl::string_view id) {
+  return !id.empty() && id.front() != '-' && std::all_of(id.begin(), id.end(), [](char c) {
+    return absl::ascii_isalnum(c) || c == '-' || c == '_' || c == '.' || c == ':' || c == '/';
+  });
 }
 
 }  // namespace
@@ -86,7 +112,8 @@ void CityScreen::ReadDecisions() {
             absl::FormatTime("%H:%M:%S", record.timestamp, absl::LocalTimeZone()), "  ",
             absl::StrFormat("%-10s ", entry.decision().service()),
             absl::StrFormat("%-15s ", Printable(fact.incident_id())), Printable(Describe(fact))));
-        if (decisions_.size() > kDecisionsShown) decisions_.pop_front();
+        if (decisions_.size() > size_t{kDecisionsShown}) decisions_.pop_front();
+        if (example_.empty() && IsPlain(fact.incident_id())) example_ = fact.incident_id();
       }
     }
   } while (!batch_.records().empty());
@@ -128,13 +155,17 @@ std::string CityScreen::Picture(const host::CityLook& look, int64_t reported) {
             metrics::PrintedRate(t.closed_on_time, t.due_to_close), Grouped(t.deadline_missed()),
             Grouped(records), Grouped(rate)});
   absl::StrAppend(&out, city.Print(), "\n");
-  TextTable tasks(
-      {{"service"}, {"lag", TextTable::Align::kRight}, {"pending", TextTable::Align::kRight}});
+  std::vector<TextTable::Column> names = {{""}};
+  std::vector<TextTable::Cell> lags = {"lag"};
+  std::vector<TextTable::Cell> pendings = {"pending"};
   for (const auto& [service, at] : services) {
-    tasks.Add({service,
-               {Grouped(at.first), at.first > 1000 ? Colour::kYellow : Colour::kNone},
-               Grouped(at.second)});
+    names.push_back({service, TextTable::Align::kRight});
+    lags.push_back({Grouped(at.first), at.first > 1000 ? Colour::kYellow : Colour::kNone});
+    pendings.push_back(Grouped(at.second));
   }
+  TextTable tasks(std::move(names));
+  tasks.Add(std::move(lags));
+  tasks.Add(std::move(pendings));
   absl::StrAppend(&out, tasks.Print(), "\n");
   for (const engine::Live::Stopped& stopped : look.stopped) {
     absl::StrAppend(
@@ -149,18 +180,22 @@ std::string CityScreen::Picture(const host::CityLook& look, int64_t reported) {
       reported > 0 ? absl::StrCat("   (simulated people have said ", Grouped(reported), " things)")
                    : "",
       "\n");
-  for (size_t i = 0; i < kDecisionsShown; ++i) {
+  const std::string below = absl::StrCat(
+      "\n", Paint(Colour::kDim, "Try in another terminal"), "\n", "  gridledger metrics  --data ",
+      data_, " --by category\n", "  gridledger incident --data ", data_, " ",
+      example_.empty() ? "ID" : example_, "\n", "  gridledger replay   --data ", data_, "\n",
+      Paint(Colour::kDim, "Your own city (a worked example: deploy/mappings/boston311.yaml)"),
+      "\n  gridledger import --data mycity --mapping MAPPING.yaml FILE.csv.gz\n",
+      Paint(Colour::kDim, "Ctrl-C ends it; the same command goes on from there."), "\n");
+  // The rest of the screen is for decisions; its last row holds the cursor.
+  const int room = TerminalHeight(STDOUT_FILENO) - 1 - RowsOf(out, width) - RowsOf(below, width);
+  const size_t shown = std::clamp<int>(room, 1, kDecisionsShown);
+  for (size_t i = 0; i < shown; ++i) {
     absl::StrAppend(
         &out, i < decisions_.size() ? FitTo(decisions_[decisions_.size() - 1 - i], width) : "",
         "\n");
   }
-  absl::StrAppend(
-      &out, "\n", Paint(Colour::kDim, "Try in another terminal"), "\n",
-      "  gridledger metrics  --data ", data_, " --by category\n", "  gridledger incident --data ",
-      data_, " YT-00000042\n", "  gridledger replay   --data ", data_, "\n",
-      Paint(Colour::kDim, "Your own city"), "\n",
-      "  gridledger import --data mycity --mapping deploy/mappings/boston311.yaml FILE.csv.gz\n",
-      Paint(Colour::kDim, "Ctrl-C ends it; nothing is lost."), "\n");
+  absl::StrAppend(&out, below);
   return out;
 }
 

@@ -34,6 +34,7 @@ class CityScreen {
   std::unique_ptr<LogReader> reader_;  // follows the log from its end at the beginning
   RecordBatch batch_;
   std::deque<std::string> decisions_;  // the newest last
+  std::string example_;                // the first incident that was decided on, to be copied
   int64_t records_before_ = 0;
   absl::Time shown_at_ = absl::InfinitePast();
 };

@@ -295,17 +295,11 @@ std::string PrintText(const std::string& id, const Life& life, absl::TimeZone zo
                   life.present ? PresentText(*life.present, zone)
                                : "not reported yet: what is known waits for its report\n",
                   "\n");
-  TextTable table(
-      {{"time"}, {"what"}, {"who"}, {"verdict"}, {"record"}, {"decided by"}, {"details"}});
+  TextTable table({{"time"}, {"what"}, {"who"}, {"verdict"}, {"record"}});
   for (const Line& line : life.lines) {
     Colour colour = Colour::kNone;
     if (line.judged.verdict == incident::Verdict::kVoid) colour = Colour::kYellow;
     if (line.fact.has_deadline_missed()) colour = Colour::kRed;
-    std::string decided;
-    if (line.decided) {
-      decided = absl::StrCat(line.decided->rule, " of ", line.decided->policy_version, ", on @",
-                             line.decided->cause.value);
-    }
     const google::protobuf::Message* kind = KindOf(line.fact);
     std::string details = kind == nullptr ? "" : Details(*kind, zone);
     if (line.fact.inferred()) absl::StrAppend(&details, details.empty() ? "" : ", ", "inferred");
@@ -317,9 +311,12 @@ std::string PrintText(const std::string& id, const Life& life, absl::TimeZone zo
                {std::string(engine::FactType(line.fact)), colour},
                Actor(line.fact.actor()),
                {VerdictWords(line.judged), colour},
-               absl::StrCat(life.partition.value, "@", line.offset.value),
-               decided,
-               details});
+               absl::StrCat(life.partition.value, "@", line.offset.value)});
+    if (!details.empty()) table.AddNote(std::move(details));
+    if (line.decided) {
+      table.AddNote(absl::StrCat("decided on record @", line.decided->cause.value, " by ",
+                                 line.decided->rule, " of policy ", line.decided->policy_version));
+    }
   }
   return absl::StrCat(out, table.Print());
 }

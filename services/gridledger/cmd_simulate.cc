@@ -67,7 +67,7 @@ absl::Status Simulate(const SimulateOptions& options) {
   work.folder = folder->get();
   work.verb = "simulating";
   work.until = city.cut_off();
-  work.steps_expected = static_cast<int64_t>(options.incidents) * 9;  // entries a life, about
+  work.steps_expected = static_cast<int64_t>(options.incidents) * 46 / 5;  // 9.12 entries a life
   work.new_source =
       [&city](Partition partition) -> absl::StatusOr<std::unique_ptr<engine::OutsideSource>> {
     return std::make_unique<FeedSource>(city, partition);

@@ -175,6 +175,13 @@ int TerminalWidth(int file) {
   return size.ws_col;
 }
 
+int TerminalHeight(int file) {
+  winsize size{};
+  if (isatty(file) != 1) return 0;
+  if (ioctl(file, TIOCGWINSZ, &size) != 0 || size.ws_row == 0) return 24;
+  return size.ws_row;
+}
+
 std::string Paint(Colour colour, absl::string_view text) {
   if (colour == Colour::kNone || !Colourful()) return std::string(text);
   return absl::StrCat(CodeOf(colour), text, "\033[0m");
@@ -184,6 +191,12 @@ void TextTable::Add(std::vector<Cell> cells) {
   INVARIANT(cells.size() == columns_.size(), "a row has one cell a column");
   for (Cell& cell : cells) cell.text = Printable(cell.text);
   rows_.push_back(std::move(cells));
+  notes_.emplace_back();
+}
+
+void TextTable::AddNote(std::string words) {
+  INVARIANT(!notes_.empty(), "a note stands under a row");
+  notes_.back().push_back(Printable(words));
 }
 
 std::string TextTable::Print() const {
@@ -220,6 +233,10 @@ std::string TextTable::Print() const {
       absl::StrAppend(&out, Paint(Colour::kDim, rule), "\n");
     }
     add([&](size_t i) { return std::pair(rows_[row][i].text, rows_[row][i].colour); });
+    for (const std::string& note : notes_[row]) {
+      out.append(widths.front() + 2, ' ');
+      absl::StrAppend(&out, Paint(Colour::kDim, note), "\n");
+    }
   }
   return out;
 }
@@ -236,8 +253,9 @@ std::string PrintProgress(absl::string_view verb, absl::string_view unit, const 
   const int64_t percent = std::min<int64_t>(100, reading.done * 100 / reading.total);
   std::string left;
   if (rate > 0 && reading.done < reading.total) {
-    const absl::Duration rest = absl::Seconds((reading.total - reading.done) / rate);
-    left = absl::StrCat("  ", PrintDuration(rest), " left");
+    const int64_t rest = (reading.total - reading.done) / rate + 1;
+    left = rest < 60 ? absl::StrCat("  ", rest, " s left")
+                     : absl::StrCat("  ", PrintDuration(absl::Seconds(rest)), " left");
   }
   const std::string head = absl::StrFormat("%s %3d %% ", verb, percent);
   const std::string tail = absl::StrFormat(" %s of %s %s  %s/s%s", Grouped(reading.done),

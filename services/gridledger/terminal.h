@@ -29,6 +29,8 @@ std::string Grouped(int64_t number);
 std::string PrintDuration(absl::Duration duration);
 // Columns of the terminal behind that file descriptor; 0 when it is none.
 int TerminalWidth(int file);
+// Its rows; 0 when it is none.
+int TerminalHeight(int file);
 
 enum class Colour { kNone, kBold, kDim, kRed, kGreen, kYellow };
 // `text` with the colour's codes when standard output is a terminal and NO_COLOR is not set.
@@ -53,6 +55,8 @@ class TextTable {
   explicit TextTable(std::vector<Column> columns) : columns_(std::move(columns)) {}
   // REQUIRES: as many cells as columns.
   void Add(std::vector<Cell> cells);
+  // A line of its own under the newest row, indented by the first column. REQUIRES: a row.
+  void AddNote(std::string words);
   // A thin line before the next row, e.g. above totals.
   void AddRule() { rules_.push_back(rows_.size()); }
   bool empty() const { return rows_.empty(); }
@@ -62,7 +66,8 @@ class TextTable {
  private:
   std::vector<Column> columns_;
   std::vector<std::vector<Cell>> rows_;
-  std::vector<size_t> rules_;  // indexes of rows
+  std::vector<std::vector<std::string>> notes_;  // of each row
+  std::vector<size_t> rules_;                    // indexes of rows
 };
 
 // How far some work is. A total of 0 is not known.

@@ -5,8 +5,13 @@
 
 namespace gridledger::host {
 
+struct ServiceProgram {
+  absl::string_view name;
+  absl::string_view what;  // a sentence for --help
+};
+
 // Runs one service live over a data folder until SIGTERM or SIGINT, or with --drain until nothing
 // is left to do. Answers the exit code: 0 done, 1 damage, 2 wrong usage, 3 the world failed.
-int ServiceMain(absl::string_view service, int argc, char** argv);
+int ServiceMain(const ServiceProgram& program, int argc, char** argv);
 
 }  // namespace gridledger::host
