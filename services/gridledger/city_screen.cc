@@ -14,6 +14,7 @@
 #include <cstdlib>
 #include <map>
 
+#include "services/gridledger/instant.h"
 #include "services/gridledger/terminal.h"
 #include "services/runtime/engine/entry_codec.h"
 
@@ -22,6 +23,7 @@ namespace {
 
 constexpr int kDecisionsShown = 12;
 constexpr int kReadBatch = 1024;
+constexpr int64_t kBefore = 64;  // records of each partition that the first picture looks back
 constexpr int kWidthMin = 40;
 
 // What a decision did, in a line.
@@ -69,10 +71,13 @@ bool IsPlain(absl::string_view id) {
 CityScreen::CityScreen(host::Folder* folder, std::string data)
     : folder_(folder), data_(std::move(data)) {
   if (!IsScreen()) return;
+  if (const absl::StatusOr<absl::TimeZone> zone = ZoneOf(*folder_); zone.ok()) zone_ = *zone;
   reader_ = folder_->log().NewReader();
   for (int p = 0; p < folder_->log().partitions(); ++p) {
     const absl::StatusOr<Offset> end = folder_->log().End(Partition{p});
-    if (end.ok()) reader_->Assign(Partition{p}, *end).IgnoreError();  // only the newest are shown
+    // Should it fail, the screen lacks decisions; the city's own readers tell what is wrong.
+    const Offset from{end.ok() ? std::max<int64_t>(0, end->value - kBefore) : 0};
+    if (end.ok()) reader_->Assign(Partition{p}, from).IgnoreError();
   }
 }
 
@@ -102,21 +107,33 @@ void CityScreen::Leave() {
 }
 
 void CityScreen::ReadDecisions() {
+  const absl::Time now = absl::Now();
   v1::Entry entry;
   do {
     if (!reader_->Poll(absl::ZeroDuration(), kReadBatch, &batch_).ok()) return;
     for (const Record& record : batch_.records()) {
       if (!engine::DecodeEntry(record.value, &entry).ok() || !entry.has_decision()) continue;
+      const bool recent = absl::AbsDuration(now - record.timestamp) < absl::Hours(12);
+      const std::string at =
+          absl::FormatTime(recent ? "%H:%M:%S  " : "%Y-%m-%d", record.timestamp, zone_);
       for (const v1::Fact& fact : entry.decision().facts()) {
-        decisions_.push_back(absl::StrCat(
-            absl::FormatTime("%H:%M:%S", record.timestamp, absl::LocalTimeZone()), "  ",
-            absl::StrFormat("%-10s ", entry.decision().service()),
-            absl::StrFormat("%-15s ", Printable(fact.incident_id())), Printable(Describe(fact))));
-        if (decisions_.size() > size_t{kDecisionsShown}) decisions_.pop_front();
-        if (example_.empty() && IsPlain(fact.incident_id())) example_ = fact.incident_id();
+        const std::string words =
+            absl::StrFormat("%s  %-10s %-15s %s", at, entry.decision().service(),
+                            fact.incident_id(), Describe(fact));
+        decisions_.push_back({record.timestamp, fact.incident_id(), Printable(words)});
       }
     }
+    // Partitions come one after the other, while a backlog is read.
+    std::stable_sort(decisions_.begin(), decisions_.end(),
+                     [](const Decision& a, const Decision& b) { return a.at < b.at; });
+    const size_t too_many =
+        decisions_.size() - std::min<size_t>(decisions_.size(), kDecisionsShown);
+    decisions_.erase(decisions_.begin(), decisions_.begin() + static_cast<ptrdiff_t>(too_many));
   } while (!batch_.records().empty());
+  // One for good, so that there is time to copy it.
+  for (const Decision& decision : decisions_) {
+    if (example_.empty() && IsPlain(decision.incident)) example_ = decision.incident;
+  }
 }
 
 std::string CityScreen::Picture(const host::CityLook& look, int64_t reported) {
@@ -140,7 +157,7 @@ std::string CityScreen::Picture(const host::CityLook& look, int64_t reported) {
 
   std::string out = absl::StrCat(
       Paint(Colour::kBold, "gridledger"), "  ", data_, "  ",
-      absl::FormatTime("%Y-%m-%d %H:%M:%S", now, absl::LocalTimeZone()), "  ",
+      absl::FormatTime("%Y-%m-%d %H:%M:%S %Ez", now, zone_), "  ",
       look.live ? Paint(Colour::kGreen, "live") : Paint(Colour::kYellow, "catching up"), "\n\n");
   TextTable city({{"incidents", TextTable::Align::kRight},
                   {"open", TextTable::Align::kRight},
@@ -191,9 +208,10 @@ std::string CityScreen::Picture(const host::CityLook& look, int64_t reported) {
   const int room = TerminalHeight(STDOUT_FILENO) - 1 - RowsOf(out, width) - RowsOf(below, width);
   const size_t shown = std::clamp<int>(room, 1, kDecisionsShown);
   for (size_t i = 0; i < shown; ++i) {
-    absl::StrAppend(
-        &out, i < decisions_.size() ? FitTo(decisions_[decisions_.size() - 1 - i], width) : "",
-        "\n");
+    if (i < decisions_.size()) {
+      absl::StrAppend(&out, FitTo(decisions_[decisions_.size() - 1 - i].words, width));
+    }
+    out += '\n';
   }
   absl::StrAppend(&out, below);
   return out;

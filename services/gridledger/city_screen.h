@@ -4,9 +4,9 @@
 
 #include <absl/time/time.h>
 
-#include <deque>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "services/runtime/host/folder.h"
 #include "services/runtime/host/live_city.h"
@@ -31,10 +31,16 @@ class CityScreen {
 
   host::Folder* const folder_;
   const std::string data_;
-  std::unique_ptr<LogReader> reader_;  // follows the log from its end at the beginning
+  absl::TimeZone zone_ = absl::UTCTimeZone();  // the ledger's
+  std::unique_ptr<LogReader> reader_;          // follows the log from a little before its end
   RecordBatch batch_;
-  std::deque<std::string> decisions_;  // the newest last
-  std::string example_;                // the first incident that was decided on, to be copied
+  struct Decision {
+    absl::Time at;
+    std::string incident;
+    std::string words;
+  };
+  std::vector<Decision> decisions_;  // in order of time
+  std::string example_;              // the first incident that was decided on, to be copied
   int64_t records_before_ = 0;
   absl::Time shown_at_ = absl::InfinitePast();
 };

@@ -3,12 +3,15 @@
 #include <absl/strings/ascii.h>
 #include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
+#include <absl/strings/str_format.h>
 #include <absl/strings/str_join.h>
 #include <absl/strings/strip.h>
+#include <google/protobuf/reflection.h>
 #include <google/protobuf/util/json_util.h>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <cstdlib>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -147,6 +150,21 @@ const google::protobuf::Message* KindOf(const v1::Fact& fact) {
   return field == nullptr ? nullptr : &fact.GetReflection()->GetMessage(fact, field);
 }
 
+// 1139232392 → "113.9232392"
+std::string Degrees(int32_t e7) {
+  const int64_t size = std::abs(int64_t{e7});
+  return absl::StrFormat("%s%d.%07d", e7 < 0 ? "-" : "", size / 10'000'000, size % 10'000'000);
+}
+
+// "2 (YT003-G10-D1 with 3, YT003-G10-D2 with 4)": who was on duty, and with how much to do.
+std::string Candidates(const google::protobuf::RepeatedFieldRef<v1::Candidate>& candidates) {
+  std::vector<std::string> words;
+  for (const v1::Candidate& candidate : candidates) {
+    words.push_back(absl::StrCat(candidate.member(), " with ", candidate.load()));
+  }
+  return absl::StrCat(words.size(), " (", absl::StrJoin(words, ", "), ")");
+}
+
 // The fields that are set, as "name value": enums in words, instants in the ledger's zone.
 std::string Details(const google::protobuf::Message& message, absl::TimeZone zone) {
   using google::protobuf::FieldDescriptor;
@@ -159,6 +177,12 @@ std::string Details(const google::protobuf::Message& message, absl::TimeZone zon
     std::string value;
     if (field->is_repeated()) {
       value = absl::StrCat(reflection.FieldSize(message, field));
+      if (field->message_type() == v1::Candidate::descriptor()) {
+        value = Candidates(reflection.GetRepeatedFieldRef<v1::Candidate>(message, field));
+      }
+    } else if (field->message_type() == v1::Point::descriptor()) {
+      const auto& point = static_cast<const v1::Point&>(reflection.GetMessage(message, field));
+      value = absl::StrCat(Degrees(point.latitude_e7()), " ", Degrees(point.longitude_e7()));
     } else if (field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
       value = absl::StrCat("(", Details(reflection.GetMessage(message, field), zone), ")");
     } else if (field->cpp_type() == FieldDescriptor::CPPTYPE_ENUM) {
