@@ -46,13 +46,19 @@ absl::Status FirstData(const UpOptions& options) {
   return Simulate(simulate);
 }
 
-// Serves until a signal, or until nothing can go on. `ready` is called once the city is live.
-absl::Status Serve(const UpOptions& options, host::StopSignals& signals,
-                   const std::function<void()>& ready) {
+struct Hooks {
+  // The folder is ours: another city's log is not written to.
+  std::function<absl::Status()> opened = [] { return absl::OkStatus(); };
+  std::function<void()> live = [] {};
+};
+
+// Serves until a signal, or until nothing can go on.
+absl::Status Serve(const UpOptions& options, host::StopSignals& signals, const Hooks& hooks) {
   const absl::StatusOr<size_t> memory = options.common.MemoryBytes();
   if (!memory.ok()) return memory.status();
   auto folder = OpenForWriting(options.common, 8);
   if (!folder.ok()) return folder.status();
+  if (absl::Status status = hooks.opened(); !status.ok()) return status;
   host::LiveCityOptions live;
   live.services = host::AllServices();
   live.threads = options.common.Threads();
@@ -76,7 +82,7 @@ absl::Status Serve(const UpOptions& options, host::StopSignals& signals,
     if (look.live && !is_ready) {
       is_ready = true;
       spdlog::info("live: {} incidents, {} open", look.incidents, look.open);
-      ready();
+      hooks.live();
     }
     for (; stopped_said < look.stopped.size(); ++stopped_said) {
       const engine::Live::Stopped& stopped = look.stopped[stopped_said];
@@ -100,20 +106,27 @@ absl::Status Up(const UpOptions& options) {
     host::StopSignals signals;
     spdlog::set_default_logger(spdlog::stderr_logger_mt("gridledger"));
     if (CityScreen::IsScreen()) spdlog::set_level(spdlog::level::warn);
-    return Serve(options, signals, [] {});
+    return Serve(options, signals, {});
   }
   return RunInBackground(options.common.data, [&options](const std::function<void()>& ready) {
     if (absl::Status status = FirstData(options); !status.ok()) return status;
     host::StopSignals signals;
-    try {
-      spdlog::set_default_logger(
-          spdlog::basic_logger_mt("gridledger", absl::StrCat(options.common.data, "/up.log")));
-    } catch (const spdlog::spdlog_ex& error) {
-      return absl::UnavailableError(absl::StrCat("cannot write ", options.common.data, "/up.log"));
-    }
-    spdlog::flush_on(spdlog::level::info);
-    const absl::Status status = Serve(options, signals, ready);
-    if (!status.ok()) spdlog::error("{}", std::string(status.message()));
+    bool has_log = false;
+    Hooks hooks;
+    hooks.live = ready;
+    hooks.opened = [&options, &has_log] {
+      const std::string path = absl::StrCat(options.common.data, "/up.log");
+      try {
+        spdlog::set_default_logger(spdlog::basic_logger_mt("gridledger", path));
+      } catch (const spdlog::spdlog_ex& error) {
+        return absl::UnavailableError(absl::StrCat("cannot write ", path, ": ", error.what()));
+      }
+      spdlog::flush_on(spdlog::level::info);
+      has_log = true;
+      return absl::OkStatus();
+    };
+    const absl::Status status = Serve(options, signals, hooks);
+    if (!status.ok() && has_log) spdlog::error("{}", std::string(status.message()));
     return status;
   });
 }

@@ -154,6 +154,21 @@ absl::StatusOr<std::string> FieldText(const v1::Fact& fact, absl::string_view na
   }
 }
 
+absl::StatusOr<v1::Fact> ParseFact(absl::string_view text, absl::TimeZone zone) {
+  const std::vector<absl::string_view> words = absl::StrSplit(text, ' ', absl::SkipEmpty());
+  if (words.empty()) return absl::InvalidArgumentError("a fact without words");
+  v1::Fact fact;
+  if (const absl::Status set = SetKind(words[0], &fact); !set.ok()) return set;
+  for (size_t i = 1; i < words.size(); ++i) {
+    const std::pair<absl::string_view, absl::string_view> field =
+        absl::StrSplit(words[i], absl::MaxSplits('=', 1));
+    if (const absl::Status set = SetField(field.first, field.second, zone, &fact); !set.ok()) {
+      return set;
+    }
+  }
+  return fact;
+}
+
 absl::Status SetActor(absl::string_view text, v1::Actor* actor) {
   const std::pair<absl::string_view, absl::string_view> parts =
       absl::StrSplit(text, absl::MaxSplits(':', 1));

@@ -30,6 +30,9 @@ absl::Status SetField(absl::string_view name, absl::string_view value, absl::Tim
 absl::StatusOr<std::string> FieldText(const v1::Fact& fact, absl::string_view name,
                                       absl::TimeZone zone);
 
+// A whole fact, "reported category=order community=changzhen"; values have no blanks.
+absl::StatusOr<v1::Fact> ParseFact(absl::string_view text, absl::TimeZone zone);
+
 // "shift_leader:l1", "citizen".
 absl::Status SetActor(absl::string_view text, v1::Actor* actor);
 std::string ActorText(const v1::Actor& actor);

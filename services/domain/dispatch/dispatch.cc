@@ -52,6 +52,23 @@ void KeepSpared(State& state, const IncidentId& id, const incident::Change& chan
   }
 }
 
+Responsible ByRule(const State& state, const policy::Compiled& policy, const IncidentId& id,
+                   const Incident& incident) {
+  if (!incident.named_unit.empty()) {
+    return Responsible{incident.named_unit, v1::DISPATCH_REASON_NAMED_BY_SOURCE};
+  }
+  const policy::Responsible listed =
+      policy.ResponsibleFor(incident.category, incident.community, incident.area);
+  if (!listed.by_list) return Responsible{listed.unit, v1::DISPATCH_REASON_RESPONSIBILITY_GAP};
+  if (incident.times_returned > 0) {
+    const Spared* spared = state.spared.Find(id);
+    if (spared != nullptr && Contains(spared->returned_by, listed.unit)) {
+      return Responsible{policy.default_unit(), v1::DISPATCH_REASON_RESPONSIBILITY_GAP};
+    }
+  }
+  return Responsible{listed.unit, v1::DISPATCH_REASON_RESPONSIBILITY_LIST};
+}
+
 bool WaitsForDispatch(const Incident& incident) {
   return incident.phase == Phase::kFiled && !incident.paused_at.has_value();
 }
@@ -163,19 +180,11 @@ void Decide(const State& state, const incident::State& incidents, const incident
 
 Responsible ResponsibleFor(const State& state, const policy::Compiled& policy, const IncidentId& id,
                            const incident::Incident& incident) {
-  if (!incident.named_unit.empty()) {
-    return Responsible{incident.named_unit, v1::DISPATCH_REASON_NAMED_BY_SOURCE};
-  }
-  const policy::Responsible listed =
-      policy.ResponsibleFor(incident.category, incident.community, incident.area);
-  if (!listed.by_list) return Responsible{listed.unit, v1::DISPATCH_REASON_RESPONSIBILITY_GAP};
-  if (incident.times_returned > 0) {
-    const Spared* spared = state.spared.Find(id);
-    if (spared != nullptr && Contains(spared->returned_by, listed.unit)) {
-      return Responsible{policy.default_unit(), v1::DISPATCH_REASON_RESPONSIBILITY_GAP};
-    }
-  }
-  return Responsible{listed.unit, v1::DISPATCH_REASON_RESPONSIBILITY_LIST};
+  const Responsible ruled = ByRule(state, policy, id, incident);
+  // Its member declined: the unit stays responsible. One that the rule does not name was sent there
+  // by hand, or by a list that is no longer in force.
+  if (incident.unit.empty() || incident.unit == ruled.unit) return ruled;
+  return Responsible{incident.unit, v1::DISPATCH_REASON_BY_HAND};
 }
 
 std::vector<Candidate> Candidates(const State& state, const UnitCode& unit, const IncidentId& id,

@@ -132,7 +132,8 @@ struct Responsible {
   UnitCode unit;  // empty when no unit answers
   v1::DispatchReason reason = v1::DISPATCH_REASON_UNSPECIFIED;
 };
-// The unit that the report or the last return names, else the responsibility list's (权责清单),
+// The unit that has it, for its member may have declined; else the one that the report or the last
+// return names, else the responsibility list's (权责清单),
 // else the default unit. A unit that returned the incident is passed over in the list, for the
 // default one: sending it there again would only be returned again.
 Responsible ResponsibleFor(const State& state, const policy::Compiled& policy, const IncidentId& id,

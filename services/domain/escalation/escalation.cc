@@ -169,7 +169,10 @@ void EvolveChange(State& state, const incident::State& incidents, const incident
   }
   const bool clock_moved = change.before.paused != now.paused_at.has_value();
   if (clock_moved || *now.due_at != found->due_at) {
-    return Restart(state, policy, id, state.watches.Change(found), now);
+    Watch& watch = state.watches.Change(found);
+    // The time that the clock stood is no part of the span whose share the yellow light waits for.
+    if (change.fact->has_handling_resumed()) watch.began_at += *now.due_at - watch.due_at;
+    return Restart(state, policy, id, watch, now);
   }
   if (!now.paused_at && IsBehind(*found, now)) {
     CatchUp(state, policy, id, state.watches.Change(found), now);

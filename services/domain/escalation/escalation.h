@@ -39,7 +39,7 @@ enum class Rung : uint8_t { kYellow = 1, kMissed = 2, kLevel = 3 };
 // One open case that has, or had, a deadline.
 struct Watch {
   absl::Time due_at;    // the deadline that all of this is about
-  absl::Time began_at;  // filing, or the reopening that gave it a limit anew
+  absl::Time began_at;  // filing, or the reopening that gave it a limit anew; later by each pause
   // The timer that is set; nothing while the clock stands and when nothing more can happen.
   std::optional<absl::Time> timer_at;
   Rung timer_rung = Rung::kYellow;
