@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <map>
 #include <ostream>
+#include <random>
 #include <thread>
 #include <utility>
 
@@ -83,7 +84,10 @@ absl::StatusOr<std::vector<OwnedRecord>> ReadAll(EventLog& log, Partition partit
   return ReadRecords(log, partition, Offset{0}, end->value);
 }
 
-void EventLogContract::SetUp() { Make(4); }
+void EventLogContract::SetUp() {
+  Make(4);
+  if (under_test_ == nullptr) GTEST_SKIP() << "there is nothing to run this adapter on";
+}
 
 // A test may link this file for something else in it.
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(EventLogContract);
@@ -111,7 +115,7 @@ TEST_P(EventLogContract, EveryByteComesBack) {
   AppendHeader("ce_type", "", &headers);
   std::string every_byte;
   for (int c = 0; c < 256; ++c) every_byte.push_back(static_cast<char>(c));
-  const std::vector<NewRecord> cases = {
+  std::vector<NewRecord> cases = {
       {At(0), "", "", ""},
       {At(1), "key", headers, "value"},
       {At(1700000000123), every_byte, every_byte, every_byte},
@@ -119,6 +123,13 @@ TEST_P(EventLogContract, EveryByteComesBack) {
       {At(-1), std::string(1000, 'k'), "", std::string(100000, 'v')},
       {At(253402300799999), std::string(1, '\xff'), "", ""},  // the last ms of the year 9999
   };
+  if (!GetParam().takes_any_timestamp) {
+    for (NewRecord& record : cases) {
+      if (record.timestamp >= At(1) && record.timestamp < absl::Now()) continue;
+      EXPECT_TRUE(absl::IsInvalidArgument(log().AppendAndWait(Partition{0}, {record}).status()));
+      record.timestamp = At(1);
+    }
+  }
   ASSERT_TRUE(log().AppendAndWait(Partition{0}, cases).ok());
   const auto records = ReadAll(log(), Partition{0});
   ASSERT_TRUE(records.ok()) << records.status();
@@ -305,8 +316,9 @@ TEST_P(EventLogContract, WakeEndsAWaitEvenWhenItCameFirst) {
 }
 
 TEST_P(EventLogContract, ALongPartitionDoesNotStarveAShortOne) {
+  // 10 MB: an adapter may read ahead by some of it.
   for (int i = 0; i < 10; ++i) {
-    ASSERT_TRUE(log().AppendAndWait(Partition{0}, PlainRecords(1000, "")).ok());
+    ASSERT_TRUE(log().AppendAndWait(Partition{0}, PlainRecords(1000, std::string(1000, 'x'))).ok());
   }
   for (const int p : {1, 2, 3}) {
     ASSERT_TRUE(log().AppendAndWait(Partition{p}, PlainRecords(3, "")).ok());
@@ -316,11 +328,11 @@ TEST_P(EventLogContract, ALongPartitionDoesNotStarveAShortOne) {
   RecordBatch batch;
   std::map<Partition, int> seen;
   for (int polls = 0; seen[Partition{1}] + seen[Partition{2}] + seen[Partition{3}] < 9; ++polls) {
-    ASSERT_LT(seen[Partition{0}], 5000) << "the short ones have not come yet";
+    ASSERT_LT(seen[Partition{0}], kLongest / 2) << "the short ones have not come yet";
     ASSERT_TRUE(reader->Poll(kLong, 100, &batch).ok());
     for (const Record& record : batch.records()) ++seen[record.partition];
   }
-  EXPECT_LT(seen[Partition{0}], 5000);
+  EXPECT_LT(seen[Partition{0}], kLongest / 2);
 }
 
 TEST_P(EventLogContract, ConcurrentAppendsKeepTheirOrderAndStayTogether) {

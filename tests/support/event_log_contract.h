@@ -32,6 +32,8 @@ class LogUnderTest {
 struct EventLogFactory {
   std::string name;
   std::function<std::unique_ptr<LogUnderTest>(int partitions)> make;
+  // Timestamps before 1 ms after the epoch, and years ahead of now.
+  bool takes_any_timestamp = true;
 };
 std::ostream& operator<<(std::ostream& out, const EventLogFactory& factory);
 std::string NameOfFactory(const testing::TestParamInfo<EventLogFactory>& tested);

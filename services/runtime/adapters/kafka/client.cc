@@ -1,0 +1,130 @@
+#include "services/runtime/adapters/kafka/client.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <array>
+#include <utility>
+
+namespace gridledger::kafka {
+namespace {
+
+// What stays true whatever an operator writes, and why it has to.
+struct Fixed {
+  const char* name;
+  const char* value;
+  const char* why;
+};
+constexpr Fixed kFixed[] = {
+    {"enable.idempotence", "true", "a retried send must not change the order or double a record"},
+    {"enable.gapless.guarantee", "true", "a decision must not overtake one that failed"},
+    {"message.timeout.ms", "0", "a record given up alone would leave a gap"},
+    {"acks", "all", "acknowledged means replicated"},
+    {"request.required.acks", "all", "acknowledged means replicated"},
+    {"enable.auto.commit", "false", "where to read comes from the state's offset"},
+    {"enable.auto.offset.store", "false", "where to read comes from the state's offset"},
+    {"auto.offset.reset", "error", "a silent reset is lost or doubled history"},
+    {"check.crcs", "true", "what is folded is what was written"},
+    {"partition.assignment.strategy", "range",
+     "cooperative-sticky loses assignments before librdkafka 2.10"},
+    {"allow.auto.create.topics", "false", "topics are made by `gridledger topics create`"},
+};
+
+void Say(const rd_kafka_t* client, int level, const char* facility, const char* text) {
+  const auto* said =
+      static_cast<std::function<void(int, absl::string_view)>*>(rd_kafka_opaque(client));
+  if (said != nullptr) (*said)(level, absl::StrCat(facility, ": ", text));
+}
+
+absl::Status Set(rd_kafka_conf_t* conf, const std::string& name, const std::string& value) {
+  char text[512];
+  const rd_kafka_conf_res_t result =
+      rd_kafka_conf_set(conf, name.c_str(), value.c_str(), text, sizeof text);
+  if (result == RD_KAFKA_CONF_OK) return absl::OkStatus();
+  if (result == RD_KAFKA_CONF_UNKNOWN) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("librdkafka ", rd_kafka_version_str(), " has no property ", name));
+  }
+  // librdkafka's text repeats the value.
+  return absl::InvalidArgumentError(
+      absl::StrCat("librdkafka refuses the value of the property ", name));
+}
+
+}  // namespace
+
+absl::Status CheckProperties(const Properties& properties) {
+  for (const Fixed& fixed : kFixed) {
+    const auto found = properties.find(fixed.name);
+    if (found == properties.end() || found->second == fixed.value) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat("the property ", fixed.name, " is always ", fixed.value, ": ", fixed.why));
+  }
+  return absl::OkStatus();
+}
+
+RunningClient::~RunningClient() = default;
+
+absl::StatusOr<std::shared_ptr<RunningClient>> StartClient(rd_kafka_type_t type,
+                                                           const ClientOptions& options,
+                                                           const Properties& ours,
+                                                           void (*tune)(rd_kafka_conf_t*)) {
+  if (absl::Status status = CheckProperties(options.properties); !status.ok()) return status;
+  Properties all = {
+      {"socket.nagle.disable", "true"},  // L13
+      {"allow.auto.create.topics", "false"},
+      {"log.connection.close", "false"},
+      {"reconnect.backoff.ms", "50"},
+      {"reconnect.backoff.max.ms", "1000"},
+      {"topic.metadata.refresh.fast.interval.ms", "50"},
+      {"client.id", "gridledger"},
+  };
+  for (const auto& [name, value] : ours) all[name] = value;
+  for (const auto& [name, value] : options.properties) all[name] = value;
+  all["bootstrap.servers"] = options.bootstrap;
+
+  Conf conf(rd_kafka_conf_new());
+  for (const auto& [name, value] : all) {
+    if (absl::Status status = Set(conf.get(), name, value); !status.ok()) return status;
+  }
+  auto running = std::make_shared<RunningClient>();
+  running->said_ = options.said;
+  rd_kafka_conf_set_opaque(conf.get(), &running->said_);
+  rd_kafka_conf_set_log_cb(conf.get(), Say);
+  if (tune != nullptr) tune(conf.get());
+  char text[512];
+  rd_kafka_t* client = rd_kafka_new(type, conf.get(), text, sizeof text);
+  if (client == nullptr) {
+    return absl::InvalidArgumentError(absl::StrCat("cannot make a client of Kafka: ", text));
+  }
+  conf.release();  // the client's now
+  running->client_.reset(client);
+  return running;
+}
+
+absl::Status StatusOf(rd_kafka_resp_err_t error, absl::string_view doing) {
+  if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return absl::OkStatus();
+  const std::string text =
+      absl::StrCat(doing, ": ", rd_kafka_err2str(error), " (", rd_kafka_err2name(error), ")");
+  switch (error) {
+    case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+    case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
+    case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION: return absl::NotFoundError(text);
+    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED:
+    case RD_KAFKA_RESP_ERR__AUTHENTICATION: return absl::PermissionDeniedError(text);
+    case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+    case RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP:
+    case RD_KAFKA_RESP_ERR_INVALID_RECORD:
+    case RD_KAFKA_RESP_ERR__INVALID_ARG: return absl::InvalidArgumentError(text);
+    case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
+    case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
+    case RD_KAFKA_RESP_ERR__LOG_TRUNCATION:
+    case RD_KAFKA_RESP_ERR__BAD_MSG:
+    case RD_KAFKA_RESP_ERR__BAD_COMPRESSION:
+    case RD_KAFKA_RESP_ERR_INVALID_MSG: return absl::DataLossError(text);
+    default: return absl::UnavailableError(text);
+  }
+}
+
+}  // namespace gridledger::kafka

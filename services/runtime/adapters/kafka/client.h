@@ -1,0 +1,59 @@
+// What every client of the brokers has in common: its properties, its log lines, its errors.
+#pragma once
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+#include <absl/strings/string_view.h>
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "services/runtime/adapters/kafka/handles.h"
+
+namespace gridledger::kafka {
+
+// librdkafka's own names and values.
+using Properties = std::map<std::string, std::string>;
+
+struct ClientOptions {
+  std::string bootstrap;  // HOST:PORT[,HOST:PORT]
+  Properties properties;  // an operator's, e.g. security.protocol: they win over our defaults
+  // What the client has to say to an operator: lost brokers, refused logins. Called from any
+  // thread, and must be quick. `severity` as in syslog: 3 is an error, 4 a warning, 6 a note.
+  std::function<void(int severity, absl::string_view text)> said = [](int, absl::string_view) {};
+};
+
+// Properties that an operator cannot choose, for the laws hang on them: idempotence, the reset of
+// offsets, commits, and the like. InvalidArgument names the first one that says otherwise.
+absl::Status CheckProperties(const Properties& properties);
+
+// A running client and the thread-safe text channel that it speaks through.
+class RunningClient {
+ public:
+  rd_kafka_t* get() const { return client_.get(); }
+  // A last word: destroying may block while requests are in flight (L21).
+  ~RunningClient();
+
+ private:
+  friend absl::StatusOr<std::shared_ptr<RunningClient>> StartClient(rd_kafka_type_t,
+                                                                    const ClientOptions&,
+                                                                    const Properties&,
+                                                                    void (*)(rd_kafka_conf_t*));
+  std::function<void(int, absl::string_view)> said_;
+  Client client_;
+};
+
+// `ours` are this use's settings; `tune` may set callbacks and events. InvalidArgument for a
+// property that librdkafka refuses, by name and never by value: a value may be a password.
+absl::StatusOr<std::shared_ptr<RunningClient>> StartClient(
+    rd_kafka_type_t type, const ClientOptions& options, const Properties& ours,
+    void (*tune)(rd_kafka_conf_t*) = nullptr);
+
+// The status that an error of the brokers or of the client means to us: Unavailable unless it is a
+// matter of wrong settings (InvalidArgument), of rights (PermissionDenied), of a topic that is not
+// there (NotFound), or of lost records (DataLoss).
+absl::Status StatusOf(rd_kafka_resp_err_t error, absl::string_view doing);
+
+}  // namespace gridledger::kafka

@@ -1,0 +1,176 @@
+#include "services/runtime/adapters/kafka/kafka_log.h"
+
+#include <absl/strings/str_cat.h>
+#include <absl/time/clock.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "services/runtime/adapters/kafka/producer.h"
+#include "services/runtime/adapters/kafka/reader.h"
+
+namespace gridledger {
+namespace {
+
+using kafka::Properties;
+using kafka::RunningClient;
+
+constexpr int kAskMs = 5'000;  // one question
+constexpr absl::Duration kAskMax = absl::Seconds(10);
+constexpr absl::Duration kAskAgain = absl::Milliseconds(50);
+// As the topics' message.timestamp.after.max.ms: a broker would refuse the whole batch.
+constexpr absl::Duration kAheadMax = absl::Minutes(1);
+
+absl::Status CheckRecord(const NewRecord& record, absl::Time now) {
+  const size_t bytes = record.key.size() + record.headers.size() + record.value.size();
+  if (bytes > kRecordBytesMax) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("a record of ", bytes, " bytes is over the limit of ", kRecordBytesMax));
+  }
+  if (record.timestamp < absl::FromUnixMillis(1) || record.timestamp > now + kAheadMax) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("a record's time, ", absl::FormatTime(record.timestamp, absl::UTCTimeZone()),
+                     ", is before 1970 or more than a minute ahead"));
+  }
+  return absl::OkStatus();
+}
+
+// How many partitions the topic has; waits for brokers until `until`.
+absl::StatusOr<int> CountPartitions(rd_kafka_t* client, const std::string& topic,
+                                    absl::Time until) {
+  const kafka::TopicHandle handle(rd_kafka_topic_new(client, topic.c_str(), nullptr));
+  while (true) {
+    const rd_kafka_metadata_t* answer = nullptr;
+    const int64_t left = absl::ToInt64Milliseconds(until - absl::Now());
+    const rd_kafka_resp_err_t error = rd_kafka_metadata(
+        client, 0, handle.get(), &answer, static_cast<int>(std::clamp<int64_t>(left, 100, kAskMs)));
+    const kafka::Metadata metadata(answer);
+    rd_kafka_resp_err_t why = error;
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR && metadata->topic_cnt == 1) {
+      why = metadata->topics[0].err;
+      if (why == RD_KAFKA_RESP_ERR_NO_ERROR) return metadata->topics[0].partition_cnt;
+    }
+    const absl::Status status = kafka::StatusOf(why, absl::StrCat("cannot use the topic ", topic));
+    if (!absl::IsUnavailable(status) || absl::Now() >= until) return status;
+    absl::SleepFor(kAskAgain);
+  }
+}
+
+class Log final : public KafkaLog, public kafka::Watermarks {
+ public:
+  Log(KafkaLogOptions options, int partitions, std::unique_ptr<kafka::Producer> producer)
+      : options_(std::move(options)), partitions_(partitions), producer_(std::move(producer)) {}
+
+  int partitions() const override { return partitions_; }
+
+  absl::StatusOr<Offset> End(Partition partition) override {
+    Offset begin, end;
+    if (absl::Status status = Ask(partition, &begin, &end); !status.ok()) return status;
+    return end;
+  }
+
+  absl::StatusOr<Offset> Begin(Partition partition) override {
+    Offset begin, end;
+    if (absl::Status status = Ask(partition, &begin, &end); !status.ok()) return status;
+    return begin;
+  }
+
+  void Append(Partition partition, std::vector<NewRecord> records, Done done) override {
+    absl::Status status = CheckPartition(partition);
+    const absl::Time now = absl::Now();
+    for (const NewRecord& record : records) {
+      if (status.ok()) status = CheckRecord(record, now);
+    }
+    if (!status.ok()) return std::move(done)(status);
+    if (records.empty()) return std::move(done)(End(partition));
+    producer_->Append(partition, records, std::move(done));
+  }
+
+  std::unique_ptr<LogReader> NewReader() override;
+
+  int64_t times_recreated() const override { return producer_->times_recreated(); }
+  void FailProducerForTest() override { producer_->FailForTest(); }
+
+ private:
+  absl::Status CheckPartition(Partition partition) const {
+    if (partition.value >= 0 && partition.value < partitions_) return absl::OkStatus();
+    return absl::InvalidArgumentError(absl::StrCat("there is no partition ", partition.value, ": ",
+                                                   options_.topic, " has ", partitions_));
+  }
+
+  absl::Status Ask(Partition partition, Offset* begin, Offset* end) override {
+    if (absl::Status status = CheckPartition(partition); !status.ok()) return status;
+    // Leaders move, and a new topic's are not known everywhere at once.
+    absl::Status status;
+    for (const absl::Time until = absl::Now() + kAskMax;;) {
+      const std::shared_ptr<RunningClient> client = producer_->client();
+      status = kafka::StatusOf(
+          rd_kafka_query_watermark_offsets(client->get(), options_.topic.c_str(), partition.value,
+                                           &begin->value, &end->value, kAskMs),
+          absl::StrCat("cannot ask where partition ", partition.value, " of ", options_.topic,
+                       " ends"));
+      const bool may_pass = absl::IsUnavailable(status) || absl::IsNotFound(status);
+      if (!may_pass || absl::Now() >= until) return status;
+      absl::SleepFor(kAskAgain);
+    }
+  }
+
+  const KafkaLogOptions options_;
+  const int partitions_;
+  const std::unique_ptr<kafka::Producer> producer_;
+};
+
+// Fails every call as its log could not make the client.
+class NoReader final : public LogReader {
+ public:
+  explicit NoReader(absl::Status why) : why_(std::move(why)) {}
+  absl::Status Assign(Partition, Offset) override { return why_; }
+  void Unassign(Partition) override {}
+  absl::Status Poll(absl::Duration, int, RecordBatch*) override { return why_; }
+  void Wake() override {}
+
+ private:
+  const absl::Status why_;
+};
+
+std::unique_ptr<LogReader> Log::NewReader() {
+  const size_t share = options_.memory_bytes / 2 / std::max(1, options_.readers);
+  const size_t kbytes = std::clamp<size_t>(share >> 10, 1024, 1 << 20);
+  const Properties ours = {
+      {"group.id", "gridledger-reader"},  // never joined: the partitions are assigned by hand
+      {"enable.auto.commit", "false"},
+      {"enable.auto.offset.store", "false"},
+      {"auto.offset.reset", "error"},
+      {"isolation.level", "read_committed"},
+      {"check.crcs", "true"},
+      {"fetch.wait.max.ms", "50"},
+      {"fetch.min.bytes", "1"},
+      {"fetch.queue.backoff.ms", "1"},
+      {"fetch.error.backoff.ms", "50"},
+      {"fetch.message.max.bytes", "1048576"},
+      {"fetch.max.bytes", absl::StrCat(std::min<size_t>(kbytes << 10, 16 << 20))},
+      {"queued.min.messages", "10000"},
+      {"queued.max.messages.kbytes", absl::StrCat(kbytes)},
+      {"max.poll.interval.ms", "86400000"},
+  };
+  const kafka::ClientOptions client{options_.bootstrap, options_.properties, options_.said};
+  auto running = kafka::StartClient(RD_KAFKA_CONSUMER, client, ours);
+  if (!running.ok()) return std::make_unique<NoReader>(running.status());
+  rd_kafka_poll_set_consumer((*running)->get());
+  return std::make_unique<kafka::Reader>(*std::move(running), options_.topic, this);
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<KafkaLog>> KafkaLog::Open(KafkaLogOptions options) {
+  const absl::Time until = absl::Now() + options.wait_for_brokers;
+  const kafka::ClientOptions client{options.bootstrap, options.properties, options.said};
+  auto producer = kafka::Producer::Start({client, options.topic, options.memory_bytes / 2});
+  if (!producer.ok()) return producer.status();
+  const absl::StatusOr<int> partitions =
+      CountPartitions((*producer)->client()->get(), options.topic, until);
+  if (!partitions.ok()) return partitions.status();
+  return std::make_unique<Log>(std::move(options), *partitions, *std::move(producer));
+}
+
+}  // namespace gridledger

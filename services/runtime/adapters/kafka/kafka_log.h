@@ -1,0 +1,57 @@
+// The event log port on one topic of Apache Kafka. README.md says which trap of the client each
+// setting answers.
+//
+// Contract, beyond that of EventLog
+//   - Timestamps are 1 ms after the epoch or later, and at most a minute ahead of this machine's
+//     clock: InvalidArgument otherwise (Kafka has no earlier ones, and a ledger refuses later
+//     ones).
+//   - Records of one Append stand next to each other among those of this process.
+//   - The topic is neither compacted nor written in transactions: a gap in its offsets is DataLoss.
+//   - While no broker answers, End is Unavailable, appends wait until their memory is full and are
+//     Unavailable then, and a reader waits.
+#pragma once
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+#include <absl/strings/string_view.h>
+#include <absl/time/time.h>
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "services/base/ids.h"
+#include "services/runtime/ports/event_log.h"
+
+namespace gridledger {
+
+struct KafkaLogOptions {
+  std::string bootstrap;  // HOST:PORT[,HOST:PORT]
+  std::string topic = {};
+  // librdkafka's own, e.g. security.protocol, client.id, client.rack. They win over our defaults,
+  // but for those that the laws hang on: InvalidArgument names the first that contradicts them.
+  std::map<std::string, std::string> properties = {};
+  size_t memory_bytes = size_t{64} << 20;  // of the clients' queues: half to send, half to read
+  int readers = 1;                         // that share the reading half
+  absl::Duration wait_for_brokers = absl::Seconds(30);
+  // What the clients have to say to an operator; `severity` as in syslog (3 an error, 4 a warning,
+  // 6 a note). From any thread, and quick.
+  std::function<void(int severity, absl::string_view text)> said = [](int, absl::string_view) {};
+};
+
+class KafkaLog : public EventLog {
+ public:
+  // NotFound: no such topic. Unavailable: no broker answered in time. InvalidArgument: a property.
+  static absl::StatusOr<std::unique_ptr<KafkaLog>> Open(KafkaLogOptions options);
+
+  // The oldest record that is still there: not 0 when retention has taken some.
+  virtual absl::StatusOr<Offset> Begin(Partition partition) = 0;
+  // How often the producer went fatal and was made anew.
+  virtual int64_t times_recreated() const = 0;
+  // Makes the producer go fatal, as a desynchronized sequence would.
+  virtual void FailProducerForTest() = 0;
+};
+
+}  // namespace gridledger

@@ -1,0 +1,77 @@
+// The one producer of a process for one topic: idempotent and gap-free, its answers served by a
+// thread of its own. A client that went fatal is put away and a new one takes its place; what was
+// under way then is answered Unavailable, and whoever sent it reads the log and sends again.
+#pragma once
+
+#include <absl/base/thread_annotations.h>
+#include <absl/container/flat_hash_set.h>
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+#include <absl/synchronization/mutex.h>
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "services/runtime/adapters/kafka/client.h"
+#include "services/runtime/ports/event_log.h"
+
+namespace gridledger::kafka {
+
+struct ProducerOptions {
+  ClientOptions client;
+  std::string topic;
+  size_t memory_bytes = size_t{64} << 20;  // of records on their way
+};
+
+class Producer {
+ public:
+  static absl::StatusOr<std::unique_ptr<Producer>> Start(ProducerOptions options);
+  // Waits a little for what is under way; what has no answer then gets Unavailable.
+  ~Producer();
+
+  // As EventLog::Append. Never blocks: Unavailable (through `done`) when the memory is full.
+  void Append(Partition partition, const std::vector<NewRecord>& records, EventLog::Done done);
+  // The client of this moment, for questions about the topic.
+  std::shared_ptr<RunningClient> client();
+  int64_t times_recreated() const { return times_recreated_; }
+  // Makes the client fatal, as a desynchronized sequence would.
+  void FailForTest();
+
+ private:
+  struct Sending {
+    EventLog::Done done;
+    size_t left = 0;  // handed to the client, or about to be, and not answered
+    int64_t first = -1;
+    absl::Status status;
+  };
+  // A client, and what was handed to it: an answer is only ever looked for among its own.
+  struct Generation {
+    std::shared_ptr<RunningClient> client;
+    absl::Mutex mutex;
+    absl::flat_hash_set<Sending*> under_way ABSL_GUARDED_BY(mutex);
+  };
+  explicit Producer(ProducerOptions options) : options_(std::move(options)) {}
+
+  absl::StatusOr<std::shared_ptr<Generation>> NewGeneration();
+  std::shared_ptr<Generation> generation();
+  void Serve();
+  static void Answer(Generation& generation, const rd_kafka_message_t* message);
+  // Takes `count` off what is left, and answers when that was all.
+  static void Landed(Generation& generation, Sending* sending, size_t count);
+  // Serves the answers that still come, and answers the rest.
+  static void PutAway(Generation& generation);
+  void Recreate();
+
+  const ProducerOptions options_;
+  // Held while records are handed over: those of one Append stand next to each other.
+  absl::Mutex order_;
+  std::shared_ptr<Generation> generation_ ABSL_GUARDED_BY(order_);
+  std::atomic<int64_t> times_recreated_{0};
+  std::atomic<bool> stopping_{false};
+  std::thread thread_;
+};
+
+}  // namespace gridledger::kafka

@@ -1,0 +1,53 @@
+// A reader of one topic: one client, its partitions assigned by hand, their messages through one
+// queue. All calls but Wake come from one thread (L1); a partition is moved by taking it away and
+// giving it anew, never by seek or pause (L1, L2).
+#pragma once
+
+#include <absl/container/flat_hash_map.h>
+
+#include <atomic>
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "services/runtime/adapters/kafka/client.h"
+#include "services/runtime/adapters/kafka/kafka_log.h"
+
+namespace gridledger::kafka {
+
+// What a reader asks of its log.
+class Watermarks {
+ public:
+  virtual ~Watermarks() = default;
+  // The oldest offset and the one after the newest. InvalidArgument for a partition that is not
+  // there.
+  virtual absl::Status Ask(Partition partition, Offset* begin, Offset* end) = 0;
+};
+
+class Reader final : public LogReader {
+ public:
+  Reader(std::shared_ptr<RunningClient> client, std::string topic, Watermarks* watermarks);
+
+  absl::Status Assign(Partition partition, Offset from) override;
+  void Unassign(Partition partition) override;
+  absl::Status Poll(absl::Duration wait, int records_max, RecordBatch* batch) override;
+  void Wake() override;
+
+ private:
+  void TakeAway(Partition partition);
+  absl::Status Take(Message message, RecordBatch* batch);
+  absl::Status ErrorOf(const rd_kafka_message_t& message);
+
+  const std::shared_ptr<RunningClient> client_;
+  const Queue queue_;
+  const std::string topic_;
+  Watermarks* const watermarks_;
+  absl::flat_hash_map<Partition, Offset> next_;  // of each partition assigned
+  std::vector<rd_kafka_message_t*> got_;         // reused
+  std::deque<Message> left_;                     // taken off the queue, and over the batch's limit
+  std::string headers_;                          // reused
+  std::atomic<bool> woken_{false};
+};
+
+}  // namespace gridledger::kafka
