@@ -316,9 +316,17 @@ TEST_P(EventLogContract, WakeEndsAWaitEvenWhenItCameFirst) {
 }
 
 TEST_P(EventLogContract, ALongPartitionDoesNotStarveAShortOne) {
-  // 10 MB: an adapter may read ahead by some of it.
-  for (int i = 0; i < 10; ++i) {
-    ASSERT_TRUE(log().AppendAndWait(Partition{0}, PlainRecords(1000, std::string(1000, 'x'))).ok());
+  constexpr int kLongest = 40'000;
+  // 40 MB that do not compress: an adapter may read ahead by some of it.
+  std::minstd_rand random(1);
+  std::string noise(1000, ' ');
+  for (int i = 0; i < kLongest; i += 1000) {
+    std::vector<NewRecord> records;
+    for (int j = 0; j < 1000; ++j) {
+      for (char& c : noise) c = static_cast<char>(random());
+      records.push_back(Plain(noise));
+    }
+    ASSERT_TRUE(log().AppendAndWait(Partition{0}, std::move(records)).ok());
   }
   for (const int p : {1, 2, 3}) {
     ASSERT_TRUE(log().AppendAndWait(Partition{p}, PlainRecords(3, "")).ok());
