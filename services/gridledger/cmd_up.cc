@@ -90,7 +90,7 @@ absl::Status Serve(const UpOptions& options, host::StopSignals& signals, const H
                     std::string(stopped.why.message()));
     }
     screen.Show(look, trickle == nullptr ? 0 : trickle->appended());
-    if (signals.Wait(absl::Seconds(1))) break;
+    if (signals.Wait(is_ready ? absl::Seconds(1) : absl::Milliseconds(20))) break;
   }
   screen.Leave();
   trickle.reset();

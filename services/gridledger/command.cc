@@ -23,8 +23,22 @@ CLI::App* AddCommand(CLI::App& app, const Teaching& teaching, CommonOptions* opt
   CLI::App* command = app.add_subcommand(teaching.name, teaching.summary);
   command->add_option("--data", options->data, "The data folder, as made by import, simulate or up")
       ->type_name("DIR")
-      ->required()
       ->envname("GRIDLEDGER_DATA_FOLDER");
+  command
+      ->add_option("--log", options->log,
+                   "Another ledger: kafka:HOST:PORT[,HOST:PORT]/PREFIX; local:DIR is --data DIR")
+      ->type_name("LOG")
+      ->envname("GRIDLEDGER_LOG");
+  command
+      ->add_option("--kafka", options->kafka,
+                   "A property of librdkafka, e.g. security.protocol=SASL_SSL; may be repeated")
+      ->type_name("NAME=VALUE")
+      ->take_all();
+  command
+      ->add_option("--kafka-properties", options->kafka_properties,
+                   "A file of such properties, one a line: the place for passwords")
+      ->type_name("FILE")
+      ->envname("GRIDLEDGER_KAFKA_PROPERTIES");
   command->add_flag("--json", options->json, "Print JSON for scripts instead of text for people");
   command->add_option("--memory", options->memory, "The one memory limit, e.g. 512MiB or 2GiB")
       ->type_name("SIZE")
@@ -34,15 +48,58 @@ CLI::App* AddCommand(CLI::App& app, const Teaching& teaching, CommonOptions* opt
       ->check(CLI::Range(0, 256))
       ->capture_default_str();
   command->footer(absl::StrCat("Examples:\n", teaching.examples, "\n", host::kExitCodes));
-  command->callback([chosen, run = std::move(run)] { *chosen = run; });
+  command->callback([chosen, options, run = std::move(run)] {
+    *chosen = [options, run] {
+      const absl::Status status = options->Resolve();
+      return status.ok() ? run() : status;
+    };
+  });
   return command;
 }
 
+absl::Status CommonOptions::Resolve() {
+  if (log.empty()) {
+    if (!data.empty()) return absl::OkStatus();
+    return absl::InvalidArgumentError("--data DIR is required, or --log LOG: name the ledger");
+  }
+  const absl::StatusOr<host::LogName> name = host::ParseLogName(log);
+  if (!name.ok()) return name.status();
+  if (name->kind == host::LogName::Kind::kFile) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(log, ": a file is read and written by `gridledger copy` only"));
+  }
+  data = name->path;
+  if (name->kind == host::LogName::Kind::kLocal) log.clear();
+  return absl::OkStatus();
+}
+
+absl::StatusOr<host::FolderOptions> CommonOptions::Folder() const {
+  const absl::StatusOr<size_t> memory_bytes = MemoryBytes();
+  if (!memory_bytes.ok()) return memory_bytes.status();
+  host::FolderOptions folder;
+  folder.path = data;
+  folder.partitions = 0;
+  folder.read_only = true;
+  folder.memory_bytes = *memory_bytes;
+  if (log.empty()) return folder;
+  absl::StatusOr<host::LogName> name = host::ParseLogName(log);
+  if (!name.ok()) return name.status();
+  folder.log = *std::move(name);
+  auto properties = host::ReadKafkaProperties(kafka_properties, kafka);
+  if (!properties.ok()) return properties.status();
+  folder.kafka = *std::move(properties);
+  folder.readers = Threads();
+  folder.said = [](int severity, absl::string_view text) {
+    if (severity > 4) return;  // notes
+    std::fprintf(stderr, "gridledger: %.*s\n", static_cast<int>(text.size()), text.data());
+  };
+  return folder;
+}
+
 absl::StatusOr<std::unique_ptr<host::Folder>> OpenForReading(const CommonOptions& options) {
-  const absl::StatusOr<size_t> memory = options.MemoryBytes();
-  if (!memory.ok()) return memory.status();
-  auto folder = host::Folder::Open(host::FolderOptions{
-      .path = options.data, .partitions = 0, .read_only = true, .memory_bytes = *memory});
+  absl::StatusOr<host::FolderOptions> where = options.Folder();
+  if (!where.ok()) return where.status();
+  auto folder = host::Folder::Open(*where);
   if (!folder.ok()) return folder.status();
   for (const std::string& said : (*folder)->said()) {
     std::fprintf(stderr, "gridledger: %s\n", said.c_str());

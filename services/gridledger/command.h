@@ -11,6 +11,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "services/runtime/host/folder.h"
 #include "services/runtime/host/memory_size.h"
@@ -25,6 +26,9 @@ using Command = std::function<absl::Status()>;
 // What every command over a data folder takes.
 struct CommonOptions {
   std::string data;
+  std::string log;                 // --log; with a local one, `data` is its folder
+  std::vector<std::string> kafka;  // NAME=VALUE
+  std::string kafka_properties;    // a file of them
   std::string memory = "1GiB";
   int threads = 0;  // 0: one for each core
   bool json = false;
@@ -32,6 +36,12 @@ struct CommonOptions {
   // InvalidArgument when --memory is no size.
   absl::StatusOr<size_t> MemoryBytes() const { return host::ParseMemorySize(memory); }
   int Threads() const;
+  // Which ledger is meant. InvalidArgument when none is named, or in no form that there is.
+  absl::Status Resolve();
+  // To open it, for reading.
+  absl::StatusOr<host::FolderOptions> Folder() const;
+  // As people know it.
+  std::string LedgerText() const { return log.empty() ? data : log; }
 };
 
 struct Teaching {
@@ -41,8 +51,8 @@ struct Teaching {
   std::string examples;
 };
 
-// A subcommand with --help, --data, --json, --memory and --threads. `options` outlives the app's
-// parsing; `run` is what the command does when it is chosen.
+// A subcommand with --help, --data, --log, --json, --memory and --threads. `options` outlives the
+// app's parsing; `run` is what the command does when it is chosen.
 CLI::App* AddCommand(CLI::App& app, const Teaching& teaching, CommonOptions* options,
                      Command* chosen, Command run);
 
@@ -66,5 +76,7 @@ void AddReplay(CLI::App& app, Command* chosen);
 void AddVerify(CLI::App& app, Command* chosen);
 void AddDigest(CLI::App& app, Command* chosen);
 void AddExport(CLI::App& app, Command* chosen);
+void AddTopics(CLI::App& app, Command* chosen);
+void AddCopy(CLI::App& app, Command* chosen);
 
 }  // namespace gridledger::cli

@@ -33,10 +33,17 @@ absl::Status Sum(host::Folder& folder, const engine::Service& service, LockStepO
 
 absl::StatusOr<std::unique_ptr<host::Folder>> OpenForWriting(const CommonOptions& options,
                                                              int partitions) {
-  const absl::StatusOr<size_t> memory = options.MemoryBytes();
-  if (!memory.ok()) return memory.status();
-  auto folder = host::Folder::Open(host::FolderOptions{
-      .path = options.data, .partitions = partitions, .read_only = false, .memory_bytes = *memory});
+  if (!options.log.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(options.log,
+                     ": this command writes a data folder (--data); `gridledger copy` "
+                     "brings its ledger to a cluster"));
+  }
+  absl::StatusOr<host::FolderOptions> where = options.Folder();
+  if (!where.ok()) return where.status();
+  where->partitions = partitions;
+  where->read_only = false;
+  auto folder = host::Folder::Open(*where);
   if (!folder.ok()) return folder.status();
   for (const std::string& said : (*folder)->said()) {
     std::fprintf(stderr, "gridledger: %s\n", said.c_str());

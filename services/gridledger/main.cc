@@ -40,6 +40,8 @@ int Main(int argc, char** argv) {
   AddVerify(app, &chosen);
   AddDigest(app, &chosen);
   AddExport(app, &chosen);
+  AddCopy(app, &chosen);
+  AddTopics(app, &chosen);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

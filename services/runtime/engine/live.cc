@@ -16,6 +16,15 @@ constexpr absl::Duration kRetryDelay = absl::Milliseconds(200);
 Live::Live(std::vector<std::unique_ptr<Task>> tasks, EventLog* log, CheckpointSink* checkpoints,
            Clock* clock, LiveOptions options)
     : log_(log), checkpoints_(checkpoints), clock_(clock), options_(options) {
+  AddTasks(std::move(tasks));
+  checkpoint_at_ = clock_->Now() + options_.checkpoint_interval;
+}
+
+Live::~Live() {
+  if (checkpoint_flight_ != nullptr) checkpoint_flight_->answered.wait(false);
+}
+
+void Live::AddTasks(std::vector<std::unique_ptr<Task>> tasks) {
   for (std::unique_ptr<Task>& task : tasks) {
     const Partition partition = task->id().partition;
     auto group = std::find_if(groups_.begin(), groups_.end(),
@@ -23,39 +32,67 @@ Live::Live(std::vector<std::unique_ptr<Task>> tasks, EventLog* log, CheckpointSi
     if (group == groups_.end()) {
       group = groups_.insert(groups_.end(), Group{});
       group->partition = partition;
+      group->outputs = options_.outputs;
     }
     all_tasks_.push_back(task.get());
     group->owned.emplace_back().task = std::move(task);
   }
-  checkpoint_at_ = clock_->Now() + options_.checkpoint_interval;
 }
 
-Live::~Live() {
-  // A callback holds only its Flight and the reader; the reader must outlive it.
-  const auto wait = [](const std::shared_ptr<Flight>& flight) {
-    if (flight != nullptr) flight->answered.wait(false);
-  };
-  for (Group& group : groups_) {
-    for (Owned& owned : group.owned) {
-      wait(owned.flight);
-      wait(owned.tick);
-    }
+// Reads from one record before the tasks' position: it tells whether this is the log that they
+// folded.
+absl::Status Live::OpenReader(Group& group) {
+  const absl::StatusOr<Offset> end = log_->End(group.partition);
+  if (!end.ok()) return end.status();
+  Offset from = group.owned[0].task->next();
+  for (Owned& owned : group.owned) {
+    const Offset next = owned.task->next();
+    if (next > *end) return OtherLog(*owned.task);
+    owned.is_same_log = next.value == 0;
+    from = std::min(from, next);
   }
-  wait(checkpoint_flight_);
+  from.value = std::max<int64_t>(0, from.value - 1);
+  return reader_->Assign(group.partition, from);
+}
+
+void Live::Open(Group& group) {
+  group.status = OpenReader(group);
+  group.opened = !absl::IsUnavailable(group.status);
+  if (!group.opened) {
+    group.status = absl::OkStatus();  // the log comes back, and the next turn tries again
+    return;
+  }
+  CatchUp(group);
 }
 
 absl::Status Live::Start() {
   reader_ = log_->NewReader();
-  for (Group& group : groups_) {
-    Offset from = group.owned[0].task->next();
-    for (const Owned& owned : group.owned) from = std::min(from, owned.task->next());
-    for (const Owned& owned : group.owned) {
-      if (group.status.ok()) group.status = CheckSameLog(log_, *owned.task);
-    }
-    if (group.status.ok()) group.status = reader_->Assign(group.partition, from);
-  }
-  for (Group& group : groups_) CatchUp(group);
+  for (Group& group : groups_) Open(group);
   return absl::OkStatus();
+}
+
+void Live::Adopt(std::vector<std::unique_ptr<Task>> tasks) {
+  const size_t before = groups_.size();
+  AddTasks(std::move(tasks));
+  for (size_t i = before; i < groups_.size(); ++i) Open(groups_[i]);
+}
+
+absl::Status Live::Release(Partition partition) {
+  const auto group = std::find_if(groups_.begin(), groups_.end(),
+                                  [&](const Group& g) { return g.partition == partition; });
+  if (group == groups_.end()) return absl::OkStatus();
+  group->outputs = false;
+  reader_->Unassign(partition);
+  const absl::Status status = CheckpointNow();
+  collected_.clear();  // its tasks go; those that stay learn of the next one
+  std::erase_if(all_tasks_, [&](const Task* task) { return task->id().partition == partition; });
+  groups_.erase(group);
+  return status;
+}
+
+bool Live::live() const {
+  return std::all_of(groups_.begin(), groups_.end(),
+                     [](const Group& group) { return group.live || !group.status.ok(); });
 }
 
 absl::Status Live::Turn(absl::Duration wait) {
@@ -65,8 +102,11 @@ absl::Status Live::Turn(absl::Duration wait) {
   FoldBatch();
   for (Group& group : groups_) {
     if (!group.status.ok()) continue;
+    if (!group.opened) Open(group);
     if (!group.live) CatchUp(group);
-    if (!group.live || !options_.outputs) continue;
+    if (!group.live) continue;
+    if (!group.outputs) MaybeTakeOver(group);
+    if (!group.outputs) continue;
     for (Owned& owned : group.owned) {
       Send(group, owned);
       Tick(group, owned);
@@ -92,6 +132,14 @@ void Live::FoldRecord(Group& group, const Record& record) {
   bool decoded = false;
   bool readable = false;
   for (Owned& owned : group.owned) {
+    if (!owned.is_same_log && record.offset.Next() == owned.task->next()) {
+      owned.is_same_log = owned.task->FoldedLast(record.value);
+      if (!owned.is_same_log) {
+        group.status = OtherLog(*owned.task);
+        reader_->Unassign(group.partition);
+        return;
+      }
+    }
     if (owned.task->next() != record.offset) {
       // Tasks of a partition may begin at different offsets; none may ever find a gap.
       INVARIANT(owned.task->next() > record.offset, "the reader skipped a record");
@@ -114,10 +162,35 @@ void Live::FoldRecord(Group& group, const Record& record) {
 }
 
 void Live::CatchUp(Group& group) {
-  const absl::StatusOr<Offset> end = log_->End(group.partition);
-  if (!end.ok()) return;
-  group.live = std::all_of(group.owned.begin(), group.owned.end(),
-                           [&](const Owned& owned) { return owned.task->next() >= *end; });
+  if (!group.status.ok() || !group.opened) return;
+  if (group.live_at.value < 0) {
+    const absl::StatusOr<Offset> end = log_->End(group.partition);
+    if (!end.ok()) return;
+    group.live_at = *end;
+  }
+  group.live = std::all_of(group.owned.begin(), group.owned.end(), [&](const Owned& owned) {
+    return owned.is_same_log && owned.task->next() >= group.live_at;
+  });
+}
+
+void Live::MaybeTakeOver(Group& group) {
+  if (options_.takeover_after == absl::InfiniteDuration()) return;
+  const absl::Time now = clock_->Now();
+  for (Owned& owned : group.owned) {
+    const auto& pending = owned.task->pending();
+    const Offset waiting = pending.empty() ? Offset{-1} : pending.front().cause;
+    if (waiting != owned.waiting) {
+      owned.waiting = waiting;
+      owned.waiting_since = now;
+    }
+    const bool unsettled =
+        waiting.value >= 0 && now - owned.waiting_since >= options_.takeover_after;
+    const bool unticked = now - owned.task->EarliestTimer() >= options_.takeover_after;
+    if (!unsettled && !unticked) continue;
+    ++taken_over_;
+    group.outputs = true;
+    return;
+  }
 }
 
 void Live::Send(Group& group, Owned& owned) {
@@ -149,10 +222,9 @@ void Live::Send(Group& group, Owned& owned) {
 std::shared_ptr<Live::Flight> Live::Append(Partition partition, std::vector<NewRecord> records) {
   auto flight = std::make_shared<Flight>();
   log_->Append(partition, std::move(records),
-               [flight, reader = reader_.get()](absl::StatusOr<Offset> first) {
-                 if (!first.ok()) reader->Wake();  // a success wakes it with the record itself
-                 flight->Answer(first.status());
-               });
+               // A success is seen by the record itself, an error when the next turn looks: the
+               // callback may come when this driver is gone, and holds nothing of it.
+               [flight](absl::StatusOr<Offset> first) { flight->Answer(first.status()); });
   return flight;
 }
 
@@ -180,11 +252,21 @@ void Live::Tick(Group& group, Owned& owned) {
 absl::Duration Live::UntilNextDuty(absl::Duration wait) const {
   const absl::Time now = clock_->Now();
   if (checkpoints_ != nullptr) wait = std::min(wait, checkpoint_at_ - now);
-  if (!options_.outputs) return std::max(wait, absl::ZeroDuration());
   for (const Group& group : groups_) {
     if (!group.status.ok()) continue;
-    if (!group.live) return absl::ZeroDuration();
+    if (!group.live) {
+      // What is not asked yet could not be: not at once again.
+      wait = std::min(wait, group.live_at.value < 0 ? kRetryDelay : wait);
+      continue;
+    }
     for (const Owned& owned : group.owned) {
+      if (!group.outputs) {
+        if (options_.takeover_after == absl::InfiniteDuration()) continue;
+        const absl::Time since = owned.waiting.value < 0 ? now : owned.waiting_since;
+        wait = std::min({wait, since + options_.takeover_after - now,
+                         owned.task->EarliestTimer() + options_.takeover_after - now});
+        continue;
+      }
       const bool busy = owned.flight != nullptr || owned.tick != nullptr;
       if (busy) wait = std::min(wait, kRetryDelay);
       if (owned.retry_at > now) wait = std::min(wait, owned.retry_at - now);
@@ -247,7 +329,7 @@ bool Live::Idle() {
     if (!end.ok()) return false;
     for (Owned& owned : group.owned) {
       if (owned.task->next() < *end) return false;
-      if (!options_.outputs) continue;
+      if (!group.outputs) continue;
       if (!owned.task->pending().empty()) return false;
       if (owned.task->EarliestTimer() <= std::max(clock_->Now(), owned.task->now())) return false;
     }
@@ -257,7 +339,11 @@ bool Live::Idle() {
 
 void Live::Promote() {
   options_.outputs = true;
-  for (Group& group : groups_) group.live = false;
+  for (Group& group : groups_) {
+    group.outputs = true;
+    group.live = false;
+    group.live_at = Offset{-1};
+  }
   Wake();
 }
 

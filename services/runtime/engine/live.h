@@ -30,6 +30,10 @@ class CheckpointSink {
 struct LiveOptions {
   // False for a standby: it folds, and sends nothing.
   bool outputs = true;
+  // A standby takes a partition over when what is decided there has not been settled for so long,
+  // or a timer has been due for so long: its owner is gone, or cut off. Should the owner be alive
+  // after all, what both send is void once (law L4).
+  absl::Duration takeover_after = absl::InfiniteDuration();
   absl::Duration checkpoint_interval = absl::Seconds(10);
   // Pairs changed since the last checkpoint that bring the next one forward: 200k × ~300 B ≈ 60 MB.
   size_t checkpoint_dirty_max = 200'000;
@@ -43,11 +47,15 @@ class Live {
   // ports outlive the driver. A null sink makes no checkpoints.
   Live(std::vector<std::unique_ptr<Task>> tasks, EventLog* log, CheckpointSink* checkpoints,
        Clock* clock, LiveOptions options);
-  // Waits for the answers of what it has handed out.
+  // Waits for the checkpoint that it has handed out.
   ~Live();
 
   // Opens the reader at the tasks' offsets. Call once, before the first Turn.
   absl::Status Start();
+  // Takes on a partition while it runs. REQUIRES: no task of that partition is here.
+  void Adopt(std::vector<std::unique_ptr<Task>> tasks);
+  // Gives a partition up: sends no more for it, checkpoints it, forgets it.
+  absl::Status Release(Partition partition);
   // One turn of the loop: waits up to `wait` for records (less when a timer or a checkpoint is due
   // earlier), folds them, sends, ticks, checkpoints. An error stops one partition (see stopped());
   // Turn itself fails only when nothing can go on.
@@ -61,6 +69,8 @@ class Live {
   absl::Status CheckpointNow();
   // A standby takes over: folds to the end, then sends.
   void Promote();
+  // Every partition that runs has been folded to where the log ended when it began or took over.
+  bool live() const;
 
   const std::vector<Task*>& tasks() const { return all_tasks_; }
   // Why a partition stopped; empty when all run.
@@ -71,6 +81,8 @@ class Live {
   std::vector<Stopped> stopped() const;
   int64_t folded() const { return folded_; }
   int64_t decisions_sent() const { return decisions_sent_; }
+  // Partitions that this standby found without an owner.
+  int64_t taken_over() const { return taken_over_; }
 
  private:
   // What was handed to the log and not yet answered. Shared with the callback, which may come after
@@ -92,17 +104,24 @@ class Live {
   };
   struct Owned {
     std::unique_ptr<Task> task;
-    Offset sent{-1};  // the highest cause handed to the log
+    bool is_same_log = false;  // the record before the task's position is the one it folded there
+    Offset sent{-1};           // the highest cause handed to the log
     std::shared_ptr<Flight> flight;
     Offset flight_upto{-1};
     std::shared_ptr<Flight> tick;
     absl::Time ticked_for = absl::InfinitePast();  // the timer that the last tick was for
     absl::Time retry_at = absl::InfinitePast();
+    // A standby's: the oldest decision that nobody has settled, and since when it is.
+    Offset waiting{-1};
+    absl::Time waiting_since;
   };
   struct Group {
     Partition partition;
     std::vector<Owned> owned;
-    bool live = false;  // has been folded to the end since it began or took over
+    bool opened = false;
+    bool outputs = true;
+    Offset live_at{-1};  // where the log ended when this began or took over; -1: not asked yet
+    bool live = false;   // has been folded to there
     absl::Status status;
   };
 
@@ -115,6 +134,10 @@ class Live {
   void AnswerCheckpoint();
   absl::Duration UntilNextDuty(absl::Duration wait) const;
   void CatchUp(Group& group);
+  void AddTasks(std::vector<std::unique_ptr<Task>> tasks);
+  void Open(Group& group);
+  absl::Status OpenReader(Group& group);
+  void MaybeTakeOver(Group& group);
 
   EventLog* const log_;
   CheckpointSink* const checkpoints_;
@@ -131,6 +154,7 @@ class Live {
   absl::Status checkpoint_status_;
   int64_t folded_ = 0;
   int64_t decisions_sent_ = 0;
+  int64_t taken_over_ = 0;
 };
 
 }  // namespace gridledger::engine

@@ -204,6 +204,16 @@ NewRecord Task::MakeTick(absl::Time at) const {
   return record;
 }
 
+bool Task::FoldedLast(absl::string_view value) const {
+  return Fingerprint(value) == progress().last_fingerprint;
+}
+
+absl::Status OtherLog(const Task& task) {
+  return absl::DataLossError(absl::StrCat(
+      "the state of ", Describe(task.id(), task.next()),
+      " was made from another log, or this log was cut: restore the log, or remove the state"));
+}
+
 absl::Status CheckSameLog(EventLog* log, const Task& task) {
   if (task.next().value == 0) return absl::OkStatus();
   const Offset last{task.next().value - 1};
@@ -212,11 +222,8 @@ absl::Status CheckSameLog(EventLog* log, const Task& task) {
   absl::Status status = reader->Assign(task.id().partition, last);
   if (status.ok()) status = reader->Poll(absl::Seconds(10), 1, &batch);
   if (!status.ok() && !absl::IsOutOfRange(status)) return status;
-  if (!status.ok() || batch.records().empty() ||
-      Fingerprint(batch.records()[0].value) != task.progress().last_fingerprint) {
-    return absl::DataLossError(absl::StrCat(
-        "the state of ", Describe(task.id(), task.next()),
-        " was made from another log, or this log was cut: restore the log, or remove the state"));
+  if (!status.ok() || batch.records().empty() || !task.FoldedLast(batch.records()[0].value)) {
+    return OtherLog(task);
   }
   return absl::OkStatus();
 }

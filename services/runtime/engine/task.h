@@ -97,6 +97,8 @@ class Task {
   Offset next() const { return next_; }
   absl::Time now() const { return progress_.Get().now; }
   const Progress& progress() const { return progress_.Get(); }
+  // Whether `value` is the record that was folded last.
+  bool FoldedLast(absl::string_view value) const;
 
   // Folds the next record. REQUIRES: record.offset == next(). An undecodable record is counted and
   // parked, not an error. FailedPrecondition for an entry of a newer schema, DataLoss when a stored
@@ -165,8 +167,10 @@ class Task {
   std::vector<IncidentId> touched_;
 };
 
-// That the log still holds, before the task's position, the record that the task folded there:
-// DataLoss when the log was cut (and maybe grew again) under the state.
+// The log was cut (and maybe grew again) under the state of `task`, or is another: DataLoss.
+absl::Status OtherLog(const Task& task);
+// That the log still holds, before the task's position, the record that the task folded there;
+// OtherLog when it does not.
 absl::Status CheckSameLog(EventLog* log, const Task& task);
 
 // How a position is told to people and machines: "dispatch/3@1204".

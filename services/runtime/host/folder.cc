@@ -3,9 +3,11 @@
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <system_error>
 
+#include "services/runtime/adapters/kafka/kafka_log.h"
 #include "services/runtime/adapters/local/local_log.h"
 #include "services/runtime/adapters/rocksdb/rocks_state_store.h"
 #include "services/runtime/host/memory_size.h"
@@ -20,7 +22,7 @@ class LocalFolder : public Folder {
   LocalFolder(std::string path, std::unique_ptr<LocalLog> log,
               std::unique_ptr<RocksStateStore> store, std::vector<std::string> said)
       : log_(std::move(log)), store_(std::move(store)) {
-    path_ = std::move(path);
+    name_ = path_ = std::move(path);
     said_ = std::move(said);
   }
   LocalLog& log() override { return *log_; }
@@ -29,6 +31,32 @@ class LocalFolder : public Folder {
 
  private:
   std::unique_ptr<LocalLog> log_;
+  std::unique_ptr<RocksStateStore> store_;
+};
+
+// The ledger on a cluster. Without a folder of its own it keeps a temporary one, for scratch.
+class ClusterFolder : public Folder {
+ public:
+  ClusterFolder(std::string name, std::unique_ptr<KafkaLog> log,
+                std::unique_ptr<RocksStateStore> store, std::string path, bool is_temporary,
+                std::vector<std::string> said)
+      : is_temporary_(is_temporary), log_(std::move(log)), store_(std::move(store)) {
+    name_ = std::move(name);
+    path_ = std::move(path);
+    said_ = std::move(said);
+  }
+  ~ClusterFolder() override {
+    store_.reset();
+    std::error_code ignored;
+    if (is_temporary_) fs::remove_all(path_, ignored);
+  }
+  EventLog& log() override { return *log_; }
+  RocksStateStore* store() override { return store_.get(); }
+  std::unique_ptr<BulkAppender> NewBulk() override { return nullptr; }
+
+ private:
+  const bool is_temporary_;
+  std::unique_ptr<KafkaLog> log_;
   std::unique_ptr<RocksStateStore> store_;
 };
 
@@ -47,9 +75,62 @@ absl::Status MakeFolder(const std::string& path) {
       absl::StrCat("cannot make the folder ", path, ": ", error.message()));
 }
 
+// Null when there is nothing to read.
+absl::StatusOr<std::unique_ptr<RocksStateStore>> OpenState(const FolderOptions& options,
+                                                           size_t memory_bytes,
+                                                           std::vector<std::string>* said) {
+  RocksStateStoreOptions store_options;
+  store_options.folder = absl::StrCat(options.path, "/state");
+  store_options.snapshots_folder = absl::StrCat(options.path, "/snapshots");
+  store_options.memory_bytes = memory_bytes;
+  store_options.read_only = options.read_only;
+  if (!options.read_only) return RocksStateStore::OpenOrFallBack(store_options, said);
+  auto store = RocksStateStore::Open(store_options);
+  if (absl::IsNotFound(store.status())) return nullptr;
+  return store;
+}
+
+absl::StatusOr<std::unique_ptr<Folder>> OpenCluster(const FolderOptions& options) {
+  const MemoryShares shares = ShareMemory(options.memory_bytes);
+  KafkaLogOptions log_options;
+  log_options.bootstrap = options.log->bootstrap;
+  log_options.topic = options.log->Topic();
+  log_options.properties = options.kafka;
+  log_options.memory_bytes = shares.stores / 2;
+  log_options.readers = options.readers;
+  log_options.said = options.said;
+  auto log = KafkaLog::Open(std::move(log_options));
+  if (absl::IsNotFound(log.status())) {
+    return absl::NotFoundError(
+        absl::StrCat(log.status().message(), ". `gridledger topics create` makes it"));
+  }
+  if (!log.ok()) return log.status();
+  std::vector<std::string> said;
+  std::unique_ptr<RocksStateStore> store;
+  std::string path = options.path;
+  if (!path.empty()) {
+    if (absl::Status status = CheckIsFolder(path); !status.ok()) return status;
+    if (absl::Status made = MakeFolder(path); !made.ok()) return made;
+    auto opened = OpenState(options, shares.stores / 2, &said);
+    if (!opened.ok()) return opened.status();
+    store = *std::move(opened);
+  } else {
+    path = absl::StrCat(fs::temp_directory_path().string(), "/gridledger-XXXXXX");
+    if (mkdtemp(path.data()) == nullptr) {
+      return absl::UnavailableError(
+          absl::StrCat("cannot make a folder in ", fs::temp_directory_path().string()));
+    }
+  }
+  return std::make_unique<ClusterFolder>(options.log->Text(), *std::move(log), std::move(store),
+                                         path, options.path.empty(), std::move(said));
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Folder>> Folder::Open(const FolderOptions& options) {
+  if (options.log.has_value() && options.log->kind == LogName::Kind::kKafka) {
+    return OpenCluster(options);
+  }
   if (absl::Status status = CheckIsFolder(options.path); !status.ok()) return status;
   const std::string log_path = absl::StrCat(options.path, "/log");
   if (!fs::exists(log_path) && (options.read_only || options.partitions == 0)) {
@@ -76,17 +157,10 @@ absl::StatusOr<std::unique_ptr<Folder>> Folder::Open(const FolderOptions& option
   if (!log.ok()) return log.status();
   said.insert(said.end(), (*log)->warnings().begin(), (*log)->warnings().end());
 
-  RocksStateStoreOptions store_options;
-  store_options.folder = absl::StrCat(options.path, "/state");
-  store_options.snapshots_folder = absl::StrCat(options.path, "/snapshots");
-  store_options.memory_bytes = shares.stores / 2;
-  store_options.read_only = options.read_only;
-  auto store = options.read_only ? RocksStateStore::Open(store_options)
-                                 : RocksStateStore::OpenOrFallBack(store_options, &said);
-  if (!store.ok() && !(options.read_only && absl::IsNotFound(store.status())))
-    return store.status();
-  return std::make_unique<LocalFolder>(options.path, *std::move(log),
-                                       store.ok() ? *std::move(store) : nullptr, std::move(said));
+  auto store = OpenState(options, shares.stores / 2, &said);
+  if (!store.ok()) return store.status();
+  return std::make_unique<LocalFolder>(options.path, *std::move(log), *std::move(store),
+                                       std::move(said));
 }
 
 std::string CodeId() { return absl::StrCat("gridledger ", GRIDLEDGER_VERSION); }

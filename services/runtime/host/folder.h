@@ -1,4 +1,5 @@
-// A data folder: the embedded log, the state store and the snapshots of one city on one machine.
+// A data folder: the embedded log, the state store and the snapshots of one city on one machine. Or
+// the ledger of a cluster, and what this process keeps of it.
 //
 //   DIR/log         the ledger; can make everything else anew
 //   DIR/state       checkpoints of all tasks
@@ -8,10 +9,14 @@
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
+#include <functional>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "services/runtime/host/log_name.h"
 #include "services/runtime/ports/event_log.h"
 #include "services/runtime/ports/state_store.h"
 
@@ -19,6 +24,13 @@ namespace gridledger::host {
 
 struct FolderOptions {
   std::string path;
+  // A ledger elsewhere: `path` then holds what this process keeps of it, its state and its
+  // snapshots. Empty: nothing is kept.
+  std::optional<LogName> log = {};
+  std::map<std::string, std::string> kafka = {};  // properties of librdkafka
+  // What the clients of a cluster have to say; `severity` as in syslog. From any thread, and quick.
+  std::function<void(int severity, absl::string_view text)> said = [](int, absl::string_view) {};
+  int readers = 1;  // of the log, that share its memory
   // For a new folder; a folder that is there keeps its own count.
   int partitions = 8;
   // True: another process may be writing; nothing here is written.
@@ -38,13 +50,18 @@ class Folder {
   virtual EventLog& log() = 0;
   // Null when it is read only and has no state yet.
   virtual StateStore* store() = 0;
+  // Null where there is no bulk appending: on a cluster.
   virtual std::unique_ptr<BulkAppender> NewBulk() = 0;
+  // Where this process may keep files of its own.
   const std::string& path() const { return path_; }
+  // As it is named to people.
+  const std::string& name() const { return name_; }
   // What an operator should know about the opening.
   const std::vector<std::string>& said() const { return said_; }
 
  protected:
   std::string path_;
+  std::string name_;
   std::vector<std::string> said_;
 };
 

@@ -1,6 +1,9 @@
 #include "services/runtime/host/live_city.h"
 
+#include <absl/cleanup/cleanup.h>
+
 #include <algorithm>
+#include <map>
 
 #include "services/runtime/host/subjects.h"
 
@@ -13,32 +16,56 @@ constexpr absl::Duration kLookEvery = absl::Milliseconds(250);
 }  // namespace
 
 LiveCity::LiveCity(EventLog* log, StateStore* store, LiveCityOptions options)
-    : log_(log), options_(std::move(options)) {
+    : log_(log), store_(store), options_(std::move(options)) {
   if (store != nullptr) committer_ = std::make_unique<Committer>(store);
+}
+
+absl::StatusOr<std::vector<std::unique_ptr<engine::Task>>> LiveCity::OpenTasks(
+    const std::vector<Partition>& partitions) {
+  std::vector<std::unique_ptr<engine::Task>> tasks;
+  for (const Partition partition : partitions) {
+    for (const engine::Service& service : options_.services) {
+      auto task = engine::Task::Open(service, partition, store_, options_.code_id);
+      if (!task.ok()) return task.status();
+      tasks.push_back(*std::move(task));
+    }
+  }
+  return tasks;
 }
 
 absl::StatusOr<std::unique_ptr<LiveCity>> LiveCity::Start(EventLog* log, StateStore* store,
                                                           LiveCityOptions options) {
   std::unique_ptr<LiveCity> city(new LiveCity(log, store, std::move(options)));
   const int threads = std::clamp(city->options_.threads, 1, log->partitions());
-  std::vector<std::vector<std::unique_ptr<engine::Task>>> shares(threads);
-  for (int p = 0; p < log->partitions(); ++p) {
-    for (const engine::Service& service : city->options_.services) {
-      auto task = engine::Task::Open(service, Partition{p}, store, city->options_.code_id);
-      if (!task.ok()) return task.status();
-      shares[p % threads].push_back(*std::move(task));
-    }
+  std::vector<Partition> partitions;
+  for (int p = 0; p < log->partitions(); ++p) partitions.push_back(Partition{p});
+  std::vector<std::vector<Partition>> runs(threads);
+  for (const Partition partition : city->options_.partitions.value_or(partitions)) {
+    runs[partition.value % threads].push_back(partition);
+  }
+  // What a state keeps in memory is read here: the one thing that takes time after a crash.
+  std::vector<absl::StatusOr<std::vector<std::unique_ptr<engine::Task>>>> shares(threads);
+  std::vector<std::thread> opening;
+  for (int t = 0; t < threads; ++t) {
+    opening.emplace_back([&, t] { shares[t] = city->OpenTasks(runs[t]); });
+  }
+  for (std::thread& one : opening) one.join();
+  for (const auto& share : shares) {
+    if (!share.ok()) return share.status();
   }
   engine::LiveOptions live_options;
   live_options.outputs = city->options_.outputs;
+  live_options.takeover_after = city->options_.takeover_after;
+  live_options.checkpoint_interval = city->options_.checkpoint_interval;
   live_options.tables_bytes_max = city->options_.tables_bytes_max / threads;
   // A quarter of the tables' share may be waiting for a checkpoint, at ~1 KB a changed pair.
   live_options.checkpoint_dirty_max =
       std::clamp<size_t>(live_options.tables_bytes_max / 4096, 1'000, 200'000);
-  for (auto& share : shares) {
+  for (int t = 0; t < threads; ++t) {
     auto worker = std::make_unique<Worker>();
-    worker->live = std::make_unique<engine::Live>(std::move(share), log, city->committer_.get(),
-                                                  &city->clock_, live_options);
+    worker->runs = std::move(runs[t]);
+    worker->live = std::make_unique<engine::Live>(
+        *std::move(shares[t]), log, city->committer_.get(), &city->clock_, live_options);
     if (absl::Status status = worker->live->Start(); !status.ok()) return status;
     city->workers_.push_back(std::move(worker));
   }
@@ -54,12 +81,25 @@ LiveCity::~LiveCity() { Stop().IgnoreError(); }
 
 void LiveCity::Work(Worker* worker) {
   absl::Status status;
+  Publish(worker, false);
   absl::Time look_at = absl::InfinitePast();
   while (!stopping_ && status.ok()) {
     if (worker->promote.exchange(false)) worker->live->Promote();
+    std::optional<std::vector<Partition>> wanted;
+    {
+      const absl::MutexLock lock(&worker->mutex);
+      wanted = worker->wanted;
+    }
+    if (wanted.has_value()) {
+      status = Change(worker, *wanted);
+      const absl::MutexLock lock(&worker->mutex);
+      if (worker->wanted == wanted) worker->wanted.reset();
+      if (!status.ok()) break;
+    }
     status = worker->live->Turn(kTurnWait);
     const absl::Time now = clock_.Now();
-    const bool idle = worker->live->Idle();
+    // Asks the log, which on a cluster is a journey: only for somebody who waits for it.
+    const bool idle = waiting_for_idle_ > 0 && worker->live->Idle();
     if (now >= look_at || idle) {
       Publish(worker, idle);
       look_at = now + kLookEvery;
@@ -68,23 +108,61 @@ void LiveCity::Work(Worker* worker) {
   const absl::Status last = worker->live->CheckpointNow();
   if (status.ok()) status = last;
   Publish(worker, false);
+  {
+    const absl::MutexLock lock(&worker->mutex);
+    worker->wanted.reset();  // nobody shall wait for it any more
+  }
   absl::MutexLock lock(&mutex_);
   if (!status.ok() && failure_.ok()) failure_ = status;
   --running_;
+}
+
+absl::Status LiveCity::Change(Worker* worker, const std::vector<Partition>& wanted) {
+  const auto has = [](const std::vector<Partition>& list, Partition partition) {
+    return std::find(list.begin(), list.end(), partition) != list.end();
+  };
+  for (const Partition partition : worker->runs) {
+    if (has(wanted, partition)) continue;
+    if (absl::Status status = worker->live->Release(partition); !status.ok()) return status;
+  }
+  for (const Partition partition : wanted) {
+    if (has(worker->runs, partition)) continue;
+    auto tasks = OpenTasks({partition});
+    if (!tasks.ok()) return tasks.status();
+    worker->live->Adopt(*std::move(tasks));
+  }
+  worker->runs = wanted;
+  return absl::OkStatus();
+}
+
+void LiveCity::SetPartitions(const std::vector<Partition>& partitions) {
+  for (size_t t = 0; t < workers_.size(); ++t) {
+    std::vector<Partition> share;
+    for (const Partition partition : partitions) {
+      if (partition.value % workers_.size() == t) share.push_back(partition);
+    }
+    const absl::MutexLock lock(&workers_[t]->mutex);
+    workers_[t]->wanted = std::move(share);
+    workers_[t]->live->Wake();
+  }
+  for (auto& worker : workers_) {
+    const auto done = [&worker]()
+                          ABSL_NO_THREAD_SAFETY_ANALYSIS { return !worker->wanted.has_value(); };
+    const absl::MutexLock lock(&worker->mutex);
+    worker->mutex.Await(absl::Condition(&done));
+  }
 }
 
 void LiveCity::Publish(Worker* worker, bool idle) {
   CityLook look;
   look.folded = worker->live->folded();
   look.decisions_sent = worker->live->decisions_sent();
+  look.taken_over = worker->live->taken_over();
   look.stopped = worker->live->stopped();
-  look.live = true;
+  look.live = worker->live->live();
   for (engine::Task* task : worker->live->tasks()) {
-    TaskLook one{task->id(), task->next(), task->next(), task->now(), task->pending().size()};
-    if (const absl::StatusOr<Offset> end = log_->End(task->id().partition); end.ok())
-      one.end = *end;
-    look.live = look.live && one.next >= one.end && one.pending == 0;
-    look.tasks.push_back(std::move(one));
+    look.tasks.push_back(
+        TaskLook{task->id(), task->next(), task->next(), task->now(), task->pending().size()});
     // Every service has the same incident fold: one of them is enough to count by.
     if (task->id().service == options_.services.front().name) {
       const incident::Counts& counts = task->incidents().counts.Get();
@@ -106,10 +184,26 @@ void LiveCity::Publish(Worker* worker, bool idle) {
                                        [&](const auto& other) { return other.get() == worker; }) -
                           workers_.begin());
   looks_[index].look = std::move(look);
+  ++looks_[index].turn;
   looks_[index].idle = idle;
 }
 
 CityLook LiveCity::Look() {
+  CityLook sum = Sum();
+  // Asked here and not by the threads that fold: on a cluster each question is a journey.
+  std::map<Partition, Offset> ends;
+  for (TaskLook& one : sum.tasks) {
+    const Partition partition = one.task.partition;
+    if (!ends.contains(partition)) {
+      const absl::StatusOr<Offset> end = log_->End(partition);
+      ends[partition] = end.ok() ? *end : one.next;
+    }
+    one.end = std::max(one.next, ends[partition]);
+  }
+  return sum;
+}
+
+CityLook LiveCity::Sum() {
   absl::MutexLock lock(&mutex_);
   CityLook sum;
   sum.live = true;
@@ -124,7 +218,8 @@ CityLook LiveCity::Look() {
     sum.parked += look.parked;
     sum.folded += look.folded;
     sum.decisions_sent += look.decisions_sent;
-    sum.live = sum.live && look.live && !look.tasks.empty();
+    sum.taken_over += look.taken_over;
+    sum.live = sum.live && look.live && worker.turn > 0;
     sum.stopped.insert(sum.stopped.end(), look.stopped.begin(), look.stopped.end());
   }
   std::sort(sum.tasks.begin(), sum.tasks.end(),
@@ -140,6 +235,13 @@ void LiveCity::Promote() {
 }
 
 bool LiveCity::WaitUntilIdle(absl::Time deadline) {
+  ++waiting_for_idle_;
+  const absl::Cleanup no_longer = [this] { --waiting_for_idle_; };
+  {
+    const absl::MutexLock lock(&mutex_);
+    for (WorkerLook& worker : looks_) worker.idle = false;  // of an earlier time
+  }
+  for (auto& worker : workers_) worker->live->Wake();
   const auto settled = [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
     if (running_ < static_cast<int>(workers_.size())) return true;
     return std::all_of(looks_.begin(), looks_.end(), [](const WorkerLook& worker) {

@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -23,7 +24,11 @@ struct LiveCityOptions {
   std::vector<engine::Service> services;
   int threads = 1;
   size_t tables_bytes_max = size_t{512} << 20;
-  bool outputs = true;  // false: a standby
+  bool outputs = true;                                       // false: a standby
+  absl::Duration takeover_after = absl::InfiniteDuration();  // see engine::LiveOptions
+  absl::Duration checkpoint_interval = absl::Seconds(10);
+  // Those to begin with; every one of the log unless told.
+  std::optional<std::vector<Partition>> partitions;
   std::string code_id;
 };
 
@@ -44,6 +49,7 @@ struct CityLook {
   int64_t voids = 0, parked = 0;
   int64_t folded = 0;          // records, by all tasks, since the start
   int64_t decisions_sent = 0;  // since the start
+  int64_t taken_over = 0;      // partitions, by this standby
   bool live = false;           // all has been folded to the end, and what was pending sent
   std::vector<engine::Live::Stopped> stopped;
 };
@@ -59,6 +65,9 @@ class LiveCity {
   CityLook Look();
   // A standby takes over.
   void Promote();
+  // Runs these partitions from now on, and no others: gives up and takes on what differs. Waits
+  // until that is done.
+  void SetPartitions(const std::vector<Partition>& partitions);
   // Ends the threads after a last checkpoint. The first thing that went wrong, if any.
   absl::Status Stop();
   // Waits until all is folded, decided, read back and due timers have fired, a partition stopped,
@@ -72,18 +81,28 @@ class LiveCity {
     std::unique_ptr<engine::Live> live;
     std::thread thread;
     std::atomic<bool> promote{false};
+    std::vector<Partition> runs;  // the thread's own
+    // What it shall run, when that is to change.
+    absl::Mutex mutex;
+    std::optional<std::vector<Partition>> wanted ABSL_GUARDED_BY(mutex);
   };
   LiveCity(EventLog* log, StateStore* store, LiveCityOptions options);
+  absl::StatusOr<std::vector<std::unique_ptr<engine::Task>>> OpenTasks(
+      const std::vector<Partition>& partitions);
   void Work(Worker* worker);
+  absl::Status Change(Worker* worker, const std::vector<Partition>& wanted);
   void Publish(Worker* worker, bool idle);
+  CityLook Sum();
 
   EventLog* const log_;
+  StateStore* const store_;
   const LiveCityOptions options_;
   SystemClock clock_;
   std::unique_ptr<Committer> committer_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::atomic<bool> stopping_{false};
   std::atomic<int> running_{0};
+  std::atomic<int> waiting_for_idle_{0};
 
   struct WorkerLook {
     CityLook look;

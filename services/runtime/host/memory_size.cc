@@ -51,7 +51,7 @@ std::string PrintMemorySize(size_t bytes) {
 }
 
 MemoryShares ShareMemory(size_t limit) {
-  return MemoryShares{.tables = limit / 2, .stores = limit / 4, .batches = limit / 4};
+  return MemoryShares{.tables = limit / 16 * 7, .stores = limit / 4, .batches = limit / 16 * 5};
 }
 
 void ReturnFreedMemory() {

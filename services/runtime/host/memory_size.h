@@ -14,8 +14,9 @@ absl::StatusOr<size_t> ParseMemorySize(absl::string_view text);
 // "1.5 GiB"
 std::string PrintMemorySize(size_t bytes);
 
-// How one `--memory` limit is shared out: the tables of all tasks get half, the stores' caches and
-// buffers a quarter (Folder takes it), and a quarter is for the program, its batches and its slack.
+// How one `--memory` limit is shared out: the tables of all tasks get seven
+// sixteenths, the stores' caches and buffers a quarter (Folder takes it), and the rest is for the
+// program, its batches and its slack.
 struct MemoryShares {
   size_t tables = 0;
   size_t stores = 0;

@@ -1,9 +1,11 @@
 // What every client of the brokers has in common: its properties, its log lines, its errors.
 #pragma once
 
+#include <absl/base/thread_annotations.h>
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 #include <absl/strings/string_view.h>
+#include <absl/synchronization/mutex.h>
 
 #include <functional>
 #include <map>
@@ -29,20 +31,29 @@ struct ClientOptions {
 // offsets, commits, and the like. InvalidArgument names the first one that says otherwise.
 absl::Status CheckProperties(const Properties& properties);
 
-// A running client and the thread-safe text channel that it speaks through.
+// A running client, and what its callbacks reach.
 class RunningClient {
  public:
+  explicit RunningClient(std::function<void(int, absl::string_view)> said)
+      : said_(std::move(said)) {}
   rd_kafka_t* get() const { return client_.get(); }
-  // A last word: destroying may block while requests are in flight (L21).
-  ~RunningClient();
+  // The client's newest statistics, librdkafka's own JSON; empty before the first.
+  std::string Statistics() const;
+
+  // Callbacks of the client.
+  void Say(int severity, absl::string_view text) const { said_(severity, text); }
+  void TakeStatistics(absl::string_view json);
+  std::function<void(rd_kafka_resp_err_t, rd_kafka_topic_partition_list_t*)> rebalanced;
 
  private:
   friend absl::StatusOr<std::shared_ptr<RunningClient>> StartClient(rd_kafka_type_t,
                                                                     const ClientOptions&,
                                                                     const Properties&,
                                                                     void (*)(rd_kafka_conf_t*));
-  std::function<void(int, absl::string_view)> said_;
-  Client client_;
+  const std::function<void(int, absl::string_view)> said_;
+  mutable absl::Mutex mutex_;
+  std::string statistics_ ABSL_GUARDED_BY(mutex_);
+  Client client_;  // goes first: its callbacks reach the others
 };
 
 // `ours` are this use's settings; `tune` may set callbacks and events. InvalidArgument for a

@@ -88,6 +88,15 @@ class Log final : public KafkaLog, public kafka::Watermarks {
 
   std::unique_ptr<LogReader> NewReader() override;
 
+  std::vector<std::string> Statistics() override {
+    std::vector<std::string> all = {producer_->client()->Statistics()};
+    const absl::MutexLock lock(&mutex_);
+    for (const std::weak_ptr<RunningClient>& weak : reading_) {
+      if (const auto client = weak.lock()) all.push_back(client->Statistics());
+    }
+    std::erase(all, "");
+    return all;
+  }
   int64_t times_recreated() const override { return producer_->times_recreated(); }
   void FailProducerForTest() override { producer_->FailForTest(); }
 
@@ -118,6 +127,8 @@ class Log final : public KafkaLog, public kafka::Watermarks {
   const KafkaLogOptions options_;
   const int partitions_;
   const std::unique_ptr<kafka::Producer> producer_;
+  absl::Mutex mutex_;
+  std::vector<std::weak_ptr<RunningClient>> reading_ ABSL_GUARDED_BY(mutex_);
 };
 
 // Fails every call as its log could not make the client.
@@ -157,6 +168,11 @@ std::unique_ptr<LogReader> Log::NewReader() {
   auto running = kafka::StartClient(RD_KAFKA_CONSUMER, client, ours);
   if (!running.ok()) return std::make_unique<NoReader>(running.status());
   rd_kafka_poll_set_consumer((*running)->get());
+  {
+    const absl::MutexLock lock(&mutex_);
+    std::erase_if(reading_, [](const auto& weak) { return weak.expired(); });
+    reading_.push_back(*running);
+  }
   return std::make_unique<kafka::Reader>(*std::move(running), options_.topic, this);
 }
 

@@ -48,6 +48,8 @@ class KafkaLog : public EventLog {
 
   // The oldest record that is still there: not 0 when retention has taken some.
   virtual absl::StatusOr<Offset> Begin(Partition partition) = 0;
+  // The newest statistics of each client, librdkafka's own JSON.
+  virtual std::vector<std::string> Statistics() = 0;
   // How often the producer went fatal and was made anew.
   virtual int64_t times_recreated() const = 0;
   // Makes the producer go fatal, as a desynchronized sequence would.

@@ -10,7 +10,7 @@
 namespace gridledger::kafka {
 namespace {
 
-constexpr int kAskMs = 10'000;
+constexpr int kAskMs = 2'000;
 constexpr int kServeMs = 100;  // between looks at whether it is to stop
 constexpr absl::Duration kLastWait = absl::Seconds(5);
 constexpr absl::Duration kRetry = absl::Milliseconds(200);
@@ -23,6 +23,14 @@ void WarmUp(rd_kafka_t* client, const std::string& topic) {
   if (rd_kafka_metadata(client, 0, handle.get(), &metadata, kAskMs) == RD_KAFKA_RESP_ERR_NO_ERROR) {
     rd_kafka_metadata_destroy(metadata);
   }
+}
+
+// Empty when it is not.
+std::string FatalError(rd_kafka_t* client) {
+  char text[512];
+  const rd_kafka_resp_err_t error = rd_kafka_fatal_error(client, text, sizeof text);
+  if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return "";
+  return absl::StrCat(rd_kafka_err2name(error), ", ", text);
 }
 
 rd_kafka_resp_err_t Produce(rd_kafka_t* client, const std::string& topic, Partition partition,
@@ -71,6 +79,7 @@ absl::StatusOr<std::unique_ptr<Producer>> Producer::Start(ProducerOptions option
 
 Producer::~Producer() {
   const std::shared_ptr<Generation> last = generation();
+  if (last == nullptr) return;  // it never started
   const auto landed = [&last]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return last->under_way.empty(); };
   {
     const absl::MutexLock lock(&last->mutex);
@@ -182,16 +191,17 @@ void Producer::Serve() {
     bool fatal = false;
     while (!stopping_ && !fatal) {
       const Event event(rd_kafka_queue_poll(queue.get(), kServeMs));
-      if (event == nullptr) continue;
-      if (rd_kafka_event_type(event.get()) == RD_KAFKA_EVENT_DR) {
+      if (event != nullptr && rd_kafka_event_type(event.get()) == RD_KAFKA_EVENT_DR) {
         while (const rd_kafka_message_t* message = rd_kafka_event_message_next(event.get())) {
           Answer(*served, message);
         }
-      } else if (rd_kafka_event_error_is_fatal(event.get()) != 0) {
-        fatal = true;
-        options_.client.said(3, absl::StrCat("the producer went fatal and is made anew: ",
-                                             rd_kafka_event_error_string(event.get())));
+        continue;
       }
+      // An error, or nothing for a while: the client knows itself whether it is at its end.
+      const std::string why = FatalError(served->client->get());
+      if (why.empty()) continue;
+      fatal = true;
+      options_.client.said(3, absl::StrCat("the producer went fatal and is made anew: ", why));
     }
     if (fatal) Recreate();
   }

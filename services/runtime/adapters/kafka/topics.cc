@@ -78,6 +78,18 @@ class Admin final : public KafkaAdmin {
     return ResultOf(rd_kafka_DeleteTopics_result_topics, result, doing);
   }
 
+  absl::Status DeleteBefore(const std::string& name, Partition partition, Offset offset) override {
+    const kafka::PartitionList list(rd_kafka_topic_partition_list_new(1));
+    rd_kafka_topic_partition_list_add(list.get(), name.c_str(), partition.value)->offset =
+        offset.value;
+    rd_kafka_DeleteRecords_t* one = rd_kafka_DeleteRecords_new(list.get());
+    const AdminOptions options = Options(RD_KAFKA_ADMIN_OP_DELETERECORDS);
+    rd_kafka_DeleteRecords(client_->get(), &one, 1, options.get(), queue_.get());
+    rd_kafka_DeleteRecords_destroy(one);
+    return StatusOf(rd_kafka_event_error(Answer().get()),
+                    absl::StrCat("cannot take records from ", name));
+  }
+
   absl::StatusOr<std::optional<KafkaTopic>> Find(const std::string& name) override {
     const kafka::TopicHandle handle(rd_kafka_topic_new(client_->get(), name.c_str(), nullptr));
     const rd_kafka_metadata_t* answer = nullptr;

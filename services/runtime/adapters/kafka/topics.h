@@ -12,6 +12,8 @@
 #include <string>
 #include <vector>
 
+#include "services/base/ids.h"
+
 namespace gridledger {
 
 struct KafkaTopic {
@@ -42,6 +44,9 @@ class KafkaAdmin {
   // topic.
   virtual absl::StatusOr<std::optional<KafkaTopic>> Find(const std::string& name) = 0;
   virtual absl::Status Delete(const std::string& name) = 0;
+  // Takes away the records below that offset, as a retention would. For tests.
+  virtual absl::Status DeleteBefore(const std::string& name, Partition partition,
+                                    Offset offset) = 0;
 };
 
 }  // namespace gridledger

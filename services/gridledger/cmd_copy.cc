@@ -1,0 +1,184 @@
+// gridledger copy: a ledger from one log to another, offsets and bytes kept, and proof that both
+// fold to the same states.
+#include <absl/strings/str_cat.h>
+#include <absl/time/clock.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <atomic>
+
+#include "services/gridledger/command.h"
+#include "services/gridledger/copy_ends.h"
+#include "services/gridledger/digests.h"
+#include "services/gridledger/stop_flag.h"
+#include "services/gridledger/terminal.h"
+
+namespace gridledger::cli {
+namespace {
+
+struct CopyOptions {
+  CommonOptions common;
+  std::string from, to;
+  bool digests = true;
+};
+
+struct Outcome {
+  int64_t records = 0;  // in the source
+  int64_t copied = 0;
+  double seconds = 0;
+  bool compared = false;
+  bool equal = false;
+  std::vector<DigestRow> digests;
+};
+
+// What the target holds already has to be the beginning of the source.
+absl::Status CheckBeginning(const CopyOptions& options, CopySource& source, CopyTarget& target) {
+  std::vector<Offset> last = source.ends();
+  bool any = false;
+  for (size_t p = 0; p < last.size(); ++p) {
+    const Offset end = target.ends()[p];
+    if (end > source.ends()[p]) {
+      return absl::FailedPreconditionError(
+          absl::StrCat(options.to, " is longer than ", options.from, " in partition ", p, ": ",
+                       end.value, " records, not ", source.ends()[p].value));
+    }
+    if (end.value == 0) continue;
+    last[p] = Offset{end.value - 1};
+    any = true;
+  }
+  if (!any) return absl::OkStatus();
+  const absl::Status all_seen = absl::CancelledError("");
+  std::vector<bool> seen(last.size(), false);
+  size_t left = 0;
+  for (size_t p = 0; p < last.size(); ++p) left += target.ends()[p].value > 0 ? 1 : 0;
+  const absl::Status status = source.Read(last, [&](const Record& record) -> absl::Status {
+    const size_t p = static_cast<size_t>(record.partition.value);
+    if (seen[p] || record.offset != last[p] || target.ends()[p].value == 0) {
+      return absl::OkStatus();
+    }
+    const absl::StatusOr<std::string> value = target.LastValue(record.partition);
+    if (!value.ok()) return value.status();
+    if (*value != record.value) {
+      return absl::FailedPreconditionError(
+          absl::StrCat(options.to, " holds another ledger: partition ", p, " differs at offset ",
+                       record.offset.value));
+    }
+    seen[p] = true;
+    return --left == 0 ? all_seen : absl::OkStatus();
+  });
+  return status == all_seen ? absl::OkStatus() : status;
+}
+
+absl::Status Compare(const CopyOptions& options, CopySource& source, CopyTarget& target,
+                     Outcome* outcome) {
+  if (!options.digests || target.folder() == nullptr) return absl::OkStatus();
+  auto there = FoldDigests(options.common, target.folder(), host::Begin::kZero);
+  if (!there.ok()) return there.status();
+  outcome->digests = *std::move(there);
+  if (source.folder() == nullptr) return absl::OkStatus();
+  const auto here = FoldDigests(options.common, source.folder(), host::Begin::kNewest);
+  if (!here.ok()) return here.status();
+  outcome->compared = true;
+  outcome->equal = *here == outcome->digests;
+  return absl::OkStatus();
+}
+
+absl::Status Print(const CopyOptions& options, const Outcome& outcome) {
+  if (options.common.json) {
+    nlohmann::ordered_json json = {{"from", options.from},
+                                   {"to", options.to},
+                                   {"records", outcome.records},
+                                   {"copied", outcome.copied},
+                                   {"seconds", outcome.seconds}};
+    json["equal"] = outcome.compared ? nlohmann::ordered_json(outcome.equal) : nullptr;
+    json["digests"] = nlohmann::ordered_json::array();
+    for (const DigestRow& row : outcome.digests) {
+      json["digests"].push_back({{"service", row.task.service.text()},
+                                 {"partition", row.task.partition.value},
+                                 {"offset", row.offset.value},
+                                 {"digest", row.digest.Hex()}});
+    }
+    return WriteOut(absl::StrCat(json.dump(2), "\n"));
+  }
+  return WriteOut(absl::StrCat(
+      Grouped(outcome.copied), " of ", Grouped(outcome.records), " records copied in ",
+      PrintDuration(absl::Seconds(outcome.seconds)),
+      outcome.copied < outcome.records ? "; the others were there already" : "", ".\n",
+      outcome.compared ? (outcome.equal ? "Every service folds both to the same digests.\n"
+                                        : "The digests differ.\n")
+                       : "",
+      outcome.digests.empty() || outcome.compared
+          ? ""
+          : absl::StrCat("What it folds to:\n", PrintDigestRows(outcome.digests))));
+}
+
+absl::Status Copy(const CopyOptions& options) {
+  auto source = OpenSource(options.from, options.common);
+  if (!source.ok()) return source.status();
+  auto target = OpenTarget(options.to, (*source)->partitions(), options.common);
+  if (!target.ok()) return target.status();
+  if (absl::Status status = CheckBeginning(options, **source, **target); !status.ok()) {
+    return status;
+  }
+  Outcome outcome;
+  int64_t there = 0;
+  for (const Offset end : (*source)->ends()) outcome.records += end.value;
+  for (const Offset end : (*target)->ends()) there += end.value;
+  const absl::Time begun = absl::Now();
+  {
+    const StopFlag stop;
+    std::atomic<int64_t> done{there};
+    const ProgressLine progress("copying", "records",
+                                [&] { return Reading{done, outcome.records}; });
+    absl::Status status = (*source)->Read((*target)->ends(), [&](const Record& record) {
+      if (*stop.flag()) return absl::AbortedError("stopped; the same command goes on");
+      ++done;
+      return (*target)->Write(record);
+    });
+    const absl::Status finished = (*target)->Finish();
+    if (status.ok()) status = finished;
+    if (!status.ok()) return status;
+    outcome.copied = done - there;
+  }
+  outcome.seconds = absl::ToDoubleSeconds(absl::Now() - begun);
+  if (absl::Status status = Compare(options, **source, **target, &outcome); !status.ok()) {
+    return status;
+  }
+  if (absl::Status status = Print(options, outcome); !status.ok()) return status;
+  if (!outcome.compared || outcome.equal) return absl::OkStatus();
+  return absl::DataLossError(
+      absl::StrCat(options.to, " folds to other digests than ", options.from));
+}
+
+}  // namespace
+
+void AddCopy(CLI::App& app, Command* chosen) {
+  auto options = std::make_shared<CopyOptions>();
+  CLI::App* command = AddCommand(
+      app,
+      {.name = "copy",
+       .summary = "Copy a ledger between a data folder, a cluster and a file",
+       .examples =
+           "  gridledger copy --from local:city --to kafka:127.0.0.1:9092/city\n"
+           "  gridledger copy --from kafka:127.0.0.1:9092/city --to local:city-here\n"
+           "  gridledger copy --from local:city --to file:city.ledger\n"
+           "\n"
+           "Offsets, times and bytes stay as they are. A copy that was stopped or killed goes on\n"
+           "where it ended; what is there already has to be the beginning of the same ledger.\n"
+           "At the end every service folds both, and the digests are compared.\n"},
+      &options->common, chosen, [options] { return Copy(*options); });
+  for (const char* name : {"--data", "--log"}) command->remove_option(command->get_option(name));
+  command
+      ->add_option("--from", options->from,
+                   "The ledger: local:DIR, kafka:HOST:PORT/PREFIX, file:PATH")
+      ->type_name("LOG")
+      ->required();
+  command->add_option("--to", options->to, "Where it shall be, in the same forms")
+      ->type_name("LOG")
+      ->required();
+  command->add_flag("!--no-digests", options->digests, "Do not fold both at the end");
+  // Both ends are named; the common option has nothing to say.
+  command->callback([chosen, options] { *chosen = [options] { return Copy(*options); }; });
+}
+
+}  // namespace gridledger::cli

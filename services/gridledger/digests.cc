@@ -1,0 +1,42 @@
+#include "services/gridledger/digests.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "services/gridledger/look.h"
+#include "services/runtime/host/subjects.h"
+
+namespace gridledger::cli {
+
+absl::StatusOr<std::vector<DigestRow>> FoldDigests(const CommonOptions& options,
+                                                   host::Folder* folder, host::Begin begin) {
+  host::View view;
+  view.folder = folder;
+  view.services = host::AllServices();
+  view.begin = begin;
+  std::vector<DigestRow> rows;
+  const absl::Status looked =
+      LookAt(options, "folding", std::move(view), [&](const host::Seen& seen) {
+        for (const host::SeenTask& one : seen.tasks) {
+          rows.push_back(DigestRow{one.task->id(), one.task->next(), one.task->digest()});
+        }
+        return absl::OkStatus();
+      });
+  if (!looked.ok()) return looked;
+  std::sort(rows.begin(), rows.end(),
+            [](const DigestRow& a, const DigestRow& b) { return a.task < b.task; });
+  return rows;
+}
+
+std::string PrintDigestRows(const std::vector<DigestRow>& rows) {
+  std::string out;
+  for (const DigestRow& row : rows) {
+    absl::StrAppend(&out, row.task.service.text(), " ", row.task.partition.value, " ",
+                    row.offset.value, " ", row.digest.Hex(), "\n");
+  }
+  return out;
+}
+
+}  // namespace gridledger::cli

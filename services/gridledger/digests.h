@@ -1,0 +1,28 @@
+// The digests of every service and partition of a ledger, folded by this process.
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <string>
+#include <vector>
+
+#include "services/gridledger/command.h"
+#include "services/runtime/host/view.h"
+
+namespace gridledger::cli {
+
+struct DigestRow {
+  TaskId task;
+  Offset offset;
+  Digest digest;
+
+  friend bool operator==(const DigestRow&, const DigestRow&) = default;
+};
+
+// By service, then partition.
+absl::StatusOr<std::vector<DigestRow>> FoldDigests(const CommonOptions& options,
+                                                   host::Folder* folder, host::Begin begin);
+// A line a row: service, partition, offset, digest.
+std::string PrintDigestRows(const std::vector<DigestRow>& rows);
+
+}  // namespace gridledger::cli

@@ -1,0 +1,149 @@
+#include "services/runtime/adapters/kafka/membership.h"
+
+#include <absl/strings/str_cat.h>
+#include <absl/synchronization/mutex.h>
+#include <absl/time/clock.h>
+
+#include <atomic>
+#include <thread>
+#include <utility>
+
+#include "services/runtime/adapters/kafka/client.h"
+
+namespace gridledger {
+namespace {
+
+constexpr int kPollMs = 100;
+constexpr absl::Duration kCommitEvery = absl::Seconds(5);
+
+class Member final : public KafkaMembership {
+ public:
+  explicit Member(KafkaMembershipOptions options) : options_(std::move(options)) {}
+
+  absl::Status Begin() {
+    const kafka::Properties ours = {
+        {"group.id", options_.group},
+        {"group.instance.id", options_.instance},
+        {"partition.assignment.strategy", "range"},
+        {"session.timeout.ms", "10000"},
+        {"heartbeat.interval.ms", "1000"},
+        {"max.poll.interval.ms", "300000"},
+        {"enable.auto.commit", "false"},
+        {"enable.auto.offset.store", "false"},
+        {"auto.offset.reset", "error"},
+        {"queued.max.messages.kbytes", "1024"},
+    };
+    auto client = kafka::StartClient(
+        RD_KAFKA_CONSUMER, {options_.bootstrap, options_.properties, options_.said}, ours,
+        [](rd_kafka_conf_t* conf) { rd_kafka_conf_set_rebalance_cb(conf, OnRebalance); });
+    if (!client.ok()) return client.status();
+    client_ = *std::move(client);
+    client_->rebalanced = [this](rd_kafka_resp_err_t error, rd_kafka_topic_partition_list_t* list) {
+      Rebalanced(error, list);
+    };
+    rd_kafka_poll_set_consumer(client_->get());
+    const kafka::PartitionList topics(rd_kafka_topic_partition_list_new(1));
+    rd_kafka_topic_partition_list_add(topics.get(), options_.topic.c_str(), RD_KAFKA_PARTITION_UA);
+    const rd_kafka_resp_err_t error = rd_kafka_subscribe(client_->get(), topics.get());
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return kafka::StatusOf(error, "cannot join");
+    thread_ = std::thread([this] { Work(); });
+    return absl::OkStatus();
+  }
+
+  ~Member() override {
+    stopping_ = true;
+    if (thread_.joinable()) thread_.join();
+    if (client_ != nullptr) rd_kafka_consumer_close(client_->get());
+  }
+
+  absl::Status status() override {
+    const absl::MutexLock lock(&mutex_);
+    return status_;
+  }
+
+ private:
+  static void OnRebalance(rd_kafka_t*, rd_kafka_resp_err_t error,
+                          rd_kafka_topic_partition_list_t* list, void* running) {
+    static_cast<kafka::RunningClient*>(running)->rebalanced(error, list);
+  }
+
+  void Rebalanced(rd_kafka_resp_err_t error, rd_kafka_topic_partition_list_t* list) {
+    if (error != RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
+      // The other half follows, and says what is ours then.
+      rd_kafka_assign(client_->get(), nullptr);
+      return;
+    }
+    std::vector<Partition> owned;
+    for (int i = 0; i < list->cnt; ++i) {
+      list->elems[i].offset = RD_KAFKA_OFFSET_END;
+      owned.push_back(Partition{list->elems[i].partition});
+    }
+    rd_kafka_assign(client_->get(), list);
+    rd_kafka_pause_partitions(client_->get(), list);  // this client reads nothing
+    if (!stopping_) options_.owns(owned);
+    owned_ = std::move(owned);
+  }
+
+  void Work() {
+    absl::Time commit_at = absl::Now() + kCommitEvery;
+    while (!stopping_) {
+      const kafka::Message message(rd_kafka_consumer_poll(client_->get(), kPollMs));
+      if (message != nullptr && message->err != RD_KAFKA_RESP_ERR_NO_ERROR) Heard(message->err);
+      if (absl::Now() < commit_at) continue;
+      commit_at = absl::Now() + kCommitEvery;
+      Commit();
+    }
+    Commit();
+  }
+
+  void Heard(rd_kafka_resp_err_t error) {
+    char text[512];
+    if (error == RD_KAFKA_RESP_ERR__FATAL) {
+      error = rd_kafka_fatal_error(client_->get(), text, sizeof text);
+    } else {
+      const absl::Status status = kafka::StatusOf(error, "the group");
+      if (!absl::IsPermissionDenied(status)) {
+        options_.said(6, status.message());
+        return;
+      }
+    }
+    const absl::MutexLock lock(&mutex_);
+    if (!status_.ok()) return;
+    status_ = absl::FailedPreconditionError(absl::StrCat("the membership of ", options_.instance,
+                                                         " in the group ", options_.group,
+                                                         " ended: ", rd_kafka_err2str(error)));
+  }
+
+  void Commit() {
+    if (owned_.empty()) return;
+    const std::map<Partition, Offset> positions = options_.positions();
+    const kafka::PartitionList list(
+        rd_kafka_topic_partition_list_new(static_cast<int>(owned_.size())));
+    for (const Partition partition : owned_) {
+      const auto at = positions.find(partition);
+      if (at == positions.end()) continue;
+      rd_kafka_topic_partition_list_add(list.get(), options_.topic.c_str(), partition.value)
+          ->offset = at->second.value;
+    }
+    if (list->cnt > 0) rd_kafka_commit(client_->get(), list.get(), /*async=*/1);
+  }
+
+  const KafkaMembershipOptions options_;
+  std::shared_ptr<kafka::RunningClient> client_;
+  std::vector<Partition> owned_;  // the thread's
+  std::atomic<bool> stopping_{false};
+  std::thread thread_;
+  absl::Mutex mutex_;
+  absl::Status status_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<KafkaMembership>> KafkaMembership::Start(
+    KafkaMembershipOptions options) {
+  auto member = std::make_unique<Member>(std::move(options));
+  if (absl::Status status = member->Begin(); !status.ok()) return status;
+  return member;
+}
+
+}  // namespace gridledger

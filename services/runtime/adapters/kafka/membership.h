@@ -1,0 +1,49 @@
+// A process's place in a consumer group: which partitions are its own. A client of its own, which
+// reads nothing: folding is not disturbed by a rebalance, and goes on through it. Between the two
+// halves of an eager rebalance nobody is told to stop, for two owners are harmless (law L2, L4) and
+// a gap is not.
+#pragma once
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "services/base/ids.h"
+
+namespace gridledger {
+
+struct KafkaMembershipOptions {
+  std::string bootstrap;
+  std::string topic;
+  std::string group;
+  // The member's own name, static: a restart within the session's time-out moves nothing. Two
+  // members of one name put each other out.
+  std::string instance;
+  std::map<std::string, std::string> properties = {};
+  std::function<void(int severity, absl::string_view text)> said = [](int, absl::string_view) {};
+  // What the process owns from now on; returns when that is so. Called from the membership's own
+  // thread, never twice at once.
+  std::function<void(const std::vector<Partition>&)> owns = [](const auto&) {};
+  // How far the state is, to be committed for tools that show lag. Nothing else reads it.
+  std::function<std::map<Partition, Offset>()> positions = [] {
+    return std::map<Partition, Offset>();
+  };
+};
+
+class KafkaMembership {
+ public:
+  // InvalidArgument for a property. Joins in the background.
+  static absl::StatusOr<std::unique_ptr<KafkaMembership>> Start(KafkaMembershipOptions options);
+  // A static member stays in the group until its session times out, or it comes back.
+  virtual ~KafkaMembership() = default;
+  // What ended the membership: its name was taken by another, rights are missing. OK while it
+  // lives.
+  virtual absl::Status status() = 0;
+};
+
+}  // namespace gridledger
