@@ -47,8 +47,8 @@ class Cluster:
         # Through a shell that ends at once: no child of the test, so what ends the test and its
         # children does not end this.
         subprocess.run(["sh", "-c", 'exec 3<&0; sh -c "$0" "$@" <&3 3<&- &', GUARD, "guard", TOOL, self.folder,
-                        self.temporary], stdin=read, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-                       check=True)
+                        self.temporary], stdin=read, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                       start_new_session=True, check=True)
         os.close(read)
         try:
             self.up()
