@@ -39,6 +39,10 @@ CLI::App* AddCommand(CLI::App& app, const Teaching& teaching, CommonOptions* opt
                    "A file of such properties, one a line: the place for passwords")
       ->type_name("FILE")
       ->envname("GRIDLEDGER_KAFKA_PROPERTIES");
+  command
+      ->add_option("--state", options->state,
+                   "With a cluster: a service's state folder, to begin at its checkpoints")
+      ->type_name("DIR");
   command->add_flag("--json", options->json, "Print JSON for scripts instead of text for people");
   command->add_option("--memory", options->memory, "The one memory limit, e.g. 512MiB or 2GiB")
       ->type_name("SIZE")
@@ -85,6 +89,7 @@ absl::StatusOr<host::FolderOptions> CommonOptions::Folder() const {
   absl::StatusOr<host::LogName> name = host::ParseLogName(log);
   if (!name.ok()) return name.status();
   folder.log = *std::move(name);
+  folder.path = state;
   auto properties = host::ReadKafkaProperties(kafka_properties, kafka);
   if (!properties.ok()) return properties.status();
   folder.kafka = *std::move(properties);

@@ -29,6 +29,7 @@ struct CommonOptions {
   std::string log;                 // --log; with a local one, `data` is its folder
   std::vector<std::string> kafka;  // NAME=VALUE
   std::string kafka_properties;    // a file of them
+  std::string state;               // of a service on a cluster, to begin at its checkpoints
   std::string memory = "1GiB";
   int threads = 0;  // 0: one for each core
   bool json = false;

@@ -1,106 +1,372 @@
 #include "services/runtime/host/service_main.h"
 
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
+#include <absl/strings/ascii.h>
+#include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
+#include <absl/strings/str_split.h>
 #include <absl/time/clock.h>
-#include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
+#include "services/runtime/adapters/kafka/kafka_log.h"
+#include "services/runtime/adapters/kafka/membership.h"
+#include "services/runtime/adapters/kafka/topics.h"
+#include "services/runtime/host/endpoints.h"
 #include "services/runtime/host/exit_code.h"
 #include "services/runtime/host/folder.h"
 #include "services/runtime/host/live_city.h"
+#include "services/runtime/host/log_lines.h"
 #include "services/runtime/host/memory_size.h"
 #include "services/runtime/host/signals.h"
 #include "services/runtime/host/subjects.h"
+#include "services/runtime/host/topic_rules.h"
 
 namespace gridledger::host {
 namespace {
 
 struct ServiceOptions {
-  std::string data;
+  std::string data, log, state;
+  std::vector<std::string> kafka;
+  std::string kafka_properties;
+  std::string partitions, group, instance;
   std::string memory = "1GiB";
   int threads = 1;
   bool drain = false;
   bool standby = false;
+  std::string takeover_after = "500ms";
+  std::string checkpoint_every = "10s";
+  std::string http;
+  std::string log_format = "text";
 };
 
-absl::Status Serve(const engine::Service& service, const ServiceOptions& options,
-                   StopSignals& signals) {
-  const absl::StatusOr<size_t> memory = ParseMemorySize(options.memory);
-  if (!memory.ok()) return memory.status();
-  auto folder = Folder::Open(FolderOptions{.path = options.data,
-                                           .partitions = 0,
-                                           .read_only = options.standby,
-                                           .memory_bytes = *memory});
-  if (!folder.ok()) return folder.status();
-  for (const std::string& said : (*folder)->said()) spdlog::warn("{}", said);
-  LiveCityOptions live;
-  live.services = {service};
-  live.threads = options.threads;
-  live.tables_bytes_max = ShareMemory(*memory).tables;
-  live.outputs = !options.standby;
-  live.code_id = CodeId();
-  // A standby reads beside the writer: its state is in memory only.
-  auto city =
-      LiveCity::Start(&(*folder)->log(), options.standby ? nullptr : (*folder)->store(), live);
-  if (!city.ok()) return city.status();
-  spdlog::info("{} began on {}", service.name.text(), options.data);
-  bool said_live = false;
-  while (!(*city)->Failed()) {
-    if (options.drain && (*city)->WaitUntilIdle(absl::Now() + absl::Milliseconds(200))) break;
-    if (signals.Wait(options.drain ? absl::ZeroDuration() : absl::Milliseconds(500))) break;
-    const CityLook look = (*city)->Look();
-    if (look.live && !said_live) spdlog::info("{} is live", service.name.text());
-    said_live = said_live || look.live;
-    if (!look.stopped.empty() && look.stopped.size() == look.tasks.size()) break;
+constexpr absl::Duration kLookWait = absl::Milliseconds(50);
+
+absl::StatusOr<absl::Duration> ParseWait(const std::string& option, const std::string& text) {
+  absl::Duration duration;
+  if (absl::ParseDuration(text, &duration) && duration > absl::ZeroDuration()) return duration;
+  return absl::InvalidArgumentError(
+      absl::StrCat(option, " ", text, ": a duration is written as 500ms, 10s or 1m"));
+}
+
+// "0-7,12"
+absl::StatusOr<std::vector<Partition>> ParsePartitions(const std::string& text, int count) {
+  std::vector<Partition> partitions;
+  for (const absl::string_view part : absl::StrSplit(text, ',')) {
+    const std::vector<absl::string_view> ends = absl::StrSplit(part, absl::MaxSplits('-', 1));
+    int from = 0, to = 0;
+    if (!absl::SimpleAtoi(ends.front(), &from) || !absl::SimpleAtoi(ends.back(), &to) || from < 0 ||
+        to < from || to >= count) {
+      return absl::InvalidArgumentError(absl::StrCat("--partitions ", text, ": '", part,
+                                                     "' is no partition of 0 to ", count - 1,
+                                                     ", nor a range of them"));
+    }
+    for (int p = from; p <= to; ++p) partitions.push_back(Partition{p});
   }
-  const CityLook last = (*city)->Look();
-  for (const engine::Live::Stopped& stopped : last.stopped) {
-    spdlog::error("partition {} stopped: {}", stopped.partition.value, stopped.why.ToString());
+  std::sort(partitions.begin(), partitions.end());
+  partitions.erase(std::unique(partitions.begin(), partitions.end()), partitions.end());
+  return partitions;
+}
+
+// Two processes never share a state folder, so its path tells them apart.
+std::string InstanceName(const ServiceOptions& options) {
+  if (!options.instance.empty()) return options.instance;
+  char host[256] = "host";
+  gethostname(host, sizeof host - 1);
+  std::error_code ignored;
+  std::string name =
+      absl::StrCat(host, "-", std::filesystem::absolute(options.state, ignored).string());
+  for (char& c : name) {
+    if (!absl::ascii_isalnum(static_cast<unsigned char>(c)) && c != '.' && c != '-') c = '_';
   }
-  if (absl::Status status = (*city)->Stop(); !status.ok()) return status;
-  spdlog::info("{} ended: {} records folded, {} decisions sent", service.name.text(), last.folded,
-               last.decisions_sent);
-  return last.stopped.empty() ? absl::OkStatus() : last.stopped.front().why;
+  return name.substr(name.size() > 200 ? name.size() - 200 : 0);
+}
+
+class ServiceRun {
+ public:
+  ServiceRun(const engine::Service& service, const ServiceOptions& options)
+      : service_(service), options_(options) {}
+
+  absl::Status Open() {
+    absl::StatusOr<FolderOptions> where = Where();
+    if (!where.ok()) return where.status();
+    is_cluster_ = where->log.has_value() && where->log->kind == LogName::Kind::kKafka;
+    if (is_cluster_) {
+      if (absl::Status status = CheckCluster(*where); !status.ok()) return status;
+    }
+    auto folder = Folder::Open(*where);
+    if (!folder.ok()) return folder.status();
+    folder_ = *std::move(folder);
+    for (const std::string& said : folder_->said()) spdlog::warn("{}", said);
+    return StartCity(*where);
+  }
+
+  absl::Status Serve(StopSignals& signals) {
+    spdlog::info("{} began on {}", service_.name.text(), folder_->name());
+    if (absl::Status status = OpenEndpoints(); !status.ok()) return status;
+    if (absl::Status status = Join(); !status.ok()) return status;
+    bool said_live = false;
+    int64_t taken_over_said = 0;
+    absl::Status ended;
+    while (!city_->Failed()) {
+      if (options_.drain && city_->WaitUntilIdle(absl::Now() + absl::Milliseconds(200))) break;
+      if (signals.Wait(options_.drain ? absl::ZeroDuration()
+                                      : (said_live ? absl::Milliseconds(500) : kLookWait))) {
+        break;
+      }
+      const CityLook look = city_->Look();
+      if (look.live && !said_live && (membership_ == nullptr || !look.tasks.empty())) {
+        spdlog::info("{} is live on {} partitions", service_.name.text(), look.tasks.size());
+        said_live = true;
+      }
+      if (look.taken_over > taken_over_said) {
+        taken_over_said = look.taken_over;
+        spdlog::warn("{} took over: {} partitions had nobody who settled what was due",
+                     service_.name.text(), taken_over_said);
+      }
+      if (!look.stopped.empty() && look.stopped.size() == look.tasks.size()) break;
+      if (membership_ != nullptr) ended = membership_->status();
+      if (!ended.ok()) break;
+    }
+    return End(ended);
+  }
+
+ private:
+  absl::StatusOr<FolderOptions> Where() {
+    const absl::StatusOr<size_t> memory = ParseMemorySize(options_.memory);
+    if (!memory.ok()) return memory.status();
+    memory_ = *memory;
+    FolderOptions where;
+    where.path = options_.data;
+    where.partitions = 0;
+    where.memory_bytes = memory_;
+    where.readers = options_.threads;
+    where.read_only = options_.standby;
+    if (options_.log.empty()) {
+      if (!options_.data.empty()) return where;
+      return absl::InvalidArgumentError("--data DIR is required, or --log LOG: name the ledger");
+    }
+    absl::StatusOr<LogName> log = ParseLogName(options_.log);
+    if (!log.ok()) return log.status();
+    if (log->kind == LogName::Kind::kFile) {
+      return absl::InvalidArgumentError("a service runs on a data folder or on a cluster");
+    }
+    where.path = log->path;
+    if (log->kind == LogName::Kind::kLocal) return where;
+    if (options_.state.empty()) {
+      return absl::InvalidArgumentError(
+          "--state DIR is required with a cluster: where this process keeps its state");
+    }
+    where.path = options_.state;
+    where.log = *std::move(log);
+    where.read_only = false;  // a standby on a cluster has a state of its own
+    auto properties = ReadKafkaProperties(options_.kafka_properties, options_.kafka);
+    if (!properties.ok()) return properties.status();
+    where.kafka = *std::move(properties);
+    where.said = [](int severity, absl::string_view text) {
+      const auto level = severity <= 3   ? spdlog::level::err
+                         : severity <= 4 ? spdlog::level::warn
+                                         : spdlog::level::info;
+      spdlog::log(level, "kafka: {}", std::string(text));
+    };
+    return where;
+  }
+
+  // A topic that would lose records is not folded.
+  absl::Status CheckCluster(const FolderOptions& where) {
+    cluster_ = where;
+    auto admin =
+        KafkaAdmin::Start({where.log->bootstrap, where.kafka, where.said, absl::Seconds(30)});
+    if (!admin.ok()) return admin.status();
+    return CheckLedgerIsSafe(**admin, where.log->prefix, 0);
+  }
+
+  absl::Status StartCity(const FolderOptions& where) {
+    const auto takeover = ParseWait("--takeover-after", options_.takeover_after);
+    if (!takeover.ok()) return takeover.status();
+    const auto checkpoints = ParseWait("--checkpoint-every", options_.checkpoint_every);
+    if (!checkpoints.ok()) return checkpoints.status();
+    LiveCityOptions live;
+    live.services = {service_};
+    live.threads = options_.threads;
+    live.tables_bytes_max = ShareMemory(memory_).tables;
+    live.outputs = !options_.standby;
+    live.checkpoint_interval = *checkpoints;
+    live.code_id = CodeId();
+    if (options_.standby && is_cluster_) live.takeover_after = *takeover;
+    if (!options_.partitions.empty()) {
+      auto list = ParsePartitions(options_.partitions, folder_->log().partitions());
+      if (!list.ok()) return list.status();
+      live.partitions = *std::move(list);
+    } else if (IsMember()) {
+      live.partitions.emplace();  // the group says which
+    }
+    // Beside the writer of a data folder a standby's state is in memory only.
+    StateStore* const store = where.read_only ? nullptr : folder_->store();
+    auto city = LiveCity::Start(&folder_->log(), store, live);
+    if (!city.ok()) return city.status();
+    city_ = *std::move(city);
+    return absl::OkStatus();
+  }
+
+  bool IsMember() const { return is_cluster_ && !options_.standby && options_.partitions.empty(); }
+
+  absl::Status OpenEndpoints() {
+    if (options_.http.empty()) return absl::OkStatus();
+    EndpointOptions options;
+    options.address = options_.http;
+    options.service = service_.name.text();
+    options.look = [this] { return city_->Look(); };
+    options.failed = [this] { return city_->Failed(); };
+    if (auto* log = dynamic_cast<KafkaLog*>(&folder_->log()); log != nullptr) {
+      options.client_statistics = [log] { return log->Statistics(); };
+    }
+    auto endpoints = Endpoints::Start(std::move(options));
+    if (!endpoints.ok()) return endpoints.status();
+    endpoints_ = *std::move(endpoints);
+    spdlog::info("endpoints on http://{}", endpoints_->address());
+    return absl::OkStatus();
+  }
+
+  absl::Status Join() {
+    if (!IsMember()) return absl::OkStatus();
+    KafkaMembershipOptions options;
+    options.bootstrap = cluster_.log->bootstrap;
+    options.topic = cluster_.log->Topic();
+    options.group = options_.group.empty()
+                        ? absl::StrCat(cluster_.log->prefix, ".", service_.name.text())
+                        : options_.group;
+    options.instance = InstanceName(options_);
+    options.properties = cluster_.kafka;
+    options.said = cluster_.said;
+    options.owns = [this](const std::vector<Partition>& partitions) {
+      spdlog::info("the group gives {} partitions", partitions.size());
+      city_->SetPartitions(partitions);
+    };
+    options.positions = [this] {
+      std::map<Partition, Offset> positions;
+      for (const TaskLook& task : city_->Look().tasks) {
+        positions[task.task.partition] = task.next;
+      }
+      return positions;
+    };
+    auto membership = KafkaMembership::Start(std::move(options));
+    if (!membership.ok()) return membership.status();
+    membership_ = *std::move(membership);
+    return absl::OkStatus();
+  }
+
+  absl::Status End(absl::Status ended) {
+    endpoints_.reset();
+    membership_.reset();
+    const CityLook last = city_->Look();
+    for (const engine::Live::Stopped& stopped : last.stopped) {
+      spdlog::error("partition {} stopped: {}", stopped.partition.value,
+                    std::string(stopped.why.message()));
+    }
+    if (absl::Status status = city_->Stop(); !status.ok()) return status;
+    spdlog::info("{} ended: {} records folded, {} decisions sent", service_.name.text(),
+                 last.folded, last.decisions_sent);
+    if (!ended.ok()) return ended;
+    return last.stopped.empty() ? absl::OkStatus() : last.stopped.front().why;
+  }
+
+  const engine::Service& service_;
+  const ServiceOptions& options_;
+  size_t memory_ = 0;
+  bool is_cluster_ = false;
+  FolderOptions cluster_;
+  std::unique_ptr<Folder> folder_;
+  std::unique_ptr<LiveCity> city_;
+  std::unique_ptr<Endpoints> endpoints_;
+  std::unique_ptr<KafkaMembership> membership_;
+};
+
+// Every option is also an environment variable, GRIDLEDGER_ and its name in capitals, and a line of
+// the file of --config.
+void AddOptions(CLI::App& app, ServiceOptions& options) {
+  app.set_config("--config", "", "A file of these options, a line NAME = VALUE each")
+      ->envname("GRIDLEDGER_CONFIG");
+  const auto add = [&app](const char* name, auto& value, const char* help) {
+    std::string env = absl::AsciiStrToUpper(name + 2);
+    std::replace(env.begin(), env.end(), '-', '_');
+    return app.add_option(name, value, help)->envname(absl::StrCat("GRIDLEDGER_", env));
+  };
+  add("--data", options.data, "The data folder, as made by import, simulate or up")
+      ->envname("GRIDLEDGER_DATA_FOLDER");
+  add("--log", options.log, "Another ledger: kafka:HOST:PORT[,HOST:PORT]/PREFIX");
+  add("--state", options.state, "With a cluster: where this process keeps its state");
+  add("--kafka", options.kafka, "A property of librdkafka, NAME=VALUE; may be repeated")
+      ->take_all();
+  add("--kafka-properties", options.kafka_properties,
+      "A file of such properties: the place for passwords");
+  add("--group", options.group, "The consumer group; PREFIX.SERVICE unless told");
+  add("--instance", options.instance,
+      "This member's own static name; of the host and the state folder unless told");
+  add("--partitions", options.partitions, "A static list, e.g. 0-7,12, instead of a group");
+  add("--memory", options.memory, "The one memory limit, e.g. 512MiB")->capture_default_str();
+  add("--threads", options.threads, "Threads, each with some of the partitions")
+      ->check(CLI::Range(1, 64))
+      ->capture_default_str();
+  add("--checkpoint-every", options.checkpoint_every, "At the latest")->capture_default_str();
+  add("--takeover-after", options.takeover_after,
+      "When a standby takes over what nobody has settled")
+      ->capture_default_str();
+  add("--http", options.http, "HOST:PORT for /live, /ready, /metrics, /clients; none unless told");
+  add("--log-format", options.log_format, "Log lines: text or json")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->capture_default_str();
+  app.add_flag("--drain", options.drain, "End when nothing is left to do");
+  app.add_flag("--standby", options.standby,
+               "Fold along and send nothing; on a cluster take over what nobody settles");
 }
 
 }  // namespace
 
 int ServiceMain(const ServiceProgram& program, int argc, char** argv) {
   StopSignals signals;
-  spdlog::set_default_logger(spdlog::stderr_logger_mt("gridledger"));
+  ReturnFreedMemory();
   const engine::Service* service = FindService(program.name);
   INVARIANT(service != nullptr, "a program of a service that is not there");
+  const std::string name = absl::StrCat("gridledger-", program.name);
   ServiceOptions options;
-  CLI::App app(
-      absl::StrCat("The ", service->name.text(),
-                   " service of gridledger, alone over a data folder.\n", program.what, "\n",
-                   "A folder has one writing process: while `gridledger up` runs there, use "
-                   "--standby."));
-  app.add_option("--data", options.data, "The data folder, as made by import, simulate or up")
-      ->required()
-      ->envname("GRIDLEDGER_DATA_FOLDER");
-  app.add_option("--memory", options.memory, "The one memory limit, e.g. 512MiB")
-      ->capture_default_str();
-  app.add_option("--threads", options.threads, "Threads, each with some of the partitions")
-      ->check(CLI::Range(1, 64))
-      ->capture_default_str();
-  app.add_flag("--drain", options.drain, "End when nothing is left to do");
-  app.add_flag("--standby", options.standby, "Fold beside the writer, and send nothing");
-  const std::string example = absl::StrCat("  gridledger-", program.name);
-  app.footer(absl::StrCat("Examples:\n", example, " --data city              serve until Ctrl-C\n",
-                          example, " --data city --drain      do what there is to do, and end\n",
-                          example, " --data city --standby    fold beside `gridledger up`\n\n",
-                          kExitCodes));
+  CLI::App app(absl::StrCat("The ", service->name.text(), " service of gridledger, on its own.\n",
+                            program.what,
+                            "\nA data folder has one writing process: while `gridledger up` runs "
+                            "there, use --standby.\nOn a cluster the processes of a group share "
+                            "the partitions; whoever comes or goes moves only those."));
+  AddOptions(app, options);
+  app.footer(absl::StrCat(
+      "Examples:\n  ", name, " --data city              serve until Ctrl-C\n  ", name,
+      " --data city --drain      do what there is to do, and end\n  ", name,
+      " --data city --standby    fold beside `gridledger up`\n  ", name,
+      " --log kafka:127.0.0.1:9092/city --state /var/lib/city --http 127.0.0.1:8080\n  ", name,
+      " --log kafka:127.0.0.1:9092/city --state other --partitions 0-31 --standby\n\n",
+      "Every option may stand in the file of --config and in the environment, as GRIDLEDGER_ and "
+      "its\nname in capitals (GRIDLEDGER_LOG, GRIDLEDGER_KAFKA_PROPERTIES; --data is "
+      "GRIDLEDGER_DATA_FOLDER).\n\n",
+      kExitCodes));
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }
-  const absl::Status status = Serve(*service, options, signals);
+  LogTo(options.log_format, name);
+  absl::Status status;
+  {
+    ServiceRun run(*service, options);
+    status = run.Open();
+    if (status.ok()) status = run.Serve(signals);
+  }
   if (!status.ok()) spdlog::error("{}", std::string(status.message()));
   return ExitCodeOf(status);
 }
