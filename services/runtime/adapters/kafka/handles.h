@@ -18,7 +18,12 @@ struct Destroyer {
 template <class T, auto Destroy>
 using Handle = std::unique_ptr<T, Destroyer<Destroy>>;
 
-using Client = Handle<rd_kafka_t, rd_kafka_destroy>;
+// A member leaves its group before; a reader was never in one, and need not wait for its
+// coordinator.
+inline void DestroyClient(rd_kafka_t* client) {
+  rd_kafka_destroy_flags(client, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+}
+using Client = Handle<rd_kafka_t, DestroyClient>;
 using Conf = Handle<rd_kafka_conf_t, rd_kafka_conf_destroy>;
 using Queue = Handle<rd_kafka_queue_t, rd_kafka_queue_destroy>;
 using Event = Handle<rd_kafka_event_t, rd_kafka_event_destroy>;

@@ -4,6 +4,8 @@
 #include <absl/time/clock.h>
 
 #include <algorithm>
+#include <chrono>
+#include <future>
 #include <utility>
 
 #include "services/runtime/adapters/kafka/producer.h"
@@ -56,7 +58,7 @@ absl::StatusOr<int> CountPartitions(rd_kafka_t* client, const std::string& topic
   }
 }
 
-class Log final : public KafkaLog, public kafka::Watermarks {
+class Log final : public KafkaLog, public kafka::ReaderHost {
  public:
   Log(KafkaLogOptions options, int partitions, std::unique_ptr<kafka::Producer> producer)
       : options_(std::move(options)), partitions_(partitions), producer_(std::move(producer)) {}
@@ -124,11 +126,21 @@ class Log final : public KafkaLog, public kafka::Watermarks {
     }
   }
 
+  void Retire(std::shared_ptr<RunningClient> client) override {
+    const absl::MutexLock lock(&mutex_);
+    std::erase_if(retiring_, [](const std::future<void>& one) {
+      return one.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
+    });
+    retiring_.push_back(
+        std::async(std::launch::async, [ending = std::move(client)]() mutable { ending.reset(); }));
+  }
+
   const KafkaLogOptions options_;
   const int partitions_;
   const std::unique_ptr<kafka::Producer> producer_;
   absl::Mutex mutex_;
   std::vector<std::weak_ptr<RunningClient>> reading_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::future<void>> retiring_ ABSL_GUARDED_BY(mutex_);
 };
 
 // Fails every call as its log could not make the client.

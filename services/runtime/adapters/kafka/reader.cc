@@ -28,15 +28,21 @@ absl::string_view Bytes(const void* data, size_t size) {
 
 }  // namespace
 
-Reader::Reader(std::shared_ptr<RunningClient> client, std::string topic, Watermarks* watermarks)
+Reader::Reader(std::shared_ptr<RunningClient> client, std::string topic, ReaderHost* host)
     : client_(std::move(client)),
       queue_(rd_kafka_queue_get_consumer(client_->get())),
       topic_(std::move(topic)),
-      watermarks_(watermarks) {}
+      host_(host) {}
+
+Reader::~Reader() {
+  left_.clear();
+  queue_.reset();
+  host_->Retire(std::move(client_));
+}
 
 absl::Status Reader::Assign(Partition partition, Offset from) {
   Offset begin, end;
-  if (absl::Status status = watermarks_->Ask(partition, &begin, &end); !status.ok()) return status;
+  if (absl::Status status = host_->Ask(partition, &begin, &end); !status.ok()) return status;
   if (from > end) {
     return absl::OutOfRangeError(absl::StrCat("partition ", partition.value, " of ", topic_,
                                               " ends at ", end.value, ": ", from.value,

@@ -17,17 +17,20 @@
 namespace gridledger::kafka {
 
 // What a reader asks of its log.
-class Watermarks {
+class ReaderHost {
  public:
-  virtual ~Watermarks() = default;
+  virtual ~ReaderHost() = default;
   // The oldest offset and the one after the newest. InvalidArgument for a partition that is not
   // there.
   virtual absl::Status Ask(Partition partition, Offset* begin, Offset* end) = 0;
+  // Ends a client, which takes half a second, without letting anybody wait for it.
+  virtual void Retire(std::shared_ptr<RunningClient> client) = 0;
 };
 
 class Reader final : public LogReader {
  public:
-  Reader(std::shared_ptr<RunningClient> client, std::string topic, Watermarks* watermarks);
+  Reader(std::shared_ptr<RunningClient> client, std::string topic, ReaderHost* host);
+  ~Reader() override;
 
   absl::Status Assign(Partition partition, Offset from) override;
   void Unassign(Partition partition) override;
@@ -39,10 +42,10 @@ class Reader final : public LogReader {
   absl::Status Take(Message message, RecordBatch* batch);
   absl::Status ErrorOf(const rd_kafka_message_t& message);
 
-  const std::shared_ptr<RunningClient> client_;
-  const Queue queue_;
+  std::shared_ptr<RunningClient> client_;
+  Queue queue_;
   const std::string topic_;
-  Watermarks* const watermarks_;
+  ReaderHost* const host_;
   absl::flat_hash_map<Partition, Offset> next_;  // of each partition assigned
   std::vector<rd_kafka_message_t*> got_;         // reused
   std::deque<Message> left_;                     // taken off the queue, and over the batch's limit
