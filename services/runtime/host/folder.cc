@@ -1,10 +1,13 @@
 #include "services/runtime/host/folder.h"
 
 #include <absl/strings/str_cat.h>
+#include <absl/strings/str_replace.h>
 
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <system_error>
 
 #include "services/runtime/adapters/kafka/kafka_log.h"
@@ -90,6 +93,27 @@ absl::StatusOr<std::unique_ptr<RocksStateStore>> OpenState(const FolderOptions& 
   return store;
 }
 
+// A state is of one ledger, and of as many partitions as that had: a topic that got more since has
+// its keys elsewhere. The folder remembers both, in a file of two lines.
+absl::Status CheckSameLedger(const std::string& path, const std::string& topic, int partitions,
+                             bool may_write) {
+  const std::string file = absl::StrCat(path, "/ledger");
+  const std::string is = absl::StrCat(topic, "\n", partitions, " partitions\n");
+  std::ifstream in(file);
+  if (in) {
+    const std::string was((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+    if (was == is) return absl::OkStatus();
+    return absl::FailedPreconditionError(absl::StrCat(
+        "the state in ", path, " is of ", absl::StrReplaceAll(was, {{"\n", " "}}), "and not of ",
+        topic, " with ", partitions, " partitions: name another folder"));
+  }
+  if (!may_write) return absl::OkStatus();
+  std::ofstream out(file);
+  out << is;
+  out.close();
+  return out ? absl::OkStatus() : absl::UnavailableError(absl::StrCat("cannot write ", file));
+}
+
 absl::StatusOr<std::unique_ptr<Folder>> OpenCluster(const FolderOptions& options) {
   const MemoryShares shares = ShareMemory(options.memory_bytes);
   KafkaLogOptions log_options;
@@ -111,6 +135,11 @@ absl::StatusOr<std::unique_ptr<Folder>> OpenCluster(const FolderOptions& options
   if (!path.empty()) {
     if (absl::Status status = CheckIsFolder(path); !status.ok()) return status;
     if (absl::Status made = MakeFolder(path); !made.ok()) return made;
+    if (absl::Status same =
+            CheckSameLedger(path, options.log->Topic(), (*log)->partitions(), !options.read_only);
+        !same.ok()) {
+      return same;
+    }
     auto opened = OpenState(options, shares.stores / 2, &said);
     if (!opened.ok()) return opened.status();
     store = *std::move(opened);
