@@ -91,13 +91,7 @@ absl::Status Print(const CopyOptions& options, const Outcome& outcome) {
                                    {"copied", outcome.copied},
                                    {"seconds", outcome.seconds}};
     json["equal"] = outcome.compared ? nlohmann::ordered_json(outcome.equal) : nullptr;
-    json["digests"] = nlohmann::ordered_json::array();
-    for (const DigestRow& row : outcome.digests) {
-      json["digests"].push_back({{"service", row.task.service.text()},
-                                 {"partition", row.task.partition.value},
-                                 {"offset", row.offset.value},
-                                 {"digest", row.digest.Hex()}});
-    }
+    json["digests"] = DigestRowsJson(outcome.digests);
     return WriteOut(absl::StrCat(json.dump(2), "\n"));
   }
   return WriteOut(absl::StrCat(

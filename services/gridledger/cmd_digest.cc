@@ -1,9 +1,6 @@
 // gridledger digest: one line a task with the digest of its state at the ledger's end, for
 // comparing machines, builds and days with diff.
 #include <absl/strings/str_cat.h>
-#include <nlohmann/json.hpp>
-
-#include <vector>
 
 #include "services/gridledger/command.h"
 #include "services/gridledger/digests.h"
@@ -11,23 +8,13 @@
 namespace gridledger::cli {
 namespace {
 
-std::string PrintJson(const std::vector<DigestRow>& rows) {
-  nlohmann::ordered_json json = nlohmann::ordered_json::array();
-  for (const DigestRow& row : rows) {
-    json.push_back({{"service", row.task.service.text()},
-                    {"partition", row.task.partition.value},
-                    {"offset", row.offset.value},
-                    {"digest", row.digest.Hex()}});
-  }
-  return absl::StrCat(json.dump(2), "\n");
-}
-
 absl::Status PrintDigests(const CommonOptions& options) {
   auto folder = OpenForReading(options);
   if (!folder.ok()) return folder.status();
   const auto rows = FoldDigests(options, folder->get(), host::Begin::kNewest);
   if (!rows.ok()) return rows.status();
-  return WriteOut(options.json ? PrintJson(*rows) : PrintDigestRows(*rows));
+  return WriteOut(options.json ? absl::StrCat(DigestRowsJson(*rows).dump(2), "\n")
+                               : PrintDigestRows(*rows));
 }
 
 }  // namespace

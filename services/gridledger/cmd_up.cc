@@ -94,6 +94,8 @@ absl::Status Serve(const UpOptions& options, host::StopSignals& signals, const H
   }
   screen.Leave();
   trickle.reset();
+  // What was sent a moment ago is read back, so that the states stand at the ledger's end.
+  (*city)->WaitUntilIdle(absl::Now() + absl::Seconds(2));
   const host::CityLook last = (*city)->Look();
   if (absl::Status status = (*city)->Stop(); !status.ok()) return status;
   spdlog::info("ended: {} records folded, {} decisions sent", last.folded, last.decisions_sent);

@@ -39,4 +39,15 @@ std::string PrintDigestRows(const std::vector<DigestRow>& rows) {
   return out;
 }
 
+nlohmann::ordered_json DigestRowsJson(const std::vector<DigestRow>& rows) {
+  nlohmann::ordered_json json = nlohmann::ordered_json::array();
+  for (const DigestRow& row : rows) {
+    json.push_back({{"service", row.task.service.text()},
+                    {"partition", row.task.partition.value},
+                    {"offset", row.offset.value},
+                    {"digest", row.digest.Hex()}});
+  }
+  return json;
+}
+
 }  // namespace gridledger::cli

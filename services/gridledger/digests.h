@@ -2,6 +2,7 @@
 #pragma once
 
 #include <absl/status/statusor.h>
+#include <nlohmann/json.hpp>
 
 #include <string>
 #include <vector>
@@ -24,5 +25,7 @@ absl::StatusOr<std::vector<DigestRow>> FoldDigests(const CommonOptions& options,
                                                    host::Folder* folder, host::Begin begin);
 // A line a row: service, partition, offset, digest.
 std::string PrintDigestRows(const std::vector<DigestRow>& rows);
+// An array of objects with the same four.
+nlohmann::ordered_json DigestRowsJson(const std::vector<DigestRow>& rows);
 
 }  // namespace gridledger::cli

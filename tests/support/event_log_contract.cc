@@ -335,7 +335,7 @@ TEST_P(EventLogContract, ALongPartitionDoesNotStarveAShortOne) {
   for (int p = 0; p < 4; ++p) ASSERT_TRUE(reader->Assign(Partition{p}, Offset{0}).ok());
   RecordBatch batch;
   std::map<Partition, int> seen;
-  for (int polls = 0; seen[Partition{1}] + seen[Partition{2}] + seen[Partition{3}] < 9; ++polls) {
+  while (seen[Partition{1}] + seen[Partition{2}] + seen[Partition{3}] < 9) {
     ASSERT_LT(seen[Partition{0}], kLongest / 2) << "the short ones have not come yet";
     ASSERT_TRUE(reader->Poll(kLong, 100, &batch).ok());
     for (const Record& record : batch.records()) ++seen[record.partition];

@@ -110,7 +110,7 @@ void LiveCity::Work(Worker* worker) {
   Publish(worker, false);
   {
     const absl::MutexLock lock(&worker->mutex);
-    worker->wanted.reset();  // nobody shall wait for it any more
+    worker->ended = true;
   }
   absl::MutexLock lock(&mutex_);
   if (!status.ok() && failure_.ok()) failure_ = status;
@@ -146,8 +146,9 @@ void LiveCity::SetPartitions(const std::vector<Partition>& partitions) {
     workers_[t]->live->Wake();
   }
   for (auto& worker : workers_) {
-    const auto done = [&worker]()
-                          ABSL_NO_THREAD_SAFETY_ANALYSIS { return !worker->wanted.has_value(); };
+    const auto done = [&worker]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+      return worker->ended || !worker->wanted.has_value();
+    };
     const absl::MutexLock lock(&worker->mutex);
     worker->mutex.Await(absl::Condition(&done));
   }

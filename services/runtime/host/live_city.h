@@ -85,6 +85,7 @@ class LiveCity {
     // What it shall run, when that is to change.
     absl::Mutex mutex;
     std::optional<std::vector<Partition>> wanted ABSL_GUARDED_BY(mutex);
+    bool ended ABSL_GUARDED_BY(mutex) = false;  // nothing is carried out any more
   };
   LiveCity(EventLog* log, StateStore* store, LiveCityOptions options);
   absl::StatusOr<std::vector<std::unique_ptr<engine::Task>>> OpenTasks(

@@ -187,7 +187,7 @@ class ServiceRun {
     auto admin =
         KafkaAdmin::Start({where.log->bootstrap, where.kafka, where.said, absl::Seconds(30)});
     if (!admin.ok()) return admin.status();
-    return CheckLedgerIsSafe(**admin, where.log->prefix, 0);
+    return CheckLedgerIsSafe(**admin, where.log->prefix);
   }
 
   absl::Status StartCity(const FolderOptions& where) {

@@ -98,12 +98,12 @@ absl::StatusOr<std::vector<TopicDifference>> CheckTopics(KafkaAdmin& admin,
   return differences;
 }
 
-absl::Status CheckLedgerIsSafe(KafkaAdmin& admin, const std::string& prefix, int partitions) {
+absl::Status CheckLedgerIsSafe(KafkaAdmin& admin, const std::string& prefix) {
   absl::StatusOr<v1::TopicList> rules = TopicRules();
   if (!rules.ok()) return rules.status();
   v1::TopicList ledger;
   *ledger.add_topics() = rules->topics(0);
-  const auto differences = CheckTopics(admin, ledger, prefix, partitions, 0);
+  const auto differences = CheckTopics(admin, ledger, prefix, 0, 0);
   if (!differences.ok()) return differences.status();
   std::string text;
   for (const TopicDifference& one : *differences) {

@@ -38,7 +38,7 @@ absl::StatusOr<std::vector<TopicDifference>> CheckTopics(KafkaAdmin& admin,
                                                          int replication);
 
 // FailedPrecondition names the dangerous differences of the ledger's topic: no program may fold it
-// as it is. `partitions` as many as the program's state was made with; 0 when it has none.
-absl::Status CheckLedgerIsSafe(KafkaAdmin& admin, const std::string& prefix, int partitions);
+// as it is.
+absl::Status CheckLedgerIsSafe(KafkaAdmin& admin, const std::string& prefix);
 
 }  // namespace gridledger::host
