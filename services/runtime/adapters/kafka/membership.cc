@@ -5,6 +5,7 @@
 #include <absl/time/clock.h>
 
 #include <atomic>
+#include <deque>
 #include <thread>
 #include <utility>
 
@@ -15,12 +16,36 @@ namespace {
 
 constexpr int kPollMs = 100;
 constexpr absl::Duration kCommitEvery = absl::Seconds(5);
+// A static member can be put out of its own place: a coordinator that dies between giving it a new
+// id and telling it so leaves it with one that nobody knows. It joins anew. Two members of one name
+// put each other out every second or two: who is put out so often has a namesake, and ends.
+constexpr size_t kPutOutMax = 5;
+constexpr absl::Duration kPutOutWithin = absl::Minutes(1);
+constexpr absl::Duration kRejoinDelay = absl::Milliseconds(500);
 
 class Member final : public KafkaMembership {
  public:
   explicit Member(KafkaMembershipOptions options) : options_(std::move(options)) {}
 
   absl::Status Begin() {
+    if (absl::Status status = Join(); !status.ok()) return status;
+    thread_ = std::thread([this] { Work(); });
+    return absl::OkStatus();
+  }
+
+  ~Member() override {
+    stopping_ = true;
+    if (thread_.joinable()) thread_.join();
+    if (client_ != nullptr) rd_kafka_consumer_close(client_->get());
+  }
+
+  absl::Status status() override {
+    const absl::MutexLock lock(&mutex_);
+    return status_;
+  }
+
+ private:
+  absl::Status Join() {
     const kafka::Properties ours = {
         {"group.id", options_.group},
         {"group.instance.id", options_.instance},
@@ -45,23 +70,9 @@ class Member final : public KafkaMembership {
     const kafka::PartitionList topics(rd_kafka_topic_partition_list_new(1));
     rd_kafka_topic_partition_list_add(topics.get(), options_.topic.c_str(), RD_KAFKA_PARTITION_UA);
     const rd_kafka_resp_err_t error = rd_kafka_subscribe(client_->get(), topics.get());
-    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return kafka::StatusOf(error, "cannot join");
-    thread_ = std::thread([this] { Work(); });
-    return absl::OkStatus();
+    return kafka::StatusOf(error, "cannot join");
   }
 
-  ~Member() override {
-    stopping_ = true;
-    if (thread_.joinable()) thread_.join();
-    if (client_ != nullptr) rd_kafka_consumer_close(client_->get());
-  }
-
-  absl::Status status() override {
-    const absl::MutexLock lock(&mutex_);
-    return status_;
-  }
-
- private:
   static void OnRebalance(rd_kafka_t*, rd_kafka_resp_err_t error,
                           rd_kafka_topic_partition_list_t* list, void* running) {
     static_cast<kafka::RunningClient*>(running)->rebalanced(error, list);
@@ -86,9 +97,10 @@ class Member final : public KafkaMembership {
 
   void Work() {
     absl::Time commit_at = absl::Now() + kCommitEvery;
-    while (!stopping_) {
-      const kafka::Message message(rd_kafka_consumer_poll(client_->get(), kPollMs));
-      if (message != nullptr && message->err != RD_KAFKA_RESP_ERR_NO_ERROR) Heard(message->err);
+    while (!stopping_ && client_ != nullptr) {
+      if (const rd_kafka_resp_err_t error = Poll(); error != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        Heard(error);
+      }
       if (absl::Now() < commit_at) continue;
       commit_at = absl::Now() + kCommitEvery;
       Commit();
@@ -96,10 +108,17 @@ class Member final : public KafkaMembership {
     Commit();
   }
 
+  // No message outlives this: the client may go next.
+  rd_kafka_resp_err_t Poll() {
+    const kafka::Message message(rd_kafka_consumer_poll(client_->get(), kPollMs));
+    return message == nullptr ? RD_KAFKA_RESP_ERR_NO_ERROR : message->err;
+  }
+
   void Heard(rd_kafka_resp_err_t error) {
-    char text[512];
     if (error == RD_KAFKA_RESP_ERR__FATAL) {
+      char text[512];
       error = rd_kafka_fatal_error(client_->get(), text, sizeof text);
+      if (MayRejoin()) return Rejoin(error);
     } else {
       const absl::Status status = kafka::StatusOf(error, "the group");
       if (!absl::IsPermissionDenied(status)) {
@@ -107,15 +126,37 @@ class Member final : public KafkaMembership {
         return;
       }
     }
+    End(rd_kafka_err2str(error));
+  }
+
+  bool MayRejoin() {
+    const absl::Time now = absl::Now();
+    put_out_at_.push_back(now);
+    while (now - put_out_at_.front() > kPutOutWithin) put_out_at_.pop_front();
+    return put_out_at_.size() < kPutOutMax;
+  }
+
+  // What the process owned it goes on with until the group says otherwise.
+  void Rejoin(rd_kafka_resp_err_t error) {
+    options_.said(4, absl::StrCat(options_.instance, " joins the group ", options_.group,
+                                  " anew: ", rd_kafka_err2str(error)));
+    rd_kafka_consumer_close(client_->get());
+    client_.reset();
+    owned_.clear();
+    absl::SleepFor(kRejoinDelay);
+    if (const absl::Status status = Join(); !status.ok()) End(status.message());
+  }
+
+  void End(absl::string_view why) {
     const absl::MutexLock lock(&mutex_);
     if (!status_.ok()) return;
     status_ = absl::FailedPreconditionError(absl::StrCat("the membership of ", options_.instance,
                                                          " in the group ", options_.group,
-                                                         " ended: ", rd_kafka_err2str(error)));
+                                                         " ended: ", why));
   }
 
   void Commit() {
-    if (owned_.empty()) return;
+    if (client_ == nullptr || owned_.empty()) return;
     const std::map<Partition, Offset> positions = options_.positions();
     const kafka::PartitionList list(
         rd_kafka_topic_partition_list_new(static_cast<int>(owned_.size())));
@@ -130,7 +171,8 @@ class Member final : public KafkaMembership {
 
   const KafkaMembershipOptions options_;
   std::shared_ptr<kafka::RunningClient> client_;
-  std::vector<Partition> owned_;  // the thread's
+  std::vector<Partition> owned_;       // the thread's
+  std::deque<absl::Time> put_out_at_;  // the thread's
   std::atomic<bool> stopping_{false};
   std::thread thread_;
   absl::Mutex mutex_;

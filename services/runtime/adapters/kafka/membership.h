@@ -22,7 +22,8 @@ struct KafkaMembershipOptions {
   std::string topic;
   std::string group;
   // The member's own name, static: a restart within the session's time-out moves nothing. Two
-  // members of one name put each other out.
+  // members of one name put each other out, until one of them ends; a member that a failing
+  // coordinator put out joins anew.
   std::string instance;
   std::map<std::string, std::string> properties = {};
   std::function<void(int severity, absl::string_view text)> said = [](int, absl::string_view) {};
@@ -41,8 +42,7 @@ class KafkaMembership {
   static absl::StatusOr<std::unique_ptr<KafkaMembership>> Start(KafkaMembershipOptions options);
   // A static member stays in the group until its session times out, or it comes back.
   virtual ~KafkaMembership() = default;
-  // What ended the membership: its name was taken by another, rights are missing. OK while it
-  // lives.
+  // What ended the membership: its name is another's too, rights are missing. OK while it lives.
   virtual absl::Status status() = 0;
 };
 
