@@ -3,7 +3,7 @@
 #include <absl/cleanup/cleanup.h>
 
 #include <algorithm>
-#include <map>
+#include <set>
 
 #include "services/runtime/host/subjects.h"
 
@@ -190,16 +190,29 @@ void LiveCity::Publish(Worker* worker, bool idle) {
 }
 
 CityLook LiveCity::Look() {
+  HearEnds([] { return false; });
+  return LookHere();
+}
+
+// Not asked by the threads that fold: on a cluster each question is a journey.
+void LiveCity::HearEnds(absl::FunctionRef<bool()> enough) {
+  std::set<Partition> partitions;
+  for (const TaskLook& one : Sum().tasks) partitions.insert(one.task.partition);
+  for (const Partition partition : partitions) {
+    if (enough()) return;
+    const absl::StatusOr<Offset> end = log_->End(partition);
+    if (!end.ok()) continue;
+    const absl::MutexLock lock(&mutex_);
+    ends_[partition] = *end;
+  }
+}
+
+CityLook LiveCity::LookHere() {
   CityLook sum = Sum();
-  // Asked here and not by the threads that fold: on a cluster each question is a journey.
-  std::map<Partition, Offset> ends;
+  const absl::MutexLock lock(&mutex_);
   for (TaskLook& one : sum.tasks) {
-    const Partition partition = one.task.partition;
-    if (!ends.contains(partition)) {
-      const absl::StatusOr<Offset> end = log_->End(partition);
-      ends[partition] = end.ok() ? *end : one.next;
-    }
-    one.end = std::max(one.next, ends[partition]);
+    const auto end = ends_.find(one.task.partition);
+    one.end = end == ends_.end() ? one.next : std::max(one.next, end->second);
   }
   return sum;
 }

@@ -4,9 +4,11 @@
 #pragma once
 
 #include <absl/base/thread_annotations.h>
+#include <absl/functional/function_ref.h>
 #include <absl/synchronization/mutex.h>
 
 #include <atomic>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -62,7 +64,13 @@ class LiveCity {
   // Stops.
   ~LiveCity();
 
+  // Asks the log where it ends, partition by partition: on a cluster as many journeys, and without
+  // its brokers a long wait.
   CityLook Look();
+  // Asks nobody: where the ledger ends is what HearEnds last heard.
+  CityLook LookHere();
+  // Until all are asked or `enough` says so.
+  void HearEnds(absl::FunctionRef<bool()> enough);
   // A standby takes over.
   void Promote();
   // Runs these partitions from now on, and no others: gives up and takes on what differs. Waits
@@ -113,6 +121,7 @@ class LiveCity {
   absl::Mutex mutex_;
   std::vector<WorkerLook> looks_ ABSL_GUARDED_BY(mutex_);
   absl::Status failure_ ABSL_GUARDED_BY(mutex_);
+  std::map<Partition, Offset> ends_ ABSL_GUARDED_BY(mutex_);  // as last heard
 };
 
 }  // namespace gridledger::host

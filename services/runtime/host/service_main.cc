@@ -7,6 +7,7 @@
 #include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_split.h>
+#include <absl/synchronization/notification.h>
 #include <absl/time/clock.h>
 #include <spdlog/spdlog.h>
 
@@ -50,6 +51,7 @@ struct ServiceOptions {
 };
 
 constexpr absl::Duration kLookWait = absl::Milliseconds(50);
+constexpr absl::Duration kHearEvery = absl::Seconds(1);
 
 absl::StatusOr<absl::Duration> ParseWait(const std::string& option, const std::string& text) {
   absl::Duration duration;
@@ -95,6 +97,7 @@ class ServiceRun {
  public:
   ServiceRun(const engine::Service& service, const ServiceOptions& options)
       : service_(service), options_(options) {}
+  ~ServiceRun() { StopHearing(); }
 
   absl::Status Open() {
     absl::StatusOr<FolderOptions> where = Where();
@@ -123,7 +126,7 @@ class ServiceRun {
                                       : (said_live ? absl::Milliseconds(500) : kLookWait))) {
         break;
       }
-      const CityLook look = city_->Look();
+      const CityLook look = city_->LookHere();
       if (look.live && !said_live && (membership_ == nullptr || !look.tasks.empty())) {
         spdlog::info("{} is live on {} partitions", service_.name.text(), look.tasks.size());
         said_live = true;
@@ -225,7 +228,7 @@ class ServiceRun {
     EndpointOptions options;
     options.address = options_.http;
     options.service = service_.name.text();
-    options.look = [this] { return city_->Look(); };
+    options.look = [this] { return city_->LookHere(); };
     options.failed = [this] { return city_->Failed(); };
     if (auto* log = dynamic_cast<KafkaLog*>(&folder_->log()); log != nullptr) {
       options.client_statistics = [log] { return log->Statistics(); };
@@ -234,6 +237,12 @@ class ServiceRun {
     if (!endpoints.ok()) return endpoints.status();
     endpoints_ = *std::move(endpoints);
     spdlog::info("endpoints on http://{}", endpoints_->address());
+    // The lag that /metrics tells. A thread of its own: nobody waits for brokers that are away.
+    hearing_ = std::thread([this] {
+      while (!ending_.WaitForNotificationWithTimeout(kHearEvery)) {
+        city_->HearEnds([this] { return ending_.HasBeenNotified(); });
+      }
+    });
     return absl::OkStatus();
   }
 
@@ -254,7 +263,7 @@ class ServiceRun {
     };
     options.positions = [this] {
       std::map<Partition, Offset> positions;
-      for (const TaskLook& task : city_->Look().tasks) {
+      for (const TaskLook& task : city_->LookHere().tasks) {
         positions[task.task.partition] = task.next;
       }
       return positions;
@@ -268,7 +277,8 @@ class ServiceRun {
   absl::Status End(absl::Status ended) {
     endpoints_.reset();
     membership_.reset();
-    const CityLook last = city_->Look();
+    StopHearing();
+    const CityLook last = city_->LookHere();
     for (const engine::Live::Stopped& stopped : last.stopped) {
       spdlog::error("partition {} stopped: {}", stopped.partition.value,
                     std::string(stopped.why.message()));
@@ -280,6 +290,12 @@ class ServiceRun {
     return last.stopped.empty() ? absl::OkStatus() : last.stopped.front().why;
   }
 
+  void StopHearing() {
+    if (!hearing_.joinable()) return;
+    ending_.Notify();
+    hearing_.join();
+  }
+
   const engine::Service& service_;
   const ServiceOptions& options_;
   size_t memory_ = 0;
@@ -289,6 +305,8 @@ class ServiceRun {
   std::unique_ptr<LiveCity> city_;
   std::unique_ptr<Endpoints> endpoints_;
   std::unique_ptr<KafkaMembership> membership_;
+  absl::Notification ending_;
+  std::thread hearing_;
 };
 
 // Every option is also an environment variable, GRIDLEDGER_ and its name in capitals, and a line of
@@ -333,13 +351,18 @@ void AddOptions(CLI::App& app, ServiceOptions& options) {
 }  // namespace
 
 int ServiceMain(const ServiceProgram& program, int argc, char** argv) {
-  StopSignals signals;
-  ReturnFreedMemory();
   const engine::Service* service = FindService(program.name);
   INVARIANT(service != nullptr, "a program of a service that is not there");
+  return ServiceMain(program, *service, argc, argv);
+}
+
+int ServiceMain(const ServiceProgram& program, const engine::Service& service, int argc,
+                char** argv) {
+  StopSignals signals;
+  ReturnFreedMemory();
   const std::string name = absl::StrCat("gridledger-", program.name);
   ServiceOptions options;
-  CLI::App app(absl::StrCat("The ", service->name.text(), " service of gridledger, on its own.\n",
+  CLI::App app(absl::StrCat("The ", service.name.text(), " service of gridledger, on its own.\n",
                             program.what,
                             "\nA data folder has one writing process: while `gridledger up` runs "
                             "there, use --standby.\nOn a cluster the processes of a group share "
@@ -363,7 +386,7 @@ int ServiceMain(const ServiceProgram& program, int argc, char** argv) {
   LogTo(options.log_format, name);
   absl::Status status;
   {
-    ServiceRun run(*service, options);
+    ServiceRun run(service, options);
     status = run.Open();
     if (status.ok()) status = run.Serve(signals);
   }
