@@ -36,7 +36,7 @@ class Cluster:
 
     def __init__(self, brokers=1, own=False):
         self.brokers, self.own = brokers, own
-        self.bootstrap, self.folder, self.temporary = None, None, None
+        self.bootstrap, self.folder, self.temporary, self.alive = None, None, None, None
 
     def __enter__(self):
         if not self.own and self.shared():
@@ -81,11 +81,13 @@ class Cluster:
             return False
         self.folder = folder
         self.bootstrap = ",".join(f"127.0.0.1:{broker['plain']}" for broker in known)
+        # Where brokers say that they are, and where they are: for a relay between.
+        self.ways = {broker["relay"]: broker["relayed"] for broker in known if "relay" in broker}
         return True
 
     def tool(self, act, *words):
         return subprocess.run([TOOL, act, "--dir", self.folder, *words], capture_output=True, text=True,
-                              pass_fds=[self.alive])
+                              pass_fds=[] if self.alive is None else [self.alive])
 
     def up(self):
         """Starts what does not run; returns what the tool printed, `name=value` a line."""
@@ -97,6 +99,14 @@ class Cluster:
         told = dict(line.split("=", 1) for line in done.stdout.splitlines())
         self.bootstrap = told["bootstrap"]
         return told
+
+    def lives(self, broker):
+        pid, begun = (self.folder / f"broker-{broker}/pid").read_text().split()
+        try:
+            words = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            return False
+        return words[0] != "Z" and words[19] == begun
 
     def kill(self, broker=1):
         """kill -9, and waits until it is gone."""

@@ -44,15 +44,17 @@ def gridledger(*words, code=0, **more):
 
 
 class Program:
-    """A service's own program, and its endpoints."""
+    """A service's own program, and its endpoints. `program`: another that has the same options."""
 
-    def __init__(self, test, service, log, name, *words):
+    def __init__(self, test, service, log, name, *words, memory="256MiB", program=None):
         self.state = test.folder / name
         self.lines = test.folder / f"{name}.log"
         self.file = open(self.lines, "ab")
         self.process = subprocess.Popen(
-            [BIN / f"gridledger-{service}", "--log", log, "--state", self.state, "--http", "127.0.0.1:0",
-             "--log-format", "json", "--checkpoint-every", "1s", "--memory", "256MiB", *words],
+            # What ends the test ends its programs.
+            ["setpriv", "--pdeathsig", "KILL", program or BIN / f"gridledger-{service}", "--log", log, "--state",
+             self.state, "--http", "127.0.0.1:0", "--log-format", "json", "--checkpoint-every", "1s", "--memory", memory,
+             *words],
             stderr=self.file, stdout=self.file)
         test.addCleanup(self.kill)
 
@@ -71,7 +73,7 @@ class Program:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
-        except (urllib.error.URLError, ValueError):
+        except (OSError, ValueError):  # nobody there, or nothing in time
             return 0, ""
 
     def kill(self):
@@ -87,28 +89,33 @@ class Program:
 class ClusterTest(unittest.TestCase):
     """A city of its own on the shared cluster."""
 
+    partitions = PARTITIONS
+
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.folder = pathlib.Path(folder.name)
         self.prefix = f"city-{os.getpid()}-{self.id().rsplit('.', 1)[-1][:40]}"
         self.log = f"kafka:{BOOTSTRAP}/{self.prefix}"
-        gridledger("topics", "create", "--log", self.log, "--partitions", str(PARTITIONS))
+        gridledger("topics", "create", "--log", self.log, "--partitions", str(self.partitions))
 
     def simulate(self, incidents):
         data = self.folder / "made"
         gridledger("simulate", "--data", data, "--pack", "yutang", "--seed", "3", "--incidents", str(incidents))
         return data
 
-    def until(self, holds, what):
-        end = time.monotonic() + PATIENCE
+    def status(self):
+        return json.loads(gridledger("status", "--log", self.log, "--json"))
+
+    def until(self, holds, what, lacks=lambda: "", patience=PATIENCE):
+        end = time.monotonic() + patience
         while time.monotonic() < end:
             got = holds()
             if got:
                 return got
-            time.sleep(0.02)  # tidy: allow(sleep) other programs answer over HTTP and a broker; the deadline is above
+            time.sleep(0.05)  # tidy: allow(sleep) other programs answer over HTTP and a broker; the deadline is above
         logs = "\n".join(f"{path.name}:\n{path.read_text()[-2000:]}" for path in self.folder.glob("*.log"))
-        raise AssertionError(f"not in {PATIENCE} s: {what}\n{logs}")
+        raise AssertionError(f"not in {patience} s: {what} {lacks()}\n{logs}")
 
     def example(self, *words):
         language = self.folder / "gridledger.binpb"

@@ -394,7 +394,7 @@ def check_built(house: House) -> Iterator[tuple[str, int, str]]:
     cmake = house.sources.get("services/CMakeLists.txt")
     listed = set(re.findall(r"[\w/-]+", cmake.text if cmake else ""))
     tests = (
-        r"tests/((unit|property|simulation|integration|e2e|kafka)/\w+_test|support/\w+"
+        r"tests/((unit|property|simulation|integration|e2e|kafka)/\w+_test|support/\w+|kafka/other_\w+"
         r"|bench/\w+_bench|fuzz/\w+_fuzz)\.cc"
     )
     included = set()

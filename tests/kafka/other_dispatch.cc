@@ -1,0 +1,51 @@
+// The dispatch service of another build: the same in everything but its rule, which sends whatever
+// is dispatched to one unit. For tests of an upgrade under way; no test itself.
+#include <memory>
+#include <utility>
+
+#include "services/runtime/host/service_main.h"
+#include "services/runtime/host/subjects.h"
+
+namespace gridledger {
+namespace {
+
+class OtherDispatch : public engine::Subject {
+ public:
+  explicit OtherDispatch(std::unique_ptr<engine::Subject> first) : first_(std::move(first)) {}
+  void EvolveTime(const incident::Moment& moment) override { first_->EvolveTime(moment); }
+  void EvolveTick(const incident::Moment& moment) override { first_->EvolveTick(moment); }
+  void EvolveChange(const incident::Change& change) override { first_->EvolveChange(change); }
+  void EvolvePolicy(const incident::Moment& moment) override { first_->EvolvePolicy(moment); }
+  void EvolveRegistry(const incident::Moment& moment, const v1::Entry& entry) override {
+    first_->EvolveRegistry(moment, entry);
+  }
+  void Decide(const incident::Moment& cause, absl::Span<const IncidentId> touched,
+              v1::Decision* decision) const override {
+    first_->Decide(cause, touched, decision);
+    if (decision->facts().empty()) return;
+    decision->set_rule("dispatch: everything to one unit");
+    for (v1::Fact& fact : *decision->mutable_facts()) {
+      if (!fact.has_dispatched()) continue;
+      fact.mutable_dispatched()->Clear();
+      fact.mutable_dispatched()->set_unit("other-team");
+      fact.mutable_dispatched()->set_reason(v1::DISPATCH_REASON_BY_HAND);
+    }
+  }
+  absl::Time EarliestTimer() const override { return first_->EarliestTimer(); }
+
+ private:
+  const std::unique_ptr<engine::Subject> first_;
+};
+
+}  // namespace
+}  // namespace gridledger
+
+int main(int argc, char** argv) {
+  using namespace gridledger;
+  engine::Service service = *host::FindService("dispatch");
+  service.make = [first = service.make](TableSet& tables, incident::State& incidents) {
+    return std::make_unique<OtherDispatch>(first(tables, incidents));
+  };
+  return host::ServiceMain({.name = "dispatch", .what = "With another rule, for tests."}, service,
+                           argc, argv);
+}
