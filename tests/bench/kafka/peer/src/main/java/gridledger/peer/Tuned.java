@@ -7,10 +7,16 @@ import org.rocksdb.BloomFilter;
 import org.rocksdb.CompressionType;
 import org.rocksdb.LRUCache;
 import org.rocksdb.Options;
+import org.rocksdb.RocksDB;
 
 /** RocksDB with room: larger memtables, one block cache, Bloom filters. rocksdb.config.setter=gridledger.peer.Tuned */
 public final class Tuned implements RocksDBConfigSetter {
-  private static final LRUCache CACHE = new LRUCache(256L << 20);
+  private static final LRUCache CACHE;
+
+  static {
+    RocksDB.loadLibrary(); // Kafka Streams asks for this class before it opens a store.
+    CACHE = new LRUCache(256L << 20);
+  }
 
   @Override
   public void setConfig(String store, Options options, Map<String, Object> settings) {
