@@ -90,6 +90,7 @@ class ClusterTest(unittest.TestCase):
     """A city of its own on the shared cluster."""
 
     partitions = PARTITIONS
+    topic_words = ()  # more for `topics create`
 
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
@@ -97,7 +98,8 @@ class ClusterTest(unittest.TestCase):
         self.folder = pathlib.Path(folder.name)
         self.prefix = f"city-{os.getpid()}-{self.id().rsplit('.', 1)[-1][:40]}"
         self.log = f"kafka:{BOOTSTRAP}/{self.prefix}"
-        gridledger("topics", "create", "--log", self.log, "--partitions", str(self.partitions))
+        gridledger("topics", "create", "--log", self.log, "--partitions", str(self.partitions),
+                   *self.topic_words)
 
     def simulate(self, incidents):
         data = self.folder / "made"
