@@ -12,10 +12,11 @@ from confluent_kafka import Consumer, TopicPartition
 from kafka_reporter import FACTS, POST, WARN_PERCENT
 
 FILED, DISPATCHED = 3, 4  # stages: how many lifecycle facts have been applied
-# A partition that left a fact unacknowledged for so long did not answer: of the second that a deadline may be late,
-# a standby waits half before it takes over, and the rest is for a tick's way to the log and back.
-LOG_GAP_SECONDS = 0.25
-AT_ONCE = 10_000
+# A log that acknowledges within this answers at once: of the second that a deadline may be late, a standby waits half
+# before it takes over, and the rest is for a tick's way to the log and back.
+AT_ONCE_SECONDS = 0.25
+STEP_SECONDS = 0.1
+BATCH = 10_000
 
 
 class Reading:
@@ -36,7 +37,7 @@ class Reading:
             _, end = self.consumer.get_watermark_offsets(TopicPartition(self.topic, partition), timeout=30)
             left += end - at
         while left > 0:
-            batch = self.consumer.consume(AT_ONCE, 1)
+            batch = self.consumer.consume(BATCH, 1)
             for message in batch:
                 if message.error():
                     continue  # brokers come back; what is missing shows in the offsets
@@ -212,37 +213,38 @@ class Proof:
             test.assertEqual(self.applied[kind], count, kind)
 
     def lateness(self, outages):
-        """Of each deadline the seconds from when it was owed until it was decided on, as (all that never saw the log
-        away, the others). Owed is when it is due; while no owner lives (`outages`) or the log does not answer, when
-        both are back; for a case that is filed later than its deadline, when the filing was acknowledged."""
-        strict, recovered = [], []
-        gaps = [self.log_gaps(acks) for acks in self.reporter.acks]
+        """Of each deadline the seconds from when it was owed until it was decided on, as pairs (all of them, without
+        what the log needed to acknowledge facts of that partition at that time). Owed is when it is due; in one of
+        `outages`, without an owner, when one is back; for a case that is filed later than its deadline, at its filing.
+        What a log that answers at once needs is in the second, too."""
+        late = []
+        slowness = [slow_at(acks) for acks in self.reporter.acks]
         for incident, decided_ms in self.fired_ms.items():
-            partition, decided = incident % len(gaps), decided_ms / 1000
-            owed = (max(self.reporter.due_ms[incident], self.filed_ms[incident]) + 1) / 1000
-            owed, _ = after(owed, outages)
-            owed, was_away = after(owed, gaps[partition])
-            if was_away:
-                owed, _ = after(owed, outages)
-            (recovered if was_away else strict).append(decided - owed)
-        return sorted(strict), sorted(recovered)
+            decided = decided_ms / 1000
+            owed = after((max(self.reporter.due_ms[incident], self.filed_ms[incident]) + 1) / 1000, outages)
+            slow = slowness[incident % len(slowness)]
+            log = max((slow.get(step, 0) for step in steps(owed, decided)), default=0)
+            late.append((decided - owed, decided - owed - log))
+        return late
 
-    @staticmethod
-    def log_gaps(acks):
-        """When facts waited long for their answer, overlapping ones put together."""
-        gaps = []
-        for sent, answered in sorted(pair for pair in acks if pair[1] - pair[0] > LOG_GAP_SECONDS):
-            if gaps and sent <= gaps[-1][1]:
-                gaps[-1][1] = max(gaps[-1][1], answered)
-            else:
-                gaps.append([sent, answered])
-        return gaps
+
+def steps(begin, end):
+    return range(int(begin / STEP_SECONDS), int(end / STEP_SECONDS) + 1)
+
+
+def slow_at(acks):
+    """For each step of time how long the slowest fact under way then had to wait, if that is long."""
+    slow = {}
+    for sent, answered in acks:
+        if answered - sent > AT_ONCE_SECONDS:
+            for step in steps(sent, answered):
+                slow[step] = max(slow.get(step, 0), answered - sent)
+    return slow
 
 
 def after(at, outages):
-    """The first instant from `at` on that is followed by a second without an outage, and whether it is not `at`."""
-    moved = False
-    for begin, end in outages:
+    """The first instant from `at` on that is followed by a second without an outage."""
+    for begin, end in sorted(outages):
         if begin < at + 1 and end > at:
-            at, moved = end, True
-    return at, moved
+            at = end
+    return at
