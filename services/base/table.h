@@ -16,13 +16,14 @@
 
 #include <absl/container/btree_map.h>
 #include <absl/container/btree_set.h>
-#include <absl/container/node_hash_map.h>
+#include <absl/container/flat_hash_set.h>
 #include <absl/functional/function_ref.h>
 #include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/string_view.h>
 
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -148,17 +149,40 @@ class TableSet {
   Digest digest_;
 };
 
+// What a key is asked for by: a text for a name, so that nobody copies one to look it up. Hashed as
+// Abseil's containers hash, anew in each process, which no answer of a table depends on.
+template <class K>
+struct Asked {
+  using Type = const K&;
+  static size_t Hash(const K& key) { return typename absl::flat_hash_set<K>::hasher{}(key); }
+};
+template <class Tag>
+struct Asked<Name<Tag>> {
+  using Type = absl::string_view;
+  static size_t Hash(absl::string_view key) {
+    return absl::flat_hash_set<std::string>::hasher{}(key);
+  }
+};
+
 // The common part of Table and OrderedTable. References stay good until the next collection or
 // eviction, that is for the fold of one record.
 template <class K, class V, bool kOrdered>
 class MapTable : public TableBase {
+  static constexpr bool kNamed = std::is_same_v<typename Asked<K>::Type, absl::string_view>;
+
  public:
   using TableBase::TableBase;
+  ~MapTable() override {
+    // tidy: allow(replay) all go
+    for (const Entry& entry : slots_) delete entry.slot;
+  }
 
   // Null when absent.
-  const V* Find(const K& key) const {
-    // Reading through to the cold tier changes what is in memory, never what the table holds.
-    return const_cast<MapTable*>(this)->FindSlot(key);
+  const V* Find(const K& key) const { return FindValue(AsAsked(key)); }
+  const V* Find(absl::string_view key) const
+    requires(kNamed)
+  {
+    return FindValue(key);
   }
   // The right to change what Find returned.
   V& Change(const V* found) {
@@ -168,15 +192,13 @@ class MapTable : public TableBase {
   }
   // REQUIRES: Find(key) was null.
   V& Insert(const K& key) {
-    auto [at, fresh] = slots_.try_emplace(key);
-    Slot& slot = at->second;
-    INVARIANT(fresh || !slot.present, "inserted a key that is there");
-    slot.key = &at->first;
-    static_cast<V&>(slot) = V{};
-    slot.present = true;
+    auto [slot, fresh] = Emplace(key);
+    INVARIANT(fresh || !slot->present, "inserted a key that is there");
+    static_cast<V&>(*slot) = V{};
+    slot->present = true;
     if constexpr (kOrdered) order_.insert(key);
-    MarkDirty(&slot);
-    return slot;
+    MarkDirty(slot);
+    return *slot;
   }
   // Find or insert.
   V& At(const K& key) {
@@ -184,47 +206,128 @@ class MapTable : public TableBase {
     return found != nullptr ? Change(found) : Insert(key);
   }
   // Nothing happens when the key is absent.
-  void Erase(const K& key) {
-    Slot* slot = FindSlot(key);
-    if (slot == nullptr) return;
-    if constexpr (kOrdered) order_.erase(key);
-    slot->present = false;
-    MarkDirty(slot);
+  void Erase(const K& key) { EraseValue(AsAsked(key)); }
+  void Erase(absl::string_view key)
+    requires(kNamed)
+  {
+    EraseValue(key);
+  }
+
+  // A large table's pairs are out of the processor's cache. Whoever knows a few records ahead what
+  // will be asked for calls the first, a little later the second, and waits for nothing. They
+  // change no answer.
+  void PrefetchPlace(typename Asked<K>::Type key) const { slots_.prefetch(Probe{key}); }
+  void PrefetchPair(typename Asked<K>::Type key) const {
+    // By the hash alone: comparing the key would be the wait that this is to save.
+    const auto at = slots_.find(HashOnly{Asked<K>::Hash(key)});
+    if (at == slots_.end()) return;
+    const char* const begin = reinterpret_cast<const char*>(at->slot);
+    for (size_t i = 0; i < sizeof(Slot) && i < kPrefetchBytes; i += 64) {
+      __builtin_prefetch(begin + i);
+    }
   }
 
  protected:
-  struct Slot : public V {
-    const K* key = nullptr;
+  static constexpr size_t kPrefetchBytes = 320;  // structs name first what most facts need
+
+  struct SlotHead {
+    explicit SlotHead(const K& k) : key(k) {}
+
+    const K key;
     Digest hash;           // of the pair as last digested; zero when it was absent
     bool present = false;  // false: erased
     bool queued = false;   // in dirty_
     bool hashed = true;    // the digest knows the present value
     bool stored = false;   // the cold tier may hold a pair of this key
+    bool leaves = false;   // about to be dropped
+  };
+  struct Slot : public SlotHead, public V {
+    explicit Slot(const K& k) : SlotHead(k) {}
   };
 
-  Slot* FindSlot(const K& key) {
-    const auto at = slots_.find(key);
-    if (at != slots_.end()) return at->second.present ? &at->second : nullptr;
+  // The hash lies beside the pointer: a look-up touches the pair that it is about, and no other.
+  struct Entry {
+    size_t hash;
+    Slot* slot;
+  };
+  struct Probe {
+    explicit Probe(typename Asked<K>::Type k) : key(k), hash(Asked<K>::Hash(k)) {}
+    typename Asked<K>::Type key;
+    size_t hash;
+  };
+  struct HashOnly {
+    size_t hash;
+  };
+  struct EntryHash {
+    using is_transparent = void;
+    template <class T>
+    size_t operator()(const T& of) const {
+      return of.hash;
+    }
+  };
+  struct EntryEq {
+    using is_transparent = void;
+    bool operator()(const Entry& a, const Entry& b) const { return a.slot == b.slot; }
+    bool operator()(const Entry& a, const Probe& b) const {
+      return a.hash == b.hash && AsAsked(a.slot->key) == b.key;
+    }
+    bool operator()(const Entry& a, const HashOnly& b) const { return a.hash == b.hash; }
+  };
+
+  static typename Asked<K>::Type AsAsked(const K& key) {
+    if constexpr (kNamed) {
+      return key.text();
+    } else {
+      return key;
+    }
+  }
+  static K AsKey(typename Asked<K>::Type key) { return K(key); }
+
+  const V* FindValue(typename Asked<K>::Type key) const {
+    // Reading through to the cold tier changes what is in memory, never what the table holds.
+    return const_cast<MapTable*>(this)->FindSlot(key);
+  }
+  void EraseValue(typename Asked<K>::Type key) {
+    Slot* slot = FindSlot(key);
+    if (slot == nullptr) return;
+    if constexpr (kOrdered) order_.erase(slot->key);
+    slot->present = false;
+    MarkDirty(slot);
+  }
+
+  Slot* FindSlot(typename Asked<K>::Type key) {
+    const auto at = slots_.find(Probe{key});
+    if (at != slots_.end()) return at->slot->present ? at->slot : nullptr;
     if constexpr (kOrdered) return nullptr;  // all there is, is in memory
     if (set_.cold_ == nullptr) return nullptr;
-    SetScratchKey(key);
+    const K wanted = AsKey(key);
+    SetScratchKey(wanted);
     if (!set_.cold_->Get(scratch_key_, &scratch_value_)) return nullptr;
-    Slot* slot = Admit(key, scratch_key_, scratch_value_);
+    Slot* slot = Admit(wanted, scratch_key_, scratch_value_);
     INVARIANT(slot != nullptr,
               "a stored pair does not parse, though its layout was checked at opening");
     loaded_.push_back(slot);
     return slot;
   }
 
+  // The slot of the key, and whether it is new.
+  std::pair<Slot*, bool> Emplace(const K& key) {
+    const Probe probe{AsAsked(key)};
+    Slot* slot = nullptr;
+    const auto at = slots_.lazy_emplace(probe, [&](const auto& make) {
+      slot = new Slot(key);
+      make(Entry{probe.hash, slot});
+    });
+    return {at->slot, slot != nullptr};
+  }
+
   // Takes a stored pair into memory. Null when it does not parse.
   Slot* Admit(const K& key, absl::string_view stored_key, absl::string_view bytes) {
-    const auto at = slots_.try_emplace(key).first;
-    Slot& slot = at->second;
-    slot.key = &at->first;
-    slot.present = slot.stored = true;
-    slot.hash = HashPair(stored_key, bytes);
+    Slot* slot = Emplace(key).first;
+    slot->present = slot->stored = true;
+    slot->hash = HashPair(stored_key, bytes);
     if constexpr (kOrdered) order_.insert(key);
-    return ParseLayout(bytes, static_cast<V*>(&slot)) ? &slot : nullptr;
+    return ParseLayout(bytes, static_cast<V*>(slot)) ? slot : nullptr;
   }
 
   void MarkDirty(Slot* slot) {
@@ -237,7 +340,7 @@ class MapTable : public TableBase {
   void Settle(PairSink* sink) override {
     for (Slot* slot : dirty_) {
       if (slot->hashed && sink == nullptr) continue;
-      SetScratchKey(*slot->key);
+      SetScratchKey(slot->key);
       scratch_value_.clear();
       if (slot->present) AppendLayout(static_cast<const V&>(*slot), &scratch_value_);
       if (!slot->hashed) {
@@ -263,16 +366,19 @@ class MapTable : public TableBase {
 
   void Stored() override {
     // A slot may stand in both lists: it is marked first and dropped once.
-    std::vector<const K*> drop;
+    std::vector<Slot*> drop;
     for (std::vector<Slot*>* list : {&in_flight_, &loaded_}) {
       for (Slot* slot : *list) {
-        if (slot->queued || slot->key == nullptr || !Rests(*slot)) continue;
-        drop.push_back(slot->key);
-        slot->key = nullptr;
+        if (slot->queued || slot->leaves || !Rests(*slot)) continue;
+        slot->leaves = true;
+        drop.push_back(slot);
       }
       list->clear();
     }
-    for (const K* key : drop) slots_.erase(slots_.find(*key));
+    for (const Slot* slot : drop) {
+      slots_.erase(slots_.find(Probe{AsAsked(slot->key)}));
+      delete slot;
+    }
   }
 
   static bool Rests(const Slot& slot) {
@@ -287,14 +393,17 @@ class MapTable : public TableBase {
     // tidy: allow(replay) eviction is invisible to the fold, in whatever order
     for (auto at = slots_.begin(); at != slots_.end();) {
       const auto here = at++;
-      if (!here->second.queued) slots_.erase(here);
+      const Slot* const slot = here->slot;
+      if (slot->queued) continue;
+      slots_.erase(here);
+      delete slot;
     }
   }
 
   size_t resident() const override { return slots_.size(); }
   size_t dirty() const override { return dirty_.size(); }
   size_t pair_bytes() const override {
-    return sizeof(Slot) + sizeof(K) + 64 +
+    return sizeof(Slot) + 2 * sizeof(Entry) + 32 +
            (kOrdered ? sizeof(K) + 16 : 0);  // + texts off the struct
   }
 
@@ -303,11 +412,11 @@ class MapTable : public TableBase {
     KeyBytes<K>::Append(key, &scratch_key_);
   }
 
-  absl::node_hash_map<K, Slot> slots_;
-  absl::btree_set<K> order_;      // the present keys of an ordered table
-  std::vector<Slot*> dirty_;      // changed since the last collection
-  std::vector<Slot*> in_flight_;  // collected, not yet known to be durable
-  std::vector<Slot*> loaded_;     // read from the cold tier since the last eviction
+  absl::flat_hash_set<Entry, EntryHash, EntryEq> slots_;  // the slots are its own
+  absl::btree_set<K> order_;                              // the present keys of an ordered table
+  std::vector<Slot*> dirty_;                              // changed since the last collection
+  std::vector<Slot*> in_flight_;                          // collected, not yet known to be durable
+  std::vector<Slot*> loaded_;  // read from the cold tier since the last eviction
   std::string scratch_key_;
   std::string scratch_value_;
 };
@@ -333,11 +442,11 @@ class OrderedTable : public MapTable<K, V, true> {
   // visitor does not change the table.
   void Scan(const K& from, absl::FunctionRef<bool(const K&, const V&)> visit) const {
     for (auto at = this->order_.lower_bound(from); at != this->order_.end(); ++at) {
-      if (!visit(*at, this->slots_.find(*at)->second)) return;
+      if (!visit(*at, *this->Find(*at))) return;
     }
   }
   void ForEach(absl::FunctionRef<void(const K&, const V&)> visit) const {
-    for (const K& key : this->order_) visit(key, this->slots_.find(key)->second);
+    for (const K& key : this->order_) visit(key, *this->Find(key));
   }
 
  private:

@@ -74,6 +74,9 @@ absl::StatusOr<RecordFacts> ReadFacts(LogReader& reader, Partition partition, Of
   }
   RecordFacts read{.offset = offset, .facts = {}, .told = {}, .decided = {}};
   if (entry.has_fact()) read.facts.push_back(entry.fact());
+  if (entry.dead_letter_retried().entry().has_fact()) {
+    read.facts.push_back(entry.dead_letter_retried().entry().fact());
+  }
   if (entry.has_decision()) {
     const v1::Decision& decision = entry.decision();
     for (const v1::Fact& fact : decision.facts()) {

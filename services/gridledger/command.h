@@ -77,6 +77,7 @@ void AddReplay(CLI::App& app, Command* chosen);
 void AddVerify(CLI::App& app, Command* chosen);
 void AddDigest(CLI::App& app, Command* chosen);
 void AddExport(CLI::App& app, Command* chosen);
+void AddDeadLetters(CLI::App& app, Command* chosen);
 void AddTopics(CLI::App& app, Command* chosen);
 void AddCopy(CLI::App& app, Command* chosen);
 

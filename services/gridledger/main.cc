@@ -40,6 +40,7 @@ int Main(int argc, char** argv) {
   AddVerify(app, &chosen);
   AddDigest(app, &chosen);
   AddExport(app, &chosen);
+  AddDeadLetters(app, &chosen);
   AddCopy(app, &chosen);
   AddTopics(app, &chosen);
   try {

@@ -52,9 +52,9 @@ TEST(EntryCodec, EveryContentHasATypeOfItsOwn) {
 
 TEST(EntryCodec, ParksWhatIsNoEntryAndStopsAtANewerSchema) {
   v1::Entry newer = Filed();
-  newer.set_schema(kEntrySchema + 1);
+  newer.set_schema(kNewestSchema + 1);
   v1::Entry newer_and_unknown;
-  newer_and_unknown.set_schema(kEntrySchema + 1);
+  newer_and_unknown.set_schema(kNewestSchema + 1);
   v1::Entry older = Filed();
   older.set_schema(0);
   v1::Entry no_content;
@@ -87,7 +87,7 @@ TEST(EntryCodec, ANewerSchemaSaysWhatToDo) {
   v1::Entry entry;
   const absl::Status status = DecodeEntry(newer.SerializeAsString(), &entry);
   EXPECT_EQ(status.message(), absl::StrCat("the entry has schema 7, this build knows up to ",
-                                           kEntrySchema, ": run a newer build on this partition"));
+                                           kNewestSchema, ": run a newer build on this partition"));
 }
 
 // The codec's messages are reused from record to record: nothing of the last one may stay.

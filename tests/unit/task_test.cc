@@ -297,16 +297,98 @@ TEST_F(TaskTest, AnUndecodableRecordIsParkedAndCounted) {
   EXPECT_THAT(letters, testing::ElementsAre("1: the value is not a gridledger.v1.Entry"));
 }
 
+v1::Entry Retried(int64_t letter, const v1::Entry& meant) {
+  v1::Entry entry;
+  entry.set_schema(kDeadLetterSchema);
+  entry.mutable_dead_letter_retried()->set_offset(letter);
+  *entry.mutable_dead_letter_retried()->mutable_entry() = meant;
+  return entry;
+}
+
+v1::Entry Discarded(int64_t letter) {
+  v1::Entry entry;
+  entry.set_schema(kDeadLetterSchema);
+  entry.mutable_dead_letter_discarded()->set_offset(letter);
+  return entry;
+}
+
+TEST_F(TaskTest, ADeadLetterIsRetriedOnceAsWhatItWasMeantToBe) {
+  const auto task = NewTask(SendAllTo("U1"), kPartition);
+  Fold(*task, Report("I1"));
+  Fold(*task, NewRecord{TestTime(70), "", "", "\xff no entry"});
+  EXPECT_EQ(task->FindResolution(Offset{1}), nullptr);
+  Fold(*task, Retried(1, File("I1")));
+  ASSERT_NE(task->FindResolution(Offset{1}), nullptr);
+  EXPECT_TRUE(task->FindResolution(Offset{1})->retried);
+  EXPECT_EQ(task->FindResolution(Offset{1})->by, Offset{2});
+  EXPECT_EQ(task->incidents().incidents.Find("I1")->phase, incident::Phase::kFiled);
+  ASSERT_EQ(task->pending().size(), 1u) << "what it meant is decided on";
+  EXPECT_EQ(task->pending().front().cause, Offset{2});
+  // Neither again, nor away.
+  Fold(*task, Retried(1, Report("I2")));
+  Fold(*task, Discarded(1));
+  EXPECT_EQ(task->incidents().incidents.Find("I2"), nullptr);
+  EXPECT_EQ(task->resolution_counts().retried, 1u);
+  EXPECT_EQ(task->resolution_counts().discarded, 0u);
+  EXPECT_EQ(task->resolution_counts().void_entries, 2u);
+}
+
+TEST_F(TaskTest, ADeadLetterThatWasDiscardedStaysSo) {
+  const auto task = NewTask(SendAllTo("U1"), kPartition);
+  Fold(*task, NewRecord{TestTime(70), "", "", "\xff no entry"});
+  Fold(*task, Discarded(0));
+  EXPECT_FALSE(task->FindResolution(Offset{0})->retried);
+  Fold(*task, Retried(0, Report("I1")));
+  EXPECT_EQ(task->incidents().incidents.Find("I1"), nullptr);
+  EXPECT_EQ(task->resolution_counts().discarded, 1u);
+  EXPECT_EQ(task->resolution_counts().void_entries, 1u);
+}
+
+TEST_F(TaskTest, OnlyALetterIsRetriedAndOnlyAsAFactOrARegistryEntry) {
+  const auto task = NewTask(SendAllTo("U1"), kPartition);
+  Fold(*task, Report("I1"));
+  Fold(*task, NewRecord{TestTime(70), "", "", "\xff no entry"});
+  Fold(*task, Retried(0, File("I1")));   // a record that was read
+  Fold(*task, Retried(99, File("I1")));  // none yet
+  v1::Entry tick;
+  tick.set_schema(kEntrySchema);
+  tick.mutable_tick();
+  Fold(*task, Retried(1, tick));
+  Fold(*task, Retried(1, Discarded(1)));
+  v1::Entry imported = File("I1");
+  imported.mutable_source()->set_source("a source");
+  Fold(*task, Retried(1, imported));
+  EXPECT_EQ(task->FindResolution(Offset{1}), nullptr) << "it waits still";
+  EXPECT_EQ(task->incidents().incidents.Find("I1")->phase, incident::Phase::kReported);
+  EXPECT_EQ(task->resolution_counts().void_entries, 5u);
+}
+
+TEST_F(TaskTest, WhatBecameOfALetterIsInTheCheckpoint) {
+  auto task = *Open(SendAllTo("U1"));
+  Fold(*task, NewRecord{TestTime(70), "", "", "\xff no entry"});
+  Fold(*task, NewRecord{TestTime(71), "", "", "\xfe nor this"});
+  Store(*task, 0);
+  Fold(*task, Retried(0, Report("I1")));
+  Store(*task, 0);
+  task = *Open(SendAllTo("U1"));
+  EXPECT_TRUE(task->FindResolution(Offset{0})->retried);
+  EXPECT_EQ(task->FindResolution(Offset{1}), nullptr);
+  Fold(*task, Retried(0, Report("I2")));
+  EXPECT_EQ(task->resolution_counts().void_entries, 1u);
+  Fold(*task, Discarded(1));
+  EXPECT_EQ(task->resolution_counts().discarded, 1u);
+}
+
 TEST_F(TaskTest, ANewerSchemaStopsTheTaskWhereItStands) {
   const auto task = NewTask(SendAllTo("U1"), kPartition);
   Fold(*task, Report("I1"));
   const Digest digest = task->digest();
   v1::Entry newer = File("I1");
-  newer.set_schema(kEntrySchema + 1);
+  newer.set_schema(kNewestSchema + 1);
   ledger_.push_back(RecordOf(newer, TestTime(9)));
   const absl::Status status = FoldAll(*task, ledger_);
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_THAT(std::string(status.message()), HasSubstr("dispatch/3@1: the entry has schema 2"));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("dispatch/3@1: the entry has schema 3"));
   EXPECT_EQ(task->next(), Offset{1});
   EXPECT_EQ(task->now(), TestTime(0));
   EXPECT_EQ(task->digest(), digest);

@@ -337,8 +337,7 @@ void Evolve(State& state, const Moment& moment, const v1::Fact& fact, ChangeSink
   if (row == nullptr || fact.incident_id().empty()) {
     return EvolveVoid(state, moment, fact, VoidReason::kMalformed, sink);
   }
-  const IncidentId id(fact.incident_id());
-  const Incident* incident = state.incidents.Find(id);
+  const Incident* incident = state.incidents.Find(fact.incident_id());
   const bool is_report = fact.kind_case() == Fact::kReported;
   if (incident == nullptr && !is_report) return Park(state, moment, fact, sink);
   if (incident != nullptr && is_report) {
@@ -346,7 +345,9 @@ void Evolve(State& state, const Moment& moment, const v1::Fact& fact, ChangeSink
   }
   const VoidReason no = Apply(state, moment, fact, *row, incident, false, sink);
   if (no != VoidReason::kNone) return EvolveVoid(state, moment, fact, no, sink);
-  if (is_report && state.counts.Get().parked > 0) Release(state, moment, id, sink);
+  if (is_report && state.counts.Get().parked > 0) {
+    Release(state, moment, IncidentId(fact.incident_id()), sink);
+  }
 }
 
 void EvolveVoid(State& state, const Moment& moment, const v1::Fact& fact, VoidReason reason,
@@ -356,7 +357,7 @@ void EvolveVoid(State& state, const Moment& moment, const v1::Fact& fact, VoidRe
               .fact = &fact,
               .verdict = Verdict::kVoid,
               .reason = reason,
-              .now = state.incidents.Find(IncidentId(fact.incident_id()))});
+              .now = state.incidents.Find(fact.incident_id())});
 }
 
 Stage PresentStage(const State& state, const IncidentId& id) {

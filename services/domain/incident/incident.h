@@ -69,40 +69,42 @@ absl::string_view VoidReasonName(VoidReason reason);
 // ---- State --------------------------------------------------------------------------------------
 
 struct Incident {
+  // First what most facts need: it lies together, and a large city's incidents are far from the
+  // processor.
   Stage stage;
   Phase phase = Phase::kNone;
-  CategoryCode category;
-  CommunityCode community;
-  AreaCode area;
-  std::string channel;
-  UnitCode named_unit;     // by the report or by the unit that returned it; empty: by the list
-  UnitCode unit;           // responsible now; empty before dispatch
-  MemberCode member;       // on it now; empty when nobody is
-  std::string handled_by;  // the actor who finished handling last; empty when a source said so
-  std::string merged_into;
-
-  absl::Time reported_at;
-  uint32_t reported_hour = 0;  // 0 to 23, by the clock of the policy that was in force
-  std::optional<absl::Time> filed_at;
-  std::optional<absl::Time> dispatched_at;          // the latest
-  std::optional<absl::Time> first_acknowledged_at;  // kept across reopening (S26)
-  std::optional<absl::Time> handled_at;             // the latest
-  std::optional<absl::Time> closed_at;              // of the present closing; empty while open
-  std::optional<absl::Time> due_at;        // the deadline in force (closing must not be later)
-  std::optional<absl::Time> named_due_at;  // the report's own
-  std::optional<absl::Time> paused_at;     // set while the clock stands
-
-  uint32_t times_returned = 0;  // 回退
-  uint32_t times_reworked = 0;  // 返工次数
-  uint32_t times_reopened = 0;
-  uint32_t times_extended = 0;  // 延期
-  uint32_t times_paused = 0;    // 挂账/缓办
-  uint32_t level = 0;           // of the ladder reached for this deadline; 0 is none
-  uint32_t stars = 0;           // the latest rating; 0 is none
   bool confirmed = true;        // false once a verification found nothing
   bool warned = false;          // of this deadline
   bool missed = false;          // this deadline
+  uint32_t level = 0;           // of the ladder reached for this deadline; 0 is none
+  uint32_t times_returned = 0;  // 回退
+  uint32_t times_reworked = 0;  // 返工次数
+  uint32_t times_reopened = 0;
+  std::optional<absl::Time> due_at;  // the deadline in force (closing must not be later)
+  std::optional<absl::Time> filed_at;
+  std::optional<absl::Time> closed_at;  // of the present closing; empty while open
+  std::optional<absl::Time> paused_at;  // set while the clock stands
+  UnitCode unit;                        // responsible now; empty before dispatch
+  MemberCode member;                    // on it now; empty when nobody is
+
+  std::optional<absl::Time> first_acknowledged_at;  // kept across reopening (S26)
+  std::optional<absl::Time> dispatched_at;          // the latest
+  std::optional<absl::Time> handled_at;             // the latest
+  std::optional<absl::Time> named_due_at;           // the report's own
+  absl::Time reported_at;
+  uint32_t reported_hour = 0;   // 0 to 23, by the clock of the policy that was in force
+  uint32_t times_extended = 0;  // 延期
+  uint32_t times_paused = 0;    // 挂账/缓办
+  uint32_t stars = 0;           // the latest rating; 0 is none
   v1::Disposition disposition = v1::DISPOSITION_UNSPECIFIED;
+
+  CategoryCode category;
+  CommunityCode community;
+  AreaCode area;
+  UnitCode named_unit;     // by the report or by the unit that returned it; empty: by the list
+  std::string handled_by;  // the actor who finished handling last; empty when a source said so
+  std::string channel;
+  std::string merged_into;
 
   bool Resting() const { return !IsOpen(phase); }
   template <class A>

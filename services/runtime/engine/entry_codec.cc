@@ -3,6 +3,8 @@
 #include <absl/strings/str_cat.h>
 #include <absl/strings/strip.h>
 
+#include <algorithm>
+
 namespace gridledger::engine {
 namespace {
 
@@ -66,15 +68,33 @@ absl::Status DecodeEntry(absl::string_view value, v1::Entry* entry) {
   if (!entry->ParseFromArray(value.data(), static_cast<int>(value.size()))) {
     return absl::InvalidArgumentError("the value is not a gridledger.v1.Entry");
   }
-  if (entry->schema() > kEntrySchema) {
-    return absl::FailedPreconditionError(absl::StrCat("the entry has schema ", entry->schema(),
-                                                      ", this build knows up to ", kEntrySchema,
+  const uint32_t schema = std::max(entry->schema(), entry->dead_letter_retried().entry().schema());
+  if (schema > kNewestSchema) {
+    return absl::FailedPreconditionError(absl::StrCat("the entry has schema ", schema,
+                                                      ", this build knows up to ", kNewestSchema,
                                                       ": run a newer build on this partition"));
   }
   if (entry->content_case() == v1::Entry::CONTENT_NOT_SET) {
     return absl::InvalidArgumentError("the entry has no content that this build knows");
   }
   return absl::OkStatus();
+}
+
+bool IsRetriable(const v1::Entry& entry) {
+  switch (entry.content_case()) {
+    case v1::Entry::kFact:
+    case v1::Entry::kPolicyActivated:
+    case v1::Entry::kAreaDefined:
+    case v1::Entry::kGridDefined:
+    case v1::Entry::kMemberRegistered:
+    case v1::Entry::kRosterPublished: return !entry.has_source();
+    case v1::Entry::kDecision:
+    case v1::Entry::kTick:
+    case v1::Entry::kDeadLetterRetried:
+    case v1::Entry::kDeadLetterDiscarded:
+    case v1::Entry::CONTENT_NOT_SET: return false;
+  }
+  return false;
 }
 
 EntryDecoder::EntryDecoder() : block_(new char[kBlockBytes]), arena_(block_.get(), kBlockBytes) {}

@@ -16,14 +16,19 @@
 namespace gridledger::engine {
 
 // The newest schema that this build can fold. An entry of a newer one stops the partition (law L8).
+//   2  dead letters retried and discarded
+inline constexpr uint32_t kNewestSchema = 2;
+// What most entries are written with: an entry names the oldest schema that has all it says, so
+// that older builds go on as long as they can.
 inline constexpr uint32_t kEntrySchema = 1;
+inline constexpr uint32_t kDeadLetterSchema = 2;
 
 // "gridledger.v1.IncidentReported", "gridledger.v1.Decision", …: the CloudEvents type.
 absl::string_view EntryType(const v1::Entry& entry);
 // The fact's name alone, e.g. "IncidentReported"; empty for a fact without a kind.
 absl::string_view FactType(const v1::Fact& fact);
 
-// Serialises `entry` (with schema kEntrySchema) and its headers. `source` and `id` are the
+// Serialises `entry` and its headers. `source` and `id` are the
 // CloudEvents source and id; together they name the entry uniquely.
 void EncodeEntry(const v1::Entry& entry, absl::string_view source, absl::string_view id,
                  std::string* headers, std::string* value);
@@ -31,6 +36,10 @@ void EncodeEntry(const v1::Entry& entry, absl::string_view source, absl::string_
 // InvalidArgument when the bytes are not an entry, or one without content: such a record is parked
 // and the shard goes on. FailedPrecondition when its schema is newer than this build knows.
 absl::Status DecodeEntry(absl::string_view value, v1::Entry* entry);
+
+// Whether a dead letter may be retried as this entry: a fact or a registry entry, without a source,
+// whose positions would otherwise jump.
+bool IsRetriable(const v1::Entry& entry);
 
 // For decoding one entry after the other: their parts lie in one block that each of them uses anew,
 // where the heap would take and give back some ten pieces an entry.
@@ -46,7 +55,9 @@ class EntryDecoder {
   const v1::Entry& entry() const { return *entry_; }
 
  private:
-  static constexpr size_t kBlockBytes = 8 << 10;  // an entry takes some 600 B; a policy more blocks
+  // An entry takes some 600 B, a policy more blocks. No power of two: blocks of several decoders
+  // would crowd the same few lines of the cache.
+  static constexpr size_t kBlockBytes = 4288;
   std::unique_ptr<char[]> block_;
   google::protobuf::Arena arena_;
   v1::Entry* entry_ = nullptr;

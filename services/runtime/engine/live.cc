@@ -118,19 +118,27 @@ absl::Status Live::Turn(absl::Duration wait) {
 
 void Live::Wake() { reader_->Wake(); }
 
-void Live::FoldBatch() {
-  for (const Record& record : batch_.records()) {
-    for (Group& group : groups_) {
-      if (group.partition != record.partition) continue;
-      if (group.status.ok()) FoldRecord(group, record);
-      break;
-    }
+Live::Group* Live::GroupOf(Partition partition) {
+  for (Group& group : groups_) {
+    if (group.partition == partition) return &group;
   }
+  return nullptr;
 }
 
-void Live::FoldRecord(Group& group, const Record& record) {
-  bool decoded = false;
-  bool readable = false;
+void Live::FoldBatch() {
+  const auto expect = [this](const Record& record, const v1::Entry& entry, Ahead ahead) {
+    const Group* group = GroupOf(record.partition);
+    if (group == nullptr) return;
+    for (const Owned& owned : group->owned) owned.task->Expect(entry, ahead);
+  };
+  window_.Walk(batch_.records(), expect, [this](const Record& record, const v1::Entry* entry) {
+    Group* group = GroupOf(record.partition);
+    if (group != nullptr && group->status.ok()) FoldRecord(*group, record, entry);
+    return true;
+  });
+}
+
+void Live::FoldRecord(Group& group, const Record& record, const v1::Entry* entry) {
   for (Owned& owned : group.owned) {
     if (!owned.is_same_log && record.offset.Next() == owned.task->next()) {
       owned.is_same_log = owned.task->FoldedLast(record.value);
@@ -145,13 +153,10 @@ void Live::FoldRecord(Group& group, const Record& record) {
       INVARIANT(owned.task->next() > record.offset, "the reader skipped a record");
       continue;
     }
-    if (!decoded) {
-      decoded = true;
-      readable = decoder_.Decode(record.value).ok();
-    }
-    const absl::Status status = readable ? owned.task->FoldEntry(record.offset, record.timestamp,
-                                                                 decoder_.entry(), record.value)
-                                         : owned.task->Fold(record);
+    const absl::Status status =
+        entry != nullptr
+            ? owned.task->FoldEntry(record.offset, record.timestamp, *entry, record.value)
+            : owned.task->Fold(record);
     ++folded_;
     if (!status.ok()) {
       group.status = status;

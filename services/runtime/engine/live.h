@@ -125,9 +125,11 @@ class Live {
     absl::Status status;
   };
 
+  // Null for a partition that is not (or no longer) here.
+  Group* GroupOf(Partition partition);
   void FoldBatch();
   std::shared_ptr<Flight> Append(Partition partition, std::vector<NewRecord> records);
-  void FoldRecord(Group& group, const Record& record);
+  void FoldRecord(Group& group, const Record& record, const v1::Entry* entry);
   void Send(Group& group, Owned& owned);
   void Tick(Group& group, Owned& owned);
   void MaybeCheckpoint(bool now);
@@ -147,7 +149,7 @@ class Live {
   std::vector<Task*> all_tasks_;
   std::unique_ptr<LogReader> reader_;
   RecordBatch batch_;
-  EntryDecoder decoder_;
+  EntryWindow window_;
   absl::Time checkpoint_at_;  // the next one by the interval
   std::shared_ptr<Flight> checkpoint_flight_;
   std::vector<Task*> collected_;

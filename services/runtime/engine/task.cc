@@ -90,29 +90,7 @@ absl::Status Task::FoldEntry(Offset offset, absl::Time timestamp, const v1::Entr
   const incident::Moment moment{offset, progress.now};
   touched_.clear();
   if (time_moved) subject_->EvolveTime(moment);
-  const auto sink = [this](const incident::Change& change) {
-    subject_->EvolveChange(change);
-    if (change.verdict == incident::Verdict::kApplied) {
-      touched_.emplace_back(change.fact->incident_id());
-    }
-  };
-  switch (entry.content_case()) {
-    case v1::Entry::kFact: incident::Evolve(incidents_, moment, entry.fact(), sink); break;
-    case v1::Entry::kDecision: FoldDecision(moment, entry.decision()); break;
-    case v1::Entry::kTick:
-      ++progress.ticks;
-      subject_->EvolveTick(moment);
-      break;
-    case v1::Entry::kPolicyActivated:
-      incidents_.policy.Activate(entry.policy_activated().policy());
-      subject_->EvolvePolicy(moment);
-      break;
-    case v1::Entry::kAreaDefined:
-    case v1::Entry::kGridDefined:
-    case v1::Entry::kMemberRegistered:
-    case v1::Entry::kRosterPublished: subject_->EvolveRegistry(moment, entry); break;
-    case v1::Entry::CONTENT_NOT_SET: INVARIANT(false, "an entry without content does not decode");
-  }
+  FoldContent(moment, entry);
   if (entry.has_source()) {
     const v1::SourcePosition& at = entry.source();
     SourceMark& mark = MarkOf(at.source());
@@ -128,6 +106,75 @@ absl::Status Task::FoldEntry(Offset offset, absl::Time timestamp, const v1::Entr
   return tier_ == nullptr ? absl::OkStatus() : tier_->status();
 }
 
+void Task::FoldContent(const incident::Moment& moment, const v1::Entry& entry) {
+  switch (entry.content_case()) {
+    case v1::Entry::kFact: return FoldFact(moment, entry.fact());
+    case v1::Entry::kDecision: return FoldDecision(moment, entry.decision());
+    case v1::Entry::kTick: ++progress_.Change().ticks; return subject_->EvolveTick(moment);
+    case v1::Entry::kPolicyActivated:
+      incidents_.policy.Activate(entry.policy_activated().policy());
+      return subject_->EvolvePolicy(moment);
+    case v1::Entry::kAreaDefined:
+    case v1::Entry::kGridDefined:
+    case v1::Entry::kMemberRegistered:
+    case v1::Entry::kRosterPublished: return subject_->EvolveRegistry(moment, entry);
+    case v1::Entry::kDeadLetterRetried: return FoldRetry(moment, entry.dead_letter_retried());
+    case v1::Entry::kDeadLetterDiscarded: return FoldDiscard(moment, entry.dead_letter_discarded());
+    case v1::Entry::CONTENT_NOT_SET: INVARIANT(false, "an entry without content does not decode");
+  }
+}
+
+void Task::FoldFact(const incident::Moment& moment, const v1::Fact& fact) {
+  incident::Evolve(incidents_, moment, fact, [this](const incident::Change& change) {
+    subject_->EvolveChange(change);
+    if (change.verdict == incident::Verdict::kApplied) {
+      touched_.emplace_back(change.fact->incident_id());
+    }
+  });
+}
+
+bool Task::Waits(Offset letter) {
+  if (FindResolution(letter) != nullptr) return false;
+  bool is_there = false;
+  std::string key;
+  DeadLetterKey{letter}.AppendKey(&key);
+  dead_letters_.Scan(key, [&](const DeadLetterKey&, const DeadLetter&) { is_there = true; });
+  return is_there;
+}
+
+void Task::FoldRetry(const incident::Moment& moment, const v1::DeadLetterRetried& retried) {
+  const Offset letter{retried.offset()};
+  if (!IsRetriable(retried.entry()) || !Waits(letter)) {
+    ++resolution_counts_.Change().void_entries;
+    return;
+  }
+  resolutions_.Insert(DeadLetterKey{letter}) = Resolution{.by = moment.offset, .retried = true};
+  ++resolution_counts_.Change().retried;
+  FoldContent(moment, retried.entry());
+}
+
+void Task::FoldDiscard(const incident::Moment& moment, const v1::DeadLetterDiscarded& discarded) {
+  const Offset letter{discarded.offset()};
+  if (!Waits(letter)) {
+    ++resolution_counts_.Change().void_entries;
+    return;
+  }
+  resolutions_.Insert(DeadLetterKey{letter}) = Resolution{.by = moment.offset, .retried = false};
+  ++resolution_counts_.Change().discarded;
+}
+
+void Task::Expect(const v1::Entry& entry, Ahead ahead) const {
+  const auto expect = [this, ahead](const v1::Fact& fact) {
+    if (ahead == Ahead::kFar) {
+      incidents_.incidents.PrefetchPlace(fact.incident_id());
+    } else {
+      incidents_.incidents.PrefetchPair(fact.incident_id());
+    }
+  };
+  if (entry.has_fact()) expect(entry.fact());
+  for (const v1::Fact& fact : entry.decision().facts()) expect(fact);
+}
+
 SourceMark& Task::MarkOf(const std::string& source) {
   if (newest_mark_ != nullptr && newest_source_ == source) return marks_.Change(newest_mark_);
   newest_source_ = source;
@@ -137,12 +184,6 @@ SourceMark& Task::MarkOf(const std::string& source) {
 }
 
 void Task::FoldDecision(const incident::Moment& moment, const v1::Decision& decision) {
-  const auto sink = [this](const incident::Change& change) {
-    subject_->EvolveChange(change);
-    if (change.verdict == incident::Verdict::kApplied) {
-      touched_.emplace_back(change.fact->incident_id());
-    }
-  };
   const ServiceName service(decision.service());
   const Offset cause{decision.cause()};
   // A cause that is not before its decision was made up: no more than a duplicate.
@@ -150,14 +191,15 @@ void Task::FoldDecision(const incident::Moment& moment, const v1::Decision& deci
   if (!settles) {
     ++progress_.Change().decisions_void;
     for (const v1::Fact& fact : decision.facts()) {
-      incident::EvolveVoid(incidents_, moment, fact, incident::VoidReason::kDuplicateDecision,
-                           sink);
+      incident::EvolveVoid(
+          incidents_, moment, fact, incident::VoidReason::kDuplicateDecision,
+          [this](const incident::Change& change) { subject_->EvolveChange(change); });
     }
     return;
   }
   settled_.At(service).cause = cause;
   if (service == id_.service) DropSettled();
-  for (const v1::Fact& fact : decision.facts()) incident::Evolve(incidents_, moment, fact, sink);
+  for (const v1::Fact& fact : decision.facts()) FoldFact(moment, fact);
 }
 
 void Task::Decide(const incident::Moment& cause) {

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "services/runtime/engine/entry_codec.h"
+#include "services/runtime/engine/entry_window.h"
 #include "services/runtime/engine/subject.h"
 #include "services/runtime/ports/event_log.h"
 #include "services/runtime/ports/state_store.h"
@@ -60,6 +61,10 @@ struct Progress {
 struct DeadLetterKey {
   Offset offset;
   friend auto operator<=>(const DeadLetterKey&, const DeadLetterKey&) = default;
+  template <class H>
+  friend H AbslHashValue(H h, const DeadLetterKey& k) {
+    return H::combine(std::move(h), k.offset);
+  }
   void AppendKey(std::string* out) const { AppendOrdered(out, offset.value); }
   bool ParseKey(absl::string_view bytes) {
     return TakeOrdered(&bytes, &offset.value) && bytes.empty();
@@ -70,6 +75,25 @@ struct DeadLetter {
   template <class A>
   void Fields(A& a) {
     a(reason);
+  }
+};
+
+// What became of a dead letter. One without is waiting for somebody.
+struct Resolution {
+  Offset by;  // the entry that retried or discarded it
+  bool retried = false;
+  template <class A>
+  void Fields(A& a) {
+    a(by, retried);
+  }
+};
+struct ResolutionCounts {
+  uint64_t retried = 0;
+  uint64_t discarded = 0;
+  uint64_t void_entries = 0;  // about no dead letter, or one that somebody has seen to
+  template <class A>
+  void Fields(A& a) {
+    a(retried, discarded, void_entries);
   }
 };
 
@@ -108,6 +132,9 @@ class Task {
   absl::Status FoldEntry(Offset offset, absl::Time timestamp, const v1::Entry& entry,
                          absl::string_view value);
 
+  // An entry of a later record: fetches to the cache what folding it will touch. Changes nothing.
+  void Expect(const v1::Entry& entry, Ahead ahead) const;
+
   // Decisions made and not yet settled, in cause order.
   const std::deque<PendingDecision>& pending() const { return pending_; }
   absl::Time EarliestTimer() const { return subject_->EarliestTimer(); }
@@ -132,13 +159,25 @@ class Task {
   // Nothing for a source that has no entry here.
   const SourceMark* Mark(const SourceName& source) const { return marks_.Find(source); }
   Offset Settled(const ServiceName& service) const;
+  // Records that could not be read, and what became of them.
   AppendTable<DeadLetterKey, DeadLetter>& dead_letters() { return dead_letters_; }
+  // Null for a letter that waits.
+  const Resolution* FindResolution(Offset letter) const {
+    return resolutions_.Find(DeadLetterKey{letter});
+  }
+  const ResolutionCounts& resolution_counts() const { return resolution_counts_.Get(); }
 
  private:
   Task(const Service& service, Partition partition, std::string code_id);
 
   SourceMark& MarkOf(const std::string& source);
+  void FoldContent(const incident::Moment& moment, const v1::Entry& entry);
+  void FoldFact(const incident::Moment& moment, const v1::Fact& fact);
   void FoldDecision(const incident::Moment& moment, const v1::Decision& decision);
+  void FoldRetry(const incident::Moment& moment, const v1::DeadLetterRetried& retried);
+  void FoldDiscard(const incident::Moment& moment, const v1::DeadLetterDiscarded& discarded);
+  // Whether the entry may say what becomes of that letter.
+  bool Waits(Offset letter);
   void Decide(const incident::Moment& cause);
   void DropSettled();
 
@@ -154,6 +193,8 @@ class Task {
   OrderedTable<ServiceName, SettledCause> settled_{tables_, 6};
   OrderedTable<SourceName, SourceMark> marks_{tables_, 7};
   AppendTable<DeadLetterKey, DeadLetter> dead_letters_{tables_, 8};
+  Table<DeadLetterKey, Resolution> resolutions_{tables_, 9};
+  Cell<ResolutionCounts> resolution_counts_{tables_, 10};
   std::unique_ptr<Subject> subject_;
   std::string newest_source_;                // most entries come from the source of the one before
   const SourceMark* newest_mark_ = nullptr;  // of it; null when the tables may have moved it

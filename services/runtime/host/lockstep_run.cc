@@ -166,25 +166,30 @@ absl::Status FoldToEnd(EventLog* log, Partition partition, const std::vector<eng
   const std::unique_ptr<LogReader> reader = log->NewReader();
   if (absl::Status status = reader->Assign(partition, next); !status.ok()) return status;
   RecordBatch batch;
-  engine::EntryDecoder decoder;
+  engine::EntryWindow window;
   while (next < *end) {
     if (absl::Status status = reader->Poll(absl::Seconds(1), kReadBatch, &batch); !status.ok())
       return status;
     int64_t folded = 0;
-    for (const Record& record : batch.records()) {
-      if (record.offset >= *end) break;
-      const bool readable = decoder.Decode(record.value).ok();
+    absl::Status status;
+    const auto expect = [&](const Record&, const v1::Entry& entry, engine::Ahead ahead) {
+      for (const engine::Task* task : tasks) task->Expect(entry, ahead);
+    };
+    window.Walk(batch.records(), expect, [&](const Record& record, const v1::Entry* entry) {
+      if (record.offset >= *end) return false;
       for (engine::Task* task : tasks) {
         if (task->next() != record.offset) continue;
-        const absl::Status status = readable ? task->FoldEntry(record.offset, record.timestamp,
-                                                               decoder.entry(), record.value)
-                                             : task->Fold(record);
-        if (!status.ok()) return status;
+        status = entry != nullptr
+                     ? task->FoldEntry(record.offset, record.timestamp, *entry, record.value)
+                     : task->Fold(record);
+        if (!status.ok()) return false;
       }
       next = record.offset.Next();
       ++folded;
-    }
-    if (absl::Status status = after_batch(folded); !status.ok()) return status;
+      return true;
+    });
+    if (!status.ok()) return status;
+    if (status = after_batch(folded); !status.ok()) return status;
   }
   return absl::OkStatus();
 }

@@ -395,22 +395,26 @@ class PartitionLook {
   }
 
   absl::Status FoldBatch(const RecordBatch& batch, bool* reached) {
-    for (const Record& record : batch.records()) {
+    absl::Status status;
+    const auto expect = [this](const Record&, const v1::Entry& entry, engine::Ahead ahead) {
+      for (auto& folding : tasks_) folding->task().Expect(entry, ahead);
+    };
+    window_.Walk(batch.records(), expect, [&](const Record& record, const v1::Entry* entry) {
       *reached = record.offset >= bound_ || (view_.until && record.timestamp > *view_.until);
-      if (*reached) return absl::OkStatus();
+      if (*reached) return false;
       if (probe_ < probes_.size()) TakeProbes(record.offset);
-      const bool readable = decoder_.Decode(record.value).ok();
       for (auto& folding : tasks_) {
         engine::Task& task = folding->task();
         if (task.next() != record.offset) continue;  // it stands further on
-        const absl::Status status = readable ? task.FoldEntry(record.offset, record.timestamp,
-                                                              decoder_.entry(), record.value)
-                                             : task.Fold(record);
-        if (!status.ok()) return status;
+        status = entry != nullptr
+                     ? task.FoldEntry(record.offset, record.timestamp, *entry, record.value)
+                     : task.Fold(record);
+        if (!status.ok()) return false;
       }
       next_ = record.offset.Next();
-    }
-    return absl::OkStatus();
+      return true;
+    });
+    return status;
   }
 
   // Those of offsets up to `next`, which is not folded yet.
@@ -431,7 +435,7 @@ class PartitionLook {
   std::vector<std::unique_ptr<FoldingTask>> tasks_;
   std::vector<DueProbe> probes_;  // by offset
   size_t probe_ = 0;
-  engine::EntryDecoder decoder_;
+  engine::EntryWindow window_;
 };
 
 struct Part {
