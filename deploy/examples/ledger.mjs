@@ -48,7 +48,10 @@ async function read(bootstrap, topic) {
       .run({
         autoCommit: false,
         eachMessage: async ({ partition, message }) => {
-          const body = entry.toObject(entry.decode(message.value), { longs: String, enums: String });
+          let body = 'unreadable'; // a dead letter: it stops nobody
+          try {
+            body = entry.toObject(entry.decode(message.value), { longs: String, enums: String });
+          } catch {}
           console.log(partition, message.offset, String(message.headers.ce_type ?? ''), JSON.stringify(body));
           left -= 1n;
           if (left === 0n) resolve();
@@ -59,10 +62,10 @@ async function read(bootstrap, topic) {
   await consumer.disconnect();
 }
 
-async function report(bootstrap, topic, community, category, incidentId) {
+async function report(bootstrap, topic, community, category, incident) {
   const entry = entryType();
   const record = (name, stage, content) => {
-    const fact = { incidentId, stage, happenedAtMs: Date.now(), [name]: content };
+    const fact = { incident_id: incident, stage, happened_at_ms: Date.now(), [name]: content };
     const type = entry.root.lookupType('gridledger.v1.Fact').fields[name].resolvedType;
     return {
       key: community,

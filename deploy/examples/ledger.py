@@ -18,6 +18,7 @@ import uuid
 
 from confluent_kafka import Consumer, Producer, TopicPartition
 from google.protobuf import descriptor_pb2, descriptor_pool, json_format, message_factory
+from google.protobuf.message import DecodeError
 
 
 def entry_type():
@@ -51,7 +52,10 @@ def read(bootstrap, topic):
             sys.exit(str(message.error()))
         left -= 1
         headers = dict(message.headers() or [])
-        body = json_format.MessageToDict(entry.FromString(message.value()))
+        try:
+            body = json_format.MessageToDict(entry.FromString(message.value()))
+        except DecodeError:
+            body = "unreadable"  # a dead letter: it stops nobody
         print(message.partition(), message.offset(), headers.get("ce_type", b"").decode(), body)
     consumer.close()
 
