@@ -12,6 +12,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <atomic>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -121,9 +122,11 @@ class ServiceRun {
     int64_t taken_over_said = 0;
     absl::Status ended;
     while (!city_->Failed()) {
-      if (options_.drain && city_->WaitUntilIdle(absl::Now() + absl::Milliseconds(200))) break;
-      if (signals.Wait(options_.drain ? absl::ZeroDuration()
-                                      : (said_live ? absl::Milliseconds(500) : kLookWait))) {
+      // A member is idle only once its group has said what it is to do.
+      const bool drains = options_.drain && (membership_ == nullptr || given_);
+      if (drains && city_->WaitUntilIdle(absl::Now() + absl::Milliseconds(200))) break;
+      if (signals.Wait(drains ? absl::ZeroDuration()
+                              : (said_live ? absl::Milliseconds(500) : kLookWait))) {
         break;
       }
       const CityLook look = city_->LookHere();
@@ -260,6 +263,7 @@ class ServiceRun {
     options.owns = [this](const std::vector<Partition>& partitions) {
       spdlog::info("the group gives {} partitions", partitions.size());
       city_->SetPartitions(partitions);
+      given_ = true;
     };
     options.positions = [this] {
       std::map<Partition, Offset> positions;
@@ -298,6 +302,7 @@ class ServiceRun {
 
   const engine::Service& service_;
   const ServiceOptions& options_;
+  std::atomic<bool> given_{false};  // the group has said which partitions
   size_t memory_ = 0;
   bool is_cluster_ = false;
   FolderOptions cluster_;
