@@ -22,7 +22,7 @@ constexpr size_t kInputsMax = 256;  // each holds a file and ~256 KiB: 64 MiB
 constexpr int64_t kRowsBetweenLooks = 1024;
 
 // How an input begins: two files with the same header and the same first row are one source.
-uint32_t Beginning(const files::CsvReader& reader, const files::CsvRow& row) {
+uint32_t Beginning(const files::RowReader& reader, const files::InputRow& row) {
   std::string bytes;
   const auto add = [&](absl::string_view text) {
     AppendVarint(&bytes, text.size());
@@ -70,7 +70,7 @@ struct AllRows {
 
 absl::Status TakeRow(ImportInput& input, uint32_t index, AllRows& all, RejectedRows& rejected) {
   ++all.read.rows;
-  const files::CsvRow& row = input.row;
+  const files::InputRow& row = input.row;
   if (!row.rejected.empty()) return rejected.Add(row.line, row.number, "", row.rejected);
   const auto made = input.mapper->Apply(row.fields, static_cast<uint64_t>(row.number));
   if (made.empty()) {

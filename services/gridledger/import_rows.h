@@ -23,8 +23,8 @@ namespace gridledger::cli {
 struct ImportInput {
   std::string name;    // the path, or "standard input"
   std::string source;  // "boston311#5f3a9c01": the mapping's source and how the input begins
-  std::unique_ptr<files::CsvReader> reader;
-  files::CsvRow row;  // the first, not yet mapped
+  std::unique_ptr<files::RowReader> reader;
+  files::InputRow row;  // the first, not yet mapped
   bool has_row = false;
   std::unique_ptr<mapping::Mapper> mapper;
   int64_t facts = 0;  // made of it

@@ -71,7 +71,7 @@ std::unique_ptr<files::CsvReader> Open(const std::string& text) {
 
 void BM_ReadCsv(benchmark::State& state) {
   const std::string text = Rows();
-  files::CsvRow row;
+  files::InputRow row;
   for (auto _ : state) {
     const auto reader = Open(text);
     while (*reader->Next(&row)) benchmark::DoNotOptimize(row.fields.data());
@@ -88,7 +88,7 @@ void BM_ReadMapSort(benchmark::State& state) {
   v1::Mapping mapping;
   INVARIANT(yaml::ParseYaml(kMapping, "mapping", &mapping).ok(), "the mapping is one");
   const std::string folder = (std::filesystem::temp_directory_path() / "import-bench").string();
-  files::CsvRow row;
+  files::InputRow row;
   std::string bytes;
   int64_t facts = 0;
   for (auto _ : state) {
@@ -126,7 +126,7 @@ void BM_Map(benchmark::State& state) {
   const auto reader = Open(text);
   const auto mapper = *mapping::Mapper::Compile(mapping, reader->header(), "town#1");
   std::vector<std::vector<std::string>> rows;
-  files::CsvRow row;
+  files::InputRow row;
   while (rows.size() < 1'000 && *reader->Next(&row)) {
     rows.emplace_back(row.fields.begin(), row.fields.end());
   }

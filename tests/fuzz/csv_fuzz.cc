@@ -19,7 +19,7 @@ std::string ReadAll(const std::string& text, size_t piece_bytes, char delimiter)
   auto reader = CsvReader::Open(InputFromText(text, "fuzz", piece_bytes), {.delimiter = delimiter});
   if (!reader.ok()) return std::string(reader.status().message());
   std::string all;
-  CsvRow row;
+  InputRow row;
   while (true) {
     const absl::StatusOr<bool> more = (*reader)->Next(&row);
     INVARIANT(more.ok(), "a text in memory cannot fail");

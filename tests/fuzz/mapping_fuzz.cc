@@ -45,7 +45,7 @@ void Run(absl::string_view text, absl::string_view rows) {
     INVARIANT(absl::IsInvalidArgument(mapper.status()), "a mistake in a mapping is its writer's");
     return;
   }
-  files::CsvRow row;
+  files::InputRow row;
   while (*(*reader)->Next(&row)) {
     if (!row.rejected.empty()) continue;
     const auto made = (*mapper)->Apply(row.fields, static_cast<uint64_t>(row.number));

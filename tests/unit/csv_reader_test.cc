@@ -20,7 +20,7 @@ std::vector<std::string> ReadAll(std::string text, size_t piece_bytes, char deli
                                 {.delimiter = delimiter});
   if (!reader.ok()) return {std::string(reader.status().message())};
   std::vector<std::string> out;
-  CsvRow row;
+  InputRow row;
   for (int64_t number = 1;; ++number) {
     const absl::StatusOr<bool> more = (*reader)->Next(&row);
     if (!more.ok()) {
@@ -173,7 +173,7 @@ class Torn final : public InputStream {
 TEST(CsvReader, AnErrorOfTheStreamStaysAnError) {
   auto reader = CsvReader::Open(std::make_unique<Torn>(), {});
   ASSERT_TRUE(reader.ok());
-  CsvRow row;
+  InputRow row;
   ASSERT_TRUE(*(*reader)->Next(&row));
   for (int i = 0; i < 2; ++i) {
     const absl::StatusOr<bool> more = (*reader)->Next(&row);

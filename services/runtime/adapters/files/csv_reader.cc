@@ -55,7 +55,7 @@ absl::Status CsvReader::ReadHeader() {
   }
   piece_ = first_;
   if (absl::StartsWith(piece_, kByteOrderMark)) piece_.remove_prefix(kByteOrderMark.size());
-  CsvRow row;
+  InputRow row;
   const absl::StatusOr<bool> found = ReadRow(&row);
   if (!found.ok()) return found.status();
   if (!*found) return absl::InvalidArgumentError(absl::StrCat(name, " is empty: no header"));
@@ -85,7 +85,7 @@ absl::Status CsvReader::ReadHeader() {
   return absl::OkStatus();
 }
 
-absl::StatusOr<bool> CsvReader::Next(CsvRow* row) {
+absl::StatusOr<bool> CsvReader::Next(InputRow* row) {
   if (!failed_.ok()) return failed_;
   absl::StatusOr<bool> found = ReadRow(row);
   if (!found.ok()) {
@@ -101,7 +101,7 @@ absl::StatusOr<bool> CsvReader::Next(CsvRow* row) {
   return true;
 }
 
-absl::StatusOr<bool> CsvReader::ReadRow(CsvRow* row) {
+absl::StatusOr<bool> CsvReader::ReadRow(InputRow* row) {
   in_row_ = false;
   row_done_ = false;
   skipping_ = false;
@@ -158,7 +158,7 @@ absl::StatusOr<absl::string_view> CsvReader::NextSegment() {
   return segment;
 }
 
-bool CsvReader::SplitPlainLine(absl::string_view line, CsvRow* row) {
+bool CsvReader::SplitPlainLine(absl::string_view line, InputRow* row) {
   row->fields.clear();
   while (true) {
     // A segment is shorter than kFieldBytesMax, so that only the number of fields needs a look.
@@ -240,7 +240,7 @@ void CsvReader::EndInput() {
   }
 }
 
-void CsvReader::EndRow(CsvRow* row) {
+void CsvReader::EndRow(InputRow* row) {
   row->line = row_line_;
   row->number = 0;
   row->rejected = rejected_;

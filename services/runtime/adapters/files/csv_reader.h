@@ -4,7 +4,7 @@
 // reason repeats what is in the row. Knows nothing of what the columns mean.
 //
 //   auto csv = CsvReader::Open(*OpenInput(path), {.delimiter = ','});
-//   CsvRow row;
+//   InputRow row;
 //   while (true) {
 //     absl::StatusOr<bool> more = (*csv)->Next(&row);
 //     if (!more.ok()) return more.status();
@@ -24,22 +24,11 @@
 #include <vector>
 
 #include "services/runtime/adapters/files/input.h"
+#include "services/runtime/adapters/files/row_reader.h"
 
 namespace gridledger::files {
 
-// What a row may take. A reader holds one row: at most kRowBytesMax and a field on its way.
-inline constexpr size_t kFieldBytesMax = size_t{1} << 20;  // 1 MiB: free text takes some KiB
-inline constexpr size_t kRowBytesMax = size_t{8} << 20;    // 8 MiB: eight such fields
-inline constexpr size_t kColumnsMax = 4096;                // 4096 × 8 B = 32 KiB of places
-
-struct CsvRow {
-  std::vector<absl::string_view> fields;  // in place until the next row is read
-  int64_t number = 0;                     // from 1, after the header; rejected rows count
-  int64_t line = 0;                       // where it begins, from 1
-  std::string rejected;                   // why; empty for a row of as many fields as the header
-};
-
-class CsvReader {
+class CsvReader final : public RowReader {
  public:
   struct Options {
     char delimiter = ',';
@@ -49,34 +38,31 @@ class CsvReader {
   // have the same name; and what the stream says.
   static absl::StatusOr<std::unique_ptr<CsvReader>> Open(std::unique_ptr<InputStream> input,
                                                          Options options);
-  ~CsvReader();
+  ~CsvReader() override;
   CsvReader(const CsvReader&) = delete;
   CsvReader& operator=(const CsvReader&) = delete;
 
-  // The names of the columns, blanks at both ends stripped.
-  const std::vector<std::string>& header() const { return header_; }
-  // False at the end. After an error, of the stream, every call answers the same.
-  absl::StatusOr<bool> Next(CsvRow* row);
-
-  const InputStream& input() const { return *input_; }
+  const std::vector<std::string>& header() const override { return header_; }
+  absl::StatusOr<bool> Next(InputRow* row) override;
+  const InputStream& input() const override { return *input_; }
 
  private:
   CsvReader(std::unique_ptr<InputStream> input, Options options);
 
   absl::Status ReadHeader();
   // Reads a row as it stands, whatever its number of fields.
-  absl::StatusOr<bool> ReadRow(CsvRow* row);
+  absl::StatusOr<bool> ReadRow(InputRow* row);
   // The next bytes up to and with a line end, as many as are at hand; empty at the end.
   absl::StatusOr<absl::string_view> NextSegment();
   // Splits a line that is a row, without libcsv, where every quote opens or closes a whole field:
   // its state machine looks at each byte and reads some 50 MB/s. False when the line may be
   // anything else.
-  bool SplitPlainLine(absl::string_view line, CsvRow* row);
+  bool SplitPlainLine(absl::string_view line, InputRow* row);
   void Feed(absl::string_view segment);
   void Reject(std::string reason);
   void CountLines(absl::string_view segment);
   void EndInput();
-  void EndRow(CsvRow* row);
+  void EndRow(InputRow* row);
   void TakeField(absl::string_view text);
 
   const std::unique_ptr<InputStream> input_;
