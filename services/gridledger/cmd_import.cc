@@ -7,12 +7,15 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <limits>
 #include <map>
 #include <string>
 #include <system_error>
 #include <vector>
 
 #include "services/base/digest.h"
+#include "services/gridledger/import_account.h"
+#include "services/gridledger/import_record.h"
 #include "services/gridledger/import_rows.h"
 #include "services/gridledger/import_source.h"
 #include "services/gridledger/instant.h"
@@ -30,6 +33,7 @@ struct ImportOptions {
   std::string until;
   std::vector<std::string> inputs;
   int partitions = 8;
+  int64_t errors_max = std::numeric_limits<int64_t>::max();
 };
 
 // What is to be imported, checked before anything is written.
@@ -93,28 +97,38 @@ absl::StatusOr<int64_t> CountLeftOut(host::Folder& folder, const std::vector<Imp
 struct ImportOutcome {
   RowsRead read;
   LockStepOutcome ledger;
-  int64_t left_out = 0;
+  RowAccount rows;
+  int64_t left_out = 0;  // facts, or rows where a row is an event
   double seconds = 0;
 };
 
 std::string Text(const ImportOptions& options, const ImportOutcome& outcome) {
   const RowsRead& read = outcome.read;
   const LockStepOutcome& ledger = outcome.ledger;
+  const RowAccount& rows = outcome.rows;
   std::string text =
-      absl::StrCat("Imported ", Grouped(read.rows - read.rejected), " of ", Grouped(read.rows),
+      absl::StrCat("Imported ", Grouped(rows.applied), " of ", Grouped(read.rows),
                    " rows: ", Grouped(read.incidents), " incidents, ", Grouped(ledger.records),
                    " records added in ", PrintDuration(absl::Seconds(outcome.seconds)), ".\n");
-  if (ledger.records == 0 && read.rows > read.rejected) {
+  if (ledger.records == 0 && rows.applied > 0) {
     absl::StrAppend(&text, "All of it was in the ledger already.\n");
+  }
+  if (rows.ignored > 0) {
+    absl::StrAppend(&text, Grouped(rows.ignored), " rows say nothing that was not known.\n");
   }
   if (read.rejected > 0) {
     absl::StrAppend(&text, Grouped(read.rejected),
                     " rows could not be taken; line, column and reason of ", "each are in ",
                     absl::StrJoin(read.lists, ", "), ".\n");
   }
-  if (ledger.voids > ledger.voids_before) {
-    absl::StrAppend(&text, Grouped(ledger.voids - ledger.voids_before),
-                    " facts are void: they contradict the life of their incident.\n");
+  if (!read.kept.empty()) {
+    absl::StrAppend(&text, "Correct them in ", absl::StrJoin(read.kept, ", "),
+                    ", and import that with the same mapping.\n");
+  }
+  if (rows.void_rows > 0) {
+    absl::StrAppend(&text, Grouped(rows.void_rows),
+                    " rows are void: they contradict the life of their incident; each is in ",
+                    absl::StrJoin(rows.lists, ", "), ".\n");
   }
   if (ledger.late > 0) {
     absl::StrAppend(&text, Grouped(ledger.late),
@@ -134,12 +148,18 @@ std::string Json(const ImportOutcome& outcome) {
   json["rows"] = outcome.read.rows;
   json["incidents"] = outcome.read.incidents;
   json["records"] = outcome.ledger.records;
+  json["applied"] = outcome.rows.applied;
+  json["void"] = outcome.rows.void_rows;
   json["rejected"] = outcome.read.rejected;
-  json["void"] = outcome.ledger.voids - outcome.ledger.voids_before;
+  json["ignored"] = outcome.rows.ignored;
+  json["reasons"] = outcome.rows.reasons;
+  json["void_facts"] = outcome.rows.void_facts;
   json["late"] = outcome.ledger.late;
   json["left_out"] = outcome.left_out;
   json["as_of"] = absl::FormatTime(absl::RFC3339_full, outcome.ledger.now, absl::UTCTimeZone());
   json["rejected_lists"] = outcome.read.lists;
+  json["rejected_rows"] = outcome.read.kept;
+  json["void_lists"] = outcome.rows.lists;
   json["seconds"] = outcome.seconds;
   return absl::StrCat(json.dump(2), "\n");
 }
@@ -154,16 +174,31 @@ absl::Status RunImport(const ImportOptions& options) {
   if (!folder.ok()) return folder.status();
 
   const int partitions = (*folder)->log().partitions();
+  std::vector<int64_t> rows_before;
+  for (const ImportInput& input : import->inputs) {
+    const absl::StatusOr<int64_t> rows =
+        CheckImportRecord(options.common.data, input.source, import->mapping);
+    if (!rows.ok()) return rows.status();
+    rows_before.push_back(*rows);
+  }
   const size_t share = host::ShareMemory(*memory).batches;
   const std::string temp_folder = absl::StrCat(options.common.data, "/tmp");
   auto sorter = files::FactSorter::Open(
-      {.memory_bytes = share * 5 / 8, .temp_folder = temp_folder, .partitions = partitions});
+      {.memory_bytes = share / 2, .temp_folder = temp_folder, .partitions = partitions});
   if (!sorter.ok()) return sorter.status();
-  absl::StatusOr<RowsRead> read = ReadRows(
-      import->inputs, partitions,
-      {.folder = options.common.data, .temp_folder = temp_folder, .memory_bytes = share / 8},
-      sorter->get());
+  absl::StatusOr<RowsRead> read = ReadRows(import->mapping, import->inputs, partitions,
+                                           {.folder = options.common.data,
+                                            .temp_folder = temp_folder,
+                                            .memory_bytes = share * 3 / 8,
+                                            .errors_max = options.errors_max,
+                                            .id_column = import->mapping.incident().id().column()},
+                                           sorter->get());
   if (!read.ok()) return read.status();
+  for (const ImportInput& input : import->inputs) {
+    absl::Status kept =
+        KeepImportRecord(options.common.data, input.source, import->mapping, input.rows);
+    if (!kept.ok()) return kept;
+  }
 
   ImportOpening opening;
   opening.policy = std::move(import->policy);
@@ -171,6 +206,19 @@ absl::Status RunImport(const ImportOptions& options) {
       absl::StrFormat("%s#policy-%08x", import->mapping.source(),
                       static_cast<uint32_t>(Fingerprint(opening.policy.SerializeAsString())));
   opening.at = read->first_at;
+  ImportWalk walk;
+  const bool events = import->mapping.has_events();
+  if (events) {
+    absl::StatusOr<std::vector<mapping::Target>> targets = mapping::TargetsOf(import->mapping);
+    if (!targets.ok()) return targets.status();
+    walk.setting = {.targets = *std::move(targets),
+                    .after_closing = import->mapping.events().after_closing(),
+                    .actor = import->mapping.source(),
+                    .default_unit = import->mapping.incident().unit().default_()};
+    for (size_t i = 0; i < import->inputs.size(); ++i) {
+      walk.inputs.push_back({import->inputs[i].source, rows_before[i]});
+    }
+  }
   LockStepWork work;
   work.options = &options.common;
   work.folder = folder->get();
@@ -181,22 +229,27 @@ absl::Status RunImport(const ImportOptions& options) {
       [&](Partition partition) -> absl::StatusOr<std::unique_ptr<engine::OutsideSource>> {
     auto facts = (*sorter)->NewReader(partition);
     if (!facts.ok()) return facts.status();
-    return NewImportSource(opening, *std::move(facts));
+    return events ? NewWalkSource(opening, &walk, *std::move(facts))
+                  : NewImportSource(opening, read->twice, *std::move(facts));
   };
   absl::StatusOr<LockStepOutcome> ledger = RunLockStep(work);
   if (!ledger.ok()) return ledger.status();
   sorter->reset();
   std::error_code not_there;
   std::filesystem::remove(temp_folder, not_there);  // only if nobody else's work is in it
-  const absl::StatusOr<int64_t> left_out = CountLeftOut(**folder, import->inputs);
+  const absl::StatusOr<int64_t> left_out =
+      events ? walk.left_out.load() : CountLeftOut(**folder, import->inputs);
   if (!left_out.ok()) return left_out.status();
-  const ImportOutcome outcome{*std::move(read), *std::move(ledger), *left_out,
+  absl::StatusOr<RowAccount> rows =
+      AccountForRows(**folder, import->inputs, *read, events ? *left_out : 0);
+  if (!rows.ok()) return rows.status();
+  const ImportOutcome outcome{*std::move(read), *std::move(ledger), *std::move(rows), *left_out,
                               absl::ToDoubleSeconds(absl::Now() - begun_at)};
   absl::Status written = WriteOut(options.common.json ? Json(outcome) : Text(options, outcome));
   if (!written.ok() || outcome.left_out == 0) return written;
   return absl::DataLossError(absl::StrCat(
-      Grouped(outcome.left_out),
-      " facts of the input are not in the ledger: they lie before what an ",
+      Grouped(outcome.left_out), events ? " rows" : " facts",
+      " of the input are not in the ledger: they lie before what an ",
       "earlier import of it had reached. The input has changed in its past; import it into a new ",
       "folder"));
 }
@@ -236,6 +289,11 @@ void AddImport(CLI::App& app, Command* chosen) {
                    "Of a new ledger; one that is there keeps its own")
       ->check(CLI::Range(1, 4096))
       ->capture_default_str();
+  command
+      ->add_option("--max-errors", options->errors_max,
+                   "Import nothing when more rows than this are rejected")
+      ->type_name("N")
+      ->check(CLI::NonNegativeNumber);
   command->add_option("INPUT", options->inputs, "The files, or - for standard input")->required();
 }
 

@@ -2,6 +2,7 @@
 
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_replace.h>
+#include <absl/strings/strip.h>
 
 #include <cerrno>
 #include <cstring>
@@ -22,48 +23,84 @@ std::string Quoted(absl::string_view text) {
 
 }  // namespace
 
-RejectedRows::RejectedRows(std::string path, std::string input, int* told)
-    : path_(std::move(path)), input_(std::move(input)), told_(told) {
+RejectedRows::RejectedRows(Options options, int* told)
+    : options_(std::move(options)),
+      rows_path_(absl::StrCat(absl::StripSuffix(options_.list, ".csv"), ".rows.csv")),
+      told_(told) {
   std::error_code error;
-  std::filesystem::remove(path_, error);
+  std::filesystem::remove(options_.list, error);
+  std::filesystem::remove(rows_path_, error);
 }
 
 RejectedRows::~RejectedRows() {
   if (file_ != nullptr) std::fclose(file_);
+  if (rows_file_ != nullptr) std::fclose(rows_file_);
+}
+
+// Readable to its owner only: what stands in rows is nobody else's business.
+std::FILE* RejectedRows::Make(const std::string& path) const {
+  std::error_code error;
+  std::filesystem::create_directories(std::filesystem::path(path).parent_path(), error);
+  std::FILE* const file = std::fopen(path.c_str(), "w");
+  if (file == nullptr) return nullptr;
+  std::filesystem::permissions(
+      path, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write, error);
+  return file;
 }
 
 absl::Status RejectedRows::Add(int64_t line, int64_t row, absl::string_view column,
                                absl::string_view reason) {
   if (file_ == nullptr) {
-    std::error_code error;
-    std::filesystem::create_directories(std::filesystem::path(path_).parent_path(), error);
-    file_ = std::fopen(path_.c_str(), "w");
-    if (file_ == nullptr) return Failed();
+    file_ = Make(options_.list);
+    if (file_ == nullptr) return Failed(options_.list);
     std::fputs("line,row,column,reason\n", file_);
   }
   ++count_;
   const std::string said =
       absl::StrCat(line, ",", row, ",", Quoted(column), ",", Quoted(reason), "\n");
-  if (std::fputs(said.c_str(), file_) < 0) return Failed();
+  if (std::fputs(said.c_str(), file_) < 0) return Failed(options_.list);
   if (++*told_ <= kToldMax) {
     const std::string where =
         column.empty() ? std::string() : absl::StrCat("column ", column, ": ");
-    std::fprintf(stderr, "rejected: %s:%lld: %s\n", Printable(input_).c_str(),
+    std::fprintf(stderr, "rejected: %s:%lld: %s\n", Printable(options_.input).c_str(),
                  static_cast<long long>(line), Printable(absl::StrCat(where, reason)).c_str());
   }
   if (*told_ == kToldMax + 1) std::fputs("rejected: … further rows are in the list\n", stderr);
   return absl::OkStatus();
 }
 
-absl::Status RejectedRows::Finish() {
-  if (file_ == nullptr) return absl::OkStatus();
-  std::FILE* const file = std::exchange(file_, nullptr);
-  return std::fclose(file) == 0 ? absl::OkStatus() : Failed();
+absl::Status RejectedRows::Keep(const std::vector<std::string>& header,
+                                absl::Span<const absl::string_view> fields) {
+  const auto write = [this](const auto& texts) {
+    line_.clear();
+    for (const auto& text : texts) {
+      if (!line_.empty()) line_.push_back(options_.delimiter);
+      absl::StrAppend(&line_, Quoted(text));
+    }
+    line_.push_back('\n');
+    return std::fwrite(line_.data(), 1, line_.size(), rows_file_) == line_.size();
+  };
+  if (rows_file_ == nullptr) {
+    rows_file_ = Make(rows_path_);
+    if (rows_file_ == nullptr) return Failed(rows_path_);
+    kept_ = true;
+    if (options_.mark) std::fputs("\xEF\xBB\xBF", rows_file_);
+    if (!write(header)) return Failed(rows_path_);
+  }
+  return write(fields) ? absl::OkStatus() : Failed(rows_path_);
 }
 
-absl::Status RejectedRows::Failed() const {
+absl::Status RejectedRows::Finish() {
+  std::FILE* const file = std::exchange(file_, nullptr);
+  std::FILE* const rows = std::exchange(rows_file_, nullptr);
+  if (file != nullptr && std::fclose(file) != 0) return Failed(options_.list);
+  if (rows != nullptr && std::fclose(rows) != 0) return Failed(rows_path_);
+  return absl::OkStatus();
+}
+
+absl::Status RejectedRows::Failed(const std::string& path) const {
   return absl::UnavailableError(
-      absl::StrCat("cannot write the list of rejected rows, ", path_, ": ", std::strerror(errno)));
+      absl::StrCat("cannot write the rejected rows to ", path, ": ", std::strerror(errno)));
 }
 
 }  // namespace gridledger::cli

@@ -33,8 +33,18 @@ struct Fact {
   uint32_t input;
   uint64_t row;
   uint32_t ordinal;
+  int64_t version = 0;
+  uint64_t group = 0;
 
-  auto Order() const { return std::tie(at_ms, input, row, ordinal); }
+  auto Order() const { return std::tie(group, at_ms, version, input, row, ordinal); }
+  FactPlace Place() const {
+    return {.at = FromMillis(at_ms),
+            .version = version,
+            .input = input,
+            .row = row,
+            .ordinal = ordinal,
+            .group = group};
+  }
   std::string Key() const { return absl::StrCat("key-", row % 7); }
   std::string Entry() const {
     return absl::StrCat(partition, "/", at_ms, "/", input, "/", row, "/", ordinal,
@@ -48,8 +58,11 @@ std::vector<Fact> Facts(int rows, uint32_t seed) {
   for (int row = 1; row <= rows; ++row) {
     int64_t at_ms = static_cast<int64_t>(dice() % 5'000) - 1'000;  // many at once, some before 1970
     for (uint32_t ordinal = 0; ordinal < 3; ++ordinal) {
+      // Groups are hashes: half of them have the highest bit set.
       facts.push_back(Fact{static_cast<int>(dice() % 4), at_ms, static_cast<uint32_t>(row % 3),
-                           static_cast<uint64_t>(row), ordinal});
+                           static_cast<uint64_t>(row), ordinal,
+                           static_cast<int64_t>(dice() % 3) - 1,
+                           seed % 2 == 0 ? (dice() % 5) << 62 : 0});
       at_ms += dice() % 100;
     }
   }
@@ -59,9 +72,8 @@ std::vector<Fact> Facts(int rows, uint32_t seed) {
 
 absl::Status AddAll(const std::vector<Fact>& facts, FactSorter* sorter) {
   for (const Fact& fact : facts) {
-    absl::Status status = sorter->Add(Partition{fact.partition},
-                                      {FromMillis(fact.at_ms), fact.input, fact.row, fact.ordinal},
-                                      fact.Key(), fact.Entry());
+    absl::Status status =
+        sorter->Add(Partition{fact.partition}, fact.Place(), fact.Key(), fact.Entry());
     if (!status.ok()) return status;
   }
   return sorter->Finish();
@@ -84,6 +96,8 @@ void ExpectSorted(std::vector<Fact> facts, const FactSorter& sorter) {
       ASSERT_EQ(read.key, fact.Key());
       ASSERT_EQ(read.place.at, FromMillis(fact.at_ms));
       ASSERT_EQ(read.place.row, fact.row);
+      ASSERT_EQ(read.place.version, fact.version);
+      ASSERT_EQ(read.place.group, fact.group);
       ++count;
     }
     EXPECT_FALSE(*(*reader)->Next(&read));
@@ -140,11 +154,11 @@ TEST_F(SorterTest, NothingSortedIsNothingRead) {
 TEST_F(SorterTest, ALongFactAndOneThatIsTooLong) {
   const auto sorter = Open(size_t{4} << 20);
   const std::string entry(size_t{2} << 20, 'x');
-  EXPECT_EQ(sorter->Add(Partition{0}, {FromMillis(1), 0, 1, 0}, "k", entry).code(),
+  EXPECT_EQ(sorter->Add(Partition{0}, {.at = FromMillis(1), .row = 1}, "k", entry).code(),
             absl::StatusCode::kInvalidArgument);
   for (uint64_t row = 1; row <= 9; ++row) {
     ASSERT_TRUE(sorter
-                    ->Add(Partition{0}, {FromMillis(9), 0, 10 - row, 0}, "",
+                    ->Add(Partition{0}, {.at = FromMillis(9), .row = 10 - row}, "",
                           absl::string_view(entry).substr(row))
                     .ok());
   }
@@ -171,7 +185,7 @@ TEST_F(SorterTest, WhatAKilledSorterLeftIsRemoved) {
 }
 
 TEST_F(SorterTest, ADamagedRunIsNotReadOver) {
-  const std::vector<Fact> facts = Facts(40'000, 5);
+  const std::vector<Fact> facts = Facts(40'000, 4);
   const auto sorter = Open(size_t{4} << 20);
   ASSERT_TRUE(AddAll(facts, sorter.get()).ok());
   int damaged = 0;
@@ -235,7 +249,8 @@ TEST_F(SorterTest, MemoryDoesNotGrowWithTheFacts) {
   for (uint64_t row = 1; row <= kRows; ++row) {
     const auto at = FromMillis(static_cast<int64_t>(dice() % 1'000'000'000));
     ASSERT_TRUE(
-        sorter->Add(Partition{static_cast<int>(row % 4)}, {at, 0, row, 0}, "key", entry).ok());
+        sorter->Add(Partition{static_cast<int>(row % 4)}, {.at = at, .row = row}, "key", entry)
+            .ok());
     if (row % 10'000 == 0) most = std::max(most, ResidentBytes());
   }
   ASSERT_TRUE(sorter->Finish().ok());

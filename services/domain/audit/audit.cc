@@ -28,6 +28,18 @@ bool LineKey::ParseKey(absl::string_view bytes) {
   return bytes.empty();
 }
 
+void VoidKey::AppendKey(std::string* out) const {
+  AppendOrdered(out, offset.value);
+  AppendOrdered(out, ordinal);
+}
+
+bool VoidKey::ParseKey(absl::string_view bytes) {
+  int64_t number = 0;
+  if (!TakeOrdered(&bytes, &offset.value) || !TakeOrdered(&bytes, &number)) return false;
+  ordinal = static_cast<uint32_t>(number);
+  return bytes.empty();
+}
+
 void EvolveChange(State& state, const incident::Change& change) {
   if (state.record != change.moment.offset) {
     state.record = change.moment.offset;
@@ -35,6 +47,9 @@ void EvolveChange(State& state, const incident::Change& change) {
   }
   const v1::Fact& fact = *change.fact;
   const auto kind = static_cast<uint32_t>(fact.kind_case());
+  if (change.verdict == incident::Verdict::kVoid) {
+    state.voids.Add(VoidKey{change.moment.offset, state.ordinal}, Void{kind, change.reason});
+  }
   state.lines.Add(LineKey{IncidentId(fact.incident_id()), change.moment.offset, state.ordinal++},
                   Line{.kind = kind,
                        .verdict = change.verdict,
@@ -57,6 +72,10 @@ std::vector<TimelineItem> Timeline(const State& state, const IncidentId& id) {
     timeline.push_back(TimelineItem{key.offset, line});
   });
   return timeline;
+}
+
+void EachVoid(const State& state, absl::FunctionRef<void(const VoidKey&, const Void&)> each) {
+  state.voids.Scan("", [&](const VoidKey& key, const Void& item) { each(key, item); });
 }
 
 uint64_t AppliedOf(const State& state, v1::Fact::KindCase kind) {

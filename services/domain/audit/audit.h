@@ -6,6 +6,7 @@
 // Read from top to bottom: State, Evolve, queries; there is no Decide.
 #pragma once
 
+#include <absl/functional/function_ref.h>
 #include <absl/strings/string_view.h>
 #include <absl/time/time.h>
 
@@ -46,6 +47,22 @@ struct Line {
   }
 };
 
+// What counted for nothing, by where it stands in the ledger.
+struct VoidKey {
+  Offset offset;
+  uint32_t ordinal = 0;  // as in LineKey
+  void AppendKey(std::string* out) const;
+  bool ParseKey(absl::string_view bytes);
+};
+struct Void {
+  uint32_t kind = 0;  // as in Line
+  incident::VoidReason reason = incident::VoidReason::kNone;
+  template <class A>
+  void Fields(A& a) {
+    a(kind, reason);
+  }
+};
+
 // Applied facts of the partition by their number in v1.Fact.kind.
 struct Applied {
   std::vector<uint64_t> by_kind;
@@ -56,10 +73,11 @@ struct Applied {
 };
 
 struct State {
-  explicit State(TableSet& tables) : lines(tables, 32), applied(tables, 33) {}
+  explicit State(TableSet& tables) : lines(tables, 32), applied(tables, 33), voids(tables, 34) {}
 
   mutable AppendTable<LineKey, Line> lines;  // its scan reads the cold tier, and so is not const
   Cell<Applied> applied;
+  mutable AppendTable<VoidKey, Void> voids;
   // Where in the record being folded we are; follows from the record, and so is in no table.
   Offset record{-1};
   uint32_t ordinal = 0;
@@ -77,6 +95,9 @@ struct TimelineItem {
 };
 // All that was said about that incident and no other, in ledger order.
 std::vector<TimelineItem> Timeline(const State& state, const IncidentId& id);
+
+// All voids of the partition in ledger order.
+void EachVoid(const State& state, absl::FunctionRef<void(const VoidKey&, const Void&)> each);
 
 uint64_t AppliedOf(const State& state, v1::Fact::KindCase kind);
 

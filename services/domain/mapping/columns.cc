@@ -9,6 +9,12 @@ namespace gridledger::mapping {
 
 absl::StatusOr<size_t> Columns::Find(absl::string_view where, absl::string_view name) const {
   if (name.empty()) return MappingError(where, "it names no column");
+  for (const std::string& leak : leaks_) {
+    if (leak == name) {
+      return MappingError(where, absl::StrCat("\"", name, "\" stands under leaks: it tells at an ",
+                                              "event what became known later"));
+    }
+  }
   for (size_t i = 0; i < header_.size(); ++i) {
     if (header_[i] == name) return i;
   }

@@ -15,10 +15,15 @@ using Row = absl::Span<const absl::string_view>;  // the texts, in the order of 
 
 class Columns {
  public:
-  Columns(absl::Span<const std::string> header, std::vector<std::string> missing)
-      : header_(header.begin(), header.end()), missing_(std::move(missing)) {}
+  // `leaks` may not be used: they tell at an event what became known later.
+  Columns(absl::Span<const std::string> header, std::vector<std::string> missing,
+          std::vector<std::string> leaks = {})
+      : header_(header.begin(), header.end()),
+        missing_(std::move(missing)),
+        leaks_(std::move(leaks)) {}
 
-  // InvalidArgument "incident.id: there is no column "idd"; did you mean id?"
+  // InvalidArgument "incident.id: there is no column "idd"; did you mean id?", or for one that
+  // leaks.
   absl::StatusOr<size_t> Find(absl::string_view where, absl::string_view name) const;
   const std::string& name(size_t column) const { return header_[column]; }
   size_t size() const { return header_.size(); }
@@ -27,6 +32,7 @@ class Columns {
  private:
   const std::vector<std::string> header_;
   const std::vector<std::string> missing_;
+  const std::vector<std::string> leaks_;
 };
 
 // Whether `text`, or what is left of it without blanks at its ends, is one of `spellings` or empty.

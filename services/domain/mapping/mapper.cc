@@ -81,7 +81,7 @@ absl::StatusOr<char> DelimiterOf(const v1::Mapping& mapping) {
 
 absl::StatusOr<std::unique_ptr<Mapper>> Mapper::Compile(const v1::Mapping& mapping,
                                                         absl::Span<const std::string> header,
-                                                        absl::string_view source) {
+                                                        absl::string_view source, int first_fact) {
   if (!IsSourceName(mapping.source())) {
     return MappingError("source",
                         "it names the source in the ledger: 1 to 40 of a-z, 0-9, \"-\", \"_\"");
@@ -104,16 +104,23 @@ absl::StatusOr<std::unique_ptr<Mapper>> Mapper::Compile(const v1::Mapping& mappi
     clock.emplace(zone, mapping.ambiguous_hour(), mapping.skipped_hour());
   }
   std::unique_ptr<Mapper> mapper(
-      new Mapper(Columns(header, {mapping.missing().begin(), mapping.missing().end()})));
-  const std::vector<std::string> formats(mapping.time_formats().begin(),
-                                         mapping.time_formats().end());
-  const TimeRule::Setting times{mapper->columns_, formats, clock ? &*clock : nullptr};
+      new Mapper(Columns(header, {mapping.missing().begin(), mapping.missing().end()},
+                         {mapping.leaks().begin(), mapping.leaks().end()})));
+  mapper->time_formats_.assign(mapping.time_formats().begin(), mapping.time_formats().end());
+  if (clock) mapper->clock_.emplace(*clock);
+  const TimeRule::Setting times{mapper->columns_, mapper->time_formats_,
+                                mapper->clock_ ? &*mapper->clock_ : nullptr};
   if (absl::Status status = mapper->CompileIncident(mapping.incident(), times); !status.ok()) {
     return status;
   }
-  if (absl::Status status = mapper->CompileFacts(mapping, source, times); !status.ok())
+  if (absl::Status status = mapper->CompileFacts(mapping, source, times, first_fact); !status.ok())
     return status;
   return mapper;
+}
+
+absl::StatusOr<TimeRule> Mapper::CompileTime(absl::string_view where,
+                                             const v1::TimeValue& value) const {
+  return TimeRule::Compile(where, value, {columns_, time_formats_, clock_ ? &*clock_ : nullptr});
 }
 
 absl::Status Mapper::CompileIncident(const v1::IncidentColumns& incident,
@@ -168,7 +175,7 @@ absl::Status Mapper::CompileIncident(const v1::IncidentColumns& incident,
 }
 
 absl::Status Mapper::CompileFacts(const v1::Mapping& mapping, absl::string_view source,
-                                  const TimeRule::Setting& times) {
+                                  const TimeRule::Setting& times, int first_fact) {
   if (mapping.facts().empty() || mapping.facts(0).fact() != "reported") {
     return MappingError("facts", "the first is \"reported\"");
   }
@@ -178,7 +185,7 @@ absl::Status Mapper::CompileFacts(const v1::Mapping& mapping, absl::string_view 
   bool checked = false;
   for (int i = 0; i < mapping.facts_size(); ++i) {
     const v1::FactRule& told = mapping.facts(i);
-    const std::string where = absl::StrCat("facts[", i + 1, "]");
+    const std::string where = absl::StrCat("facts[", i + first_fact, "]");
     v1::Entry entry;
     v1::Fact& fact = *entry.mutable_fact();
     if (absl::Status status = SetKind(where, told, &fact); !status.ok()) return status;
@@ -317,7 +324,7 @@ bool Mapper::ReadFact(Row row, size_t rule, uint64_t number) {
   position.set_row(number);
   position.set_ordinal(static_cast<uint32_t>(made_.size()));
   position.set_at_ms(place_ms);
-  made_.push_back(Made{FromMillis(place_ms), &entry});
+  made_.push_back(Made{FromMillis(place_ms), &entry, rule});
   return true;
 }
 

@@ -41,13 +41,18 @@ class Mapper {
   struct Made {
     absl::Time at;           // its place in the ledger; whole milliseconds
     const v1::Entry* entry;  // lives until the next row
+    size_t rule;             // which of the mapping's facts
   };
 
   // `header` are the columns of the input, `source` the name of its positions. InvalidArgument
-  // names the field of the mapping and what is wrong with it.
+  // names the field of the mapping and what is wrong with it, the first fact as facts[first_fact].
   static absl::StatusOr<std::unique_ptr<Mapper>> Compile(const v1::Mapping& mapping,
                                                          absl::Span<const std::string> header,
-                                                         absl::string_view source);
+                                                         absl::string_view source,
+                                                         int first_fact = 1);
+  // Another time of the same rows, for whoever reads more of them than facts.
+  absl::StatusOr<TimeRule> CompileTime(absl::string_view where, const v1::TimeValue& value) const;
+  const Columns& columns() const { return columns_; }
 
   // The facts of a row, in the order of its life, the report first; empty when the row is rejected.
   // REQUIRES: as many fields as columns.
@@ -77,7 +82,7 @@ class Mapper {
 
   absl::Status CompileIncident(const v1::IncidentColumns& incident, const TimeRule::Setting& times);
   absl::Status CompileFacts(const v1::Mapping& mapping, absl::string_view source,
-                            const TimeRule::Setting& times);
+                            const TimeRule::Setting& times, int first_fact);
   bool ReadReport(Row row, v1::Fact* fact);
   bool ReadTexts(Row row, v1::Fact* fact);
   bool ReadPoint(Row row, v1::IncidentReported* reported);
@@ -86,6 +91,8 @@ class Mapper {
   bool Reject(absl::string_view column, absl::string_view reason);
 
   const Columns columns_;
+  std::vector<std::string> time_formats_;
+  std::optional<LocalClock> clock_;
   std::optional<TextRule> id_, category_, community_, area_, unit_, channel_;
   std::optional<TimeRule> due_;
   std::optional<Coordinate> latitude_, longitude_;

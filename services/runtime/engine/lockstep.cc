@@ -3,7 +3,6 @@
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
-#include <tuple>
 
 namespace gridledger::engine {
 namespace {
@@ -11,12 +10,6 @@ namespace {
 // Ticks at one instant before we call it a loop: a tick fires up to a thousand timers, and a
 // partition never has a thousand million of them due at once.
 constexpr int kTicksAtOnceMax = 1'000'000;
-
-bool IsIn(const SourceMark* mark, const v1::SourcePosition& at) {
-  if (mark == nullptr) return false;
-  return std::make_tuple(at.at_ms(), at.row(), at.ordinal()) <=
-         std::make_tuple(mark->at_ms, mark->row, mark->ordinal);
-}
 
 }  // namespace
 

@@ -26,10 +26,12 @@ struct Outside {
   v1::Entry entry;
 };
 
-// What comes from outside into one partition, in (time, row, ordinal) order.
+// What comes from outside into one partition, in (time, version, row, ordinal) order.
 class OutsideSource {
  public:
   virtual ~OutsideSource() = default;
+  // Told once, before the first Next: the partition where the run goes on, and how far sources are.
+  virtual void Begin(const Task& /*task*/) {}
   // The next entry; false at the end. Asked when all before it has settled; `view` is the partition
   // as it stands then. When and for which incident an entry comes must not hang on the view, so
   // that a continued run makes the same ones.

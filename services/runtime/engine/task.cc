@@ -23,6 +23,12 @@ uint64_t SchemaOf(const Service& service) {
 
 }  // namespace
 
+bool IsIn(const SourceMark* mark, const v1::SourcePosition& at) {
+  if (mark == nullptr) return false;
+  return std::make_tuple(at.at_ms(), at.version(), at.row(), at.ordinal()) <=
+         std::make_tuple(mark->at_ms, mark->version, mark->row, mark->ordinal);
+}
+
 std::string Describe(const TaskId& task, Offset offset) {
   return absl::StrCat(task.service.text(), "/", task.partition.value, "@", offset.value);
 }
@@ -94,13 +100,15 @@ absl::Status Task::FoldEntry(Offset offset, absl::Time timestamp, const v1::Entr
   if (entry.has_source()) {
     const v1::SourcePosition& at = entry.source();
     SourceMark& mark = MarkOf(at.source());
-    if (std::make_tuple(at.at_ms(), at.row(), at.ordinal()) >
-        std::make_tuple(mark.at_ms, mark.row, mark.ordinal)) {
+    if (!IsIn(&mark, at)) {
       mark.at_ms = at.at_ms();
+      mark.version = at.version();
       mark.row = at.row();
       mark.ordinal = at.ordinal();
+      mark.last = at.last();
     }
     ++mark.entries;
+    if (at.ordinal() == 0) ++mark.rows;
   }
   Decide(moment);
   return tier_ == nullptr ? absl::OkStatus() : tier_->status();

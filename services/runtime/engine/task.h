@@ -33,14 +33,19 @@ struct SettledCause {
 // How far an imported source is in the partition: the position of its newest entry.
 struct SourceMark {
   int64_t at_ms = 0;
+  int64_t version = 0;
   uint64_t row = 0;
   uint32_t ordinal = 0;
+  bool last = false;
   uint64_t entries = 0;
+  uint64_t rows = 0;  // that made an entry
   template <class A>
   void Fields(A& a) {
-    a(at_ms, row, ordinal, entries);
+    a(at_ms, version, row, ordinal, last, entries, rows);
   }
 };
+// Whether the entry made at that position is in the ledger already; a null mark has none.
+bool IsIn(const SourceMark* mark, const v1::SourcePosition& at);
 using SourceName = Name<struct SourceTag>;
 
 // Where the partition stands.

@@ -76,6 +76,7 @@ class PartitionRun {
   absl::Status Drive(engine::LockStep& lockstep, engine::OutsideSource& source,
                      BulkAppender* bulk) {
     if (absl::Status status = lockstep.Continue(); !status.ok()) return status;
+    source.Begin(*refs_.front());
     for (bool more = true; more;) {
       int steps = 0;
       for (; steps < kStepsBetweenLooks && more; ++steps) {

@@ -93,7 +93,7 @@ const std::vector<Service>& AllServices() {
        }},
       {ServiceName("metrics"), 1,
        [](TableSet& tables, incident::State&) { return std::make_unique<MetricsSubject>(tables); }},
-      {ServiceName("audit"), 1,
+      {ServiceName("audit"), 2,
        [](TableSet& tables, incident::State&) { return std::make_unique<AuditSubject>(tables); }},
   };
   return *services;

@@ -32,10 +32,15 @@ absl::Status ToStatus(const rocksdb::Status& status, absl::string_view act) {
   return status.IsCorruption() ? absl::DataLossError(text) : absl::UnavailableError(text);
 }
 
-// partition, time, input, row, ordinal: byte order is the order of facts.
+int64_t OrderedGroup(uint64_t group) { return static_cast<int64_t>(group ^ (uint64_t{1} << 63)); }
+uint64_t GroupOf(int64_t ordered) { return static_cast<uint64_t>(ordered) ^ (uint64_t{1} << 63); }
+
+// partition, group, time, version, input, row, ordinal: byte order is the order of facts.
 void AppendKey(Partition partition, const FactPlace& place, std::string* out) {
   AppendOrdered(out, partition.value);
+  AppendOrdered(out, OrderedGroup(place.group));
   AppendOrdered(out, ToMillis(place.at));
+  AppendOrdered(out, place.version);
   AppendOrdered(out, place.input);
   AppendOrdered(out, static_cast<int64_t>(place.row));
   AppendOrdered(out, place.ordinal);
@@ -43,16 +48,23 @@ void AppendKey(Partition partition, const FactPlace& place, std::string* out) {
 
 bool ParseKey(absl::string_view key, FactPlace* place) {
   int64_t partition = 0;
+  int64_t group = 0;
   int64_t at = 0;
+  int64_t version = 0;
   int64_t input = 0;
   int64_t row = 0;
   int64_t ordinal = 0;
-  if (!TakeOrdered(&key, &partition) || !TakeOrdered(&key, &at) || !TakeOrdered(&key, &input) ||
-      !TakeOrdered(&key, &row) || !TakeOrdered(&key, &ordinal)) {
+  if (!TakeOrdered(&key, &partition) || !TakeOrdered(&key, &group) || !TakeOrdered(&key, &at) ||
+      !TakeOrdered(&key, &version) || !TakeOrdered(&key, &input) || !TakeOrdered(&key, &row) ||
+      !TakeOrdered(&key, &ordinal)) {
     return false;
   }
-  *place = {FromMillis(at), static_cast<uint32_t>(input), static_cast<uint64_t>(row),
-            static_cast<uint32_t>(ordinal)};
+  *place = {.at = FromMillis(at),
+            .version = version,
+            .input = static_cast<uint32_t>(input),
+            .row = static_cast<uint64_t>(row),
+            .ordinal = static_cast<uint32_t>(ordinal),
+            .group = GroupOf(group)};
   return key.empty();
 }
 
@@ -197,9 +209,9 @@ absl::Status FactSorter::Add(Partition partition, const FactPlace& place, absl::
   char* const at = Reserve(bytes);
   memcpy(at, key.data(), key.size());
   memcpy(at + key.size(), entry.data(), entry.size());
-  items_.push_back(
-      Item{FactPlace{FromMillis(ToMillis(place.at)), place.input, place.row, place.ordinal},
-           partition, static_cast<uint32_t>(key.size()), static_cast<uint32_t>(entry.size()), at});
+  Item& item = items_.emplace_back(Item{place, partition, static_cast<uint32_t>(key.size()),
+                                        static_cast<uint32_t>(entry.size()), at});
+  item.place.at = FromMillis(ToMillis(place.at));
   ++counts_[static_cast<size_t>(partition.value)];
   return absl::OkStatus();
 }

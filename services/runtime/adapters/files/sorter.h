@@ -35,10 +35,13 @@ class TempFolder;
 
 // Where a fact stands in the order of its partition; no two have the same place.
 struct FactPlace {
-  absl::Time at;         // whole milliseconds
+  // Whole milliseconds.
+  absl::Time at;
+  int64_t version = 0;   // before the row, among those of one instant
   uint32_t input = 0;    // which of the files
   uint64_t row = 0;      // in that file
   uint32_t ordinal = 0;  // among those made from the same row
+  uint64_t group = 0;    // lies together, before all else; 0 throughout for the ledger's own order
 };
 
 // The views live until the next one is read.
@@ -95,8 +98,10 @@ class FactSorter {
     uint32_t entry_bytes;
     const char* bytes;  // the key, then the entry
     friend bool operator<(const Item& a, const Item& b) {
-      return std::tie(a.partition, a.place.at, a.place.input, a.place.row, a.place.ordinal) <
-             std::tie(b.partition, b.place.at, b.place.input, b.place.row, b.place.ordinal);
+      return std::tie(a.partition, a.place.group, a.place.at, a.place.version, a.place.input,
+                      a.place.row, a.place.ordinal) <
+             std::tie(b.partition, b.place.group, b.place.at, b.place.version, b.place.input,
+                      b.place.row, b.place.ordinal);
     }
   };
   struct Block {

@@ -1,0 +1,264 @@
+#include "services/domain/mapping/life_walk.h"
+
+#include <absl/strings/ascii.h>
+#include <absl/strings/str_cat.h>
+
+#include "services/base/invariant.h"
+#include "services/base/nearest.h"
+#include "services/domain/mapping/columns.h"
+#include "services/domain/mapping/fact_kinds.h"
+
+namespace gridledger::mapping {
+namespace {
+
+using incident::Incident;
+using incident::Phase;
+using v1::Fact;
+
+// Where a state can bring an incident: the facts of a life's stations, and its other ends.
+const std::vector<std::string>& StationNames() {
+  static const auto* const names = new std::vector<std::string>{"reported",
+                                                                "accepted",
+                                                                "verified",
+                                                                "filed",
+                                                                "dispatched",
+                                                                "dispatch_accepted",
+                                                                "handling_started",
+                                                                "handling_paused",
+                                                                "handling_finished",
+                                                                "check_passed",
+                                                                "closed",
+                                                                "refused",
+                                                                "voided"};
+  return *names;
+}
+
+absl::StatusOr<Target> TargetOf(const std::string& where, const v1::FactRule& rule,
+                                const std::string& pause) {
+  bool known = false;
+  for (const std::string& name : StationNames()) known = known || name == rule.fact();
+  if (!known) {
+    return MappingError(absl::StrCat(where, ".fact"),
+                        absl::StrCat("no state is reached by \"", rule.fact(), "\"",
+                                     Instead(rule.fact(), StationNames())));
+  }
+  Target target;
+  if (rule.fact() == "handling_paused") {
+    v1::PauseKind kind = v1::PAUSE_KIND_UNSPECIFIED;
+    if (!pause.empty() &&
+        !v1::PauseKind_Parse(absl::StrCat("PAUSE_KIND_", absl::AsciiStrToUpper(pause)), &kind)) {
+      return MappingError(
+          absl::StrCat(where, ".pause"),
+          absl::StrCat("there is no ", pause, Instead(pause, {"PENDED", "DEFERRED", "AWAITING"})));
+    }
+    target.fact.mutable_handling_paused()->set_kind(kind);
+    return target;
+  }
+  if (!pause.empty()) {
+    return MappingError(absl::StrCat(where, ".pause"), "only \"handling_paused\" has one");
+  }
+  if (absl::Status status = SetKind(where, rule, &target.fact); !status.ok()) return status;
+  for (const incident::Transition& row : incident::Transitions()) {
+    if (row.fact == target.fact.kind_case()) target.phase = row.to;
+  }
+  return target;
+}
+
+bool IsOver(Phase phase) {
+  return phase == Phase::kRefused || phase == Phase::kVoided || phase == Phase::kMerged;
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<Target>> TargetsOf(const v1::Mapping& mapping) {
+  std::vector<Target> targets;
+  for (int i = 0; i < mapping.events().states_size(); ++i) {
+    const v1::StateRule& state = mapping.events().states(i);
+    const std::string where = absl::StrCat("events.states[", i + 1, "]");
+    if (state.names().empty()) return MappingError(where, "it names no state");
+    if (state.fact().empty()) {
+      targets.emplace_back().tells_nothing = true;
+      continue;
+    }
+    v1::FactRule rule;
+    rule.set_fact(state.fact());
+    rule.set_disposition(state.disposition());
+    rule.set_reason(state.reason());
+    absl::StatusOr<Target> target = TargetOf(where, rule, state.pause());
+    if (!target.ok()) return target.status();
+    targets.push_back(*std::move(target));
+  }
+  for (int i = 0; i < mapping.facts_size(); ++i) {
+    const std::string where = absl::StrCat("facts[", i + 1, "]");
+    if (mapping.facts(i).fact() == "reported") {
+      return MappingError(where, "the first event reports; its time is events.reported_at");
+    }
+    absl::StatusOr<Target> target = TargetOf(where, mapping.facts(i), "");
+    if (!target.ok()) return target.status();
+    targets.push_back(*std::move(target));
+  }
+  return targets;
+}
+
+LifeWalk::LifeWalk(const Setting* setting)
+    : targets_(setting->targets),
+      after_closing_(setting->after_closing),
+      actor_(setting->actor),
+      default_unit_(setting->default_unit) {}
+
+void LifeWalk::Begin(const Observation* observation) {
+  INVARIANT(observation->target <= targets_.size(), "an observation of another mapping");
+  observation_ = observation;
+  target_ = observation->target == 0 ? nullptr : &targets_[observation->target - 1];
+  if (target_ != nullptr && target_->tells_nothing) target_ = nullptr;
+  told_ = 0;
+  ended_ = false;
+}
+
+bool LifeWalk::Next(const Incident* now, Fact* fact) {
+  if (ended_) return false;
+  if (!observation_->report.empty()) {
+    ended_ = true;
+    return Tell(Fact::kReported, now, fact);
+  }
+  const Kind kind = now != nullptr       ? Step(*now)
+                    : target_ != nullptr ? LastWord(target_->fact.kind_case())
+                                         : Fact::KIND_NOT_SET;
+  // A fact that came to nothing would be told for ever.
+  const uint64_t bit = uint64_t{1} << kind;
+  if (kind == Fact::KIND_NOT_SET || (told_ & bit) != 0) {
+    ended_ = true;
+    return false;
+  }
+  told_ |= bit;
+  return Tell(kind, now, fact);
+}
+
+LifeWalk::Kind LifeWalk::LastWord(Kind kind) {
+  ended_ = true;
+  return kind;
+}
+
+bool LifeWalk::MovesUnit(const Incident& now) const {
+  return observation_->unit_changed && (told_ & (uint64_t{1} << Fact::kDispatched)) == 0 &&
+         now.unit != UnitCode(observation_->unit);
+}
+
+LifeWalk::Kind LifeWalk::Step(const Incident& now) {
+  const Phase phase = now.phase;
+  const Kind goal_kind = target_ == nullptr ? Fact::KIND_NOT_SET : target_->fact.kind_case();
+  if (IsOver(phase)) {
+    return target_ == nullptr || target_->phase == phase ? Fact::KIND_NOT_SET : LastWord(goal_kind);
+  }
+  if (target_ != nullptr && IsOver(target_->phase)) return LastWord(goal_kind);
+  const bool pauses = goal_kind == Fact::kHandlingPaused;
+  if (target_ != nullptr) {
+    if (phase == Phase::kClosed && goal_kind != Fact::kClosed) {
+      return after_closing_ == v1::AFTER_CLOSING_VOID ? LastWord(goal_kind) : Fact::kReopened;
+    }
+    if (now.paused_at && !pauses) return Fact::kHandlingResumed;
+    if (phase == Phase::kHandled && (pauses || target_->phase < Phase::kHandled)) {
+      return Fact::kCheckFailed;
+    }
+  }
+  if (phase < Phase::kHandled && MovesUnit(now)) {
+    return phase < Phase::kFiled ? Fact::kFiled : Fact::kDispatched;
+  }
+  if (const Kind forward = StepForward(now); forward != Fact::KIND_NOT_SET) return forward;
+  // It is handled, or closed: no unit can be told any more, but the source did.
+  return MovesUnit(now) ? LastWord(Fact::kDispatched) : Fact::KIND_NOT_SET;
+}
+
+LifeWalk::Kind LifeWalk::StepForward(const Incident& now) {
+  if (target_ == nullptr) return Fact::KIND_NOT_SET;
+  const Kind goal_kind = target_->fact.kind_case();
+  const Phase phase = now.phase;
+  if (goal_kind == Fact::kHandlingPaused) {
+    if (phase < Phase::kFiled) return Fact::kFiled;
+    return now.paused_at ? Fact::KIND_NOT_SET : goal_kind;
+  }
+  const Phase goal = target_->phase;
+  // Back into the queue, to be handled anew.
+  if (phase == Phase::kHandling && goal >= Phase::kFiled && goal < Phase::kHandling) {
+    return now.unit.empty() ? Fact::KIND_NOT_SET : Fact::kDispatched;
+  }
+  if (phase >= goal) return Fact::KIND_NOT_SET;
+  switch (phase) {
+    case Phase::kReported:
+      return goal == Phase::kAccepted || goal == Phase::kVerified ? goal_kind : Fact::kFiled;
+    case Phase::kAccepted: return goal == Phase::kVerified ? goal_kind : Fact::kFiled;
+    case Phase::kVerified: return Fact::kFiled;
+    case Phase::kFiled:
+      if (!observation_->unit.empty() || !default_unit_.empty()) return Fact::kDispatched;
+      return LastWord(goal_kind);  // closing is lawful without a unit; all else is not
+    case Phase::kDispatched:
+      return goal == Phase::kAcknowledged ? goal_kind : Fact::kHandlingStarted;
+    case Phase::kAcknowledged: return Fact::kHandlingStarted;
+    case Phase::kHandling: return Fact::kHandlingFinished;
+    case Phase::kHandled:
+      return target_->fact.closed().disposition() == v1::DISPOSITION_SOLVED ? Fact::kCheckPassed
+                                                                            : goal_kind;
+    case Phase::kChecked: return goal_kind;
+    case Phase::kNone:
+    case Phase::kClosed:
+    case Phase::kRefused:
+    case Phase::kVoided:
+    case Phase::kMerged: return Fact::KIND_NOT_SET;
+  }
+  return Fact::KIND_NOT_SET;
+}
+
+bool LifeWalk::Tell(Kind kind, const Incident* now, Fact* fact) {
+  if (kind == Fact::kReported && !observation_->report.empty()) {
+    INVARIANT(fact->ParseFromString(observation_->report), "an observed report does not parse");
+    return true;
+  }
+  const bool is_goal = target_ != nullptr && kind == target_->fact.kind_case();
+  if (is_goal) {
+    *fact = target_->fact;
+  } else {
+    fact->Clear();
+  }
+  fact->set_incident_id(observation_->incident_id);
+  fact->set_happened_at_ms(observation_->happened_at_ms);
+  fact->mutable_actor()->set_role(v1::ROLE_SOURCE);
+  fact->mutable_actor()->set_code(actor_);
+  // What a step back, or the end of a pause, comes to is where the source says that it stands.
+  bool told = is_goal && observation_->target_changed;
+  const auto reaches = [&](Phase phase) {
+    return observation_->target_changed && target_ != nullptr && target_->phase <= phase &&
+           target_->phase >= Phase::kFiled;
+  };
+  switch (kind) {
+    case Fact::kDispatched: {
+      const std::string& unit = !observation_->unit.empty() ? observation_->unit
+                                : !now->unit.empty()        ? now->unit.text()
+                                                            : default_unit_;
+      fact->mutable_dispatched()->set_unit(unit);
+      fact->mutable_dispatched()->set_reason(v1::DISPATCH_REASON_NAMED_BY_SOURCE);
+      told = told || observation_->unit_changed || now->phase == Phase::kHandling;
+      break;
+    }
+    case Fact::kFiled: fact->mutable_filed(); break;
+    case Fact::kHandlingStarted: fact->mutable_handling_started(); break;
+    case Fact::kHandlingFinished: fact->mutable_handling_finished(); break;
+    case Fact::kCheckPassed: fact->mutable_check_passed(); break;
+    case Fact::kHandlingResumed:
+      fact->mutable_handling_resumed();
+      told = observation_->target_changed && now->phase == target_->phase;
+      break;
+    case Fact::kCheckFailed:
+      fact->mutable_check_failed();
+      told = reaches(Phase::kAcknowledged);
+      break;
+    case Fact::kReopened:
+      fact->mutable_reopened();
+      told = reaches(Phase::kFiled);
+      break;
+    default: break;  // only as a goal
+  }
+  fact->set_inferred(!told);
+  return true;
+}
+
+}  // namespace gridledger::mapping

@@ -1,0 +1,48 @@
+// What an event of a source says of an incident: between the mapping, which reads it from a row,
+// and the walk, which makes facts of it when its turn in the ledger comes.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "services/base/layout.h"
+
+namespace gridledger::mapping {
+
+// A row of a source with one row an event, read.
+struct Event {
+  std::string incident_id;
+  std::string community;
+  std::string report;   // a serialised v1.Fact: the report, if this is the incident's first row
+  int64_t at_ms = 0;    // when the event happened
+  int64_t version = 0;  // orders events of one incident and instant
+  int64_t reported_at_ms = 0;  // 0 where the row does not tell
+  uint32_t state = 0;          // 1 + its place among the targets; 0 where the row tells none
+  std::string unit;            // empty where the row tells none
+  std::vector<int64_t>
+      facts_at_ms;       // of the incident as a whole, as the mapping lists them; 0: none
+  uint64_t content = 0;  // of the whole row: tells a row that came twice
+  template <class A>
+  void Fields(A& a) {
+    a(incident_id, community, report, at_ms, version, reported_at_ms, state, unit, facts_at_ms,
+      content);
+  }
+};
+
+// What is new in an event.
+struct Observation {
+  std::string incident_id;
+  int64_t happened_at_ms = 0;
+  std::string report;           // a serialised v1.Fact; then nothing else is told
+  uint32_t target = 0;          // 1 + the place of what it came to; 0 for none
+  bool target_changed = false;  // false: it stood there before, as far as the source says
+  std::string unit;             // the last that the source told
+  bool unit_changed = false;
+  template <class A>
+  void Fields(A& a) {
+    a(incident_id, happened_at_ms, report, target, target_changed, unit, unit_changed);
+  }
+};
+
+}  // namespace gridledger::mapping
