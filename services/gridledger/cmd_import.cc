@@ -174,12 +174,12 @@ absl::Status RunImport(const ImportOptions& options) {
   if (!folder.ok()) return folder.status();
 
   const int partitions = (*folder)->log().partitions();
-  std::vector<int64_t> rows_before;
+  std::vector<ImportRecord> before;
   for (const ImportInput& input : import->inputs) {
-    const absl::StatusOr<int64_t> rows =
+    const absl::StatusOr<ImportRecord> record =
         CheckImportRecord(options.common.data, input.source, import->mapping);
-    if (!rows.ok()) return rows.status();
-    rows_before.push_back(*rows);
+    if (!record.ok()) return record.status();
+    before.push_back(*record);
   }
   const size_t share = host::ShareMemory(*memory).batches;
   const std::string temp_folder = absl::StrCat(options.common.data, "/tmp");
@@ -194,11 +194,15 @@ absl::Status RunImport(const ImportOptions& options) {
                                             .id_column = import->mapping.incident().id().column()},
                                            sorter->get());
   if (!read.ok()) return read.status();
-  for (const ImportInput& input : import->inputs) {
-    absl::Status kept =
-        KeepImportRecord(options.common.data, input.source, import->mapping, input.rows);
-    if (!kept.ok()) return kept;
-  }
+  const auto keep_records = [&](bool complete) {
+    absl::Status status;
+    for (const ImportInput& input : import->inputs) {
+      status.Update(KeepImportRecord(options.common.data, input.source, import->mapping,
+                                     {.rows = input.rows, .complete = complete}));
+    }
+    return status;
+  };
+  if (absl::Status kept = keep_records(false); !kept.ok()) return kept;
 
   ImportOpening opening;
   opening.policy = std::move(import->policy);
@@ -216,7 +220,8 @@ absl::Status RunImport(const ImportOptions& options) {
                     .actor = import->mapping.source(),
                     .default_unit = import->mapping.incident().unit().default_()};
     for (size_t i = 0; i < import->inputs.size(); ++i) {
-      walk.inputs.push_back({import->inputs[i].source, rows_before[i]});
+      walk.inputs.push_back({import->inputs[i].source, before[i].rows});
+      walk.goes_on = walk.goes_on || (before[i].rows > 0 && !before[i].complete);
     }
   }
   LockStepWork work;
@@ -234,6 +239,7 @@ absl::Status RunImport(const ImportOptions& options) {
   };
   absl::StatusOr<LockStepOutcome> ledger = RunLockStep(work);
   if (!ledger.ok()) return ledger.status();
+  if (absl::Status kept = keep_records(true); !kept.ok()) return kept;
   sorter->reset();
   std::error_code not_there;
   std::filesystem::remove(temp_folder, not_there);  // only if nobody else's work is in it

@@ -20,8 +20,8 @@
 namespace gridledger::cli {
 namespace {
 
-struct ImportRecord {
-  int64_t rows = 0;
+struct Kept {
+  ImportRecord record;
   v1::Mapping mapping;
 };
 
@@ -31,8 +31,8 @@ std::string PathOf(const std::string& folder, std::string source) {
 }
 
 // Rows 0 when there is none.
-absl::StatusOr<ImportRecord> Read(const std::string& path) {
-  ImportRecord record;
+absl::StatusOr<Kept> Read(const std::string& path) {
+  Kept record;
   std::ifstream file(path, std::ios::binary);
   if (!file) return record;
   std::ostringstream text;
@@ -45,7 +45,7 @@ absl::StatusOr<ImportRecord> Read(const std::string& path) {
     return absl::DataLossError(absl::StrCat(
         path, " cannot be read: remove it if you are sure that the mapping is the same as before"));
   }
-  record.rows = json["rows"].get<int64_t>();
+  record.record = {.rows = json["rows"].get<int64_t>(), .complete = json.value("complete", false)};
   return record;
 }
 
@@ -55,18 +55,16 @@ absl::Status Failed(const std::string& path) {
 
 }  // namespace
 
-absl::StatusOr<int64_t> CheckImportRecord(const std::string& folder, const std::string& source,
-                                          const v1::Mapping& mapping) {
+absl::StatusOr<ImportRecord> CheckImportRecord(const std::string& folder, const std::string& source,
+                                               const v1::Mapping& mapping) {
   const std::string path = PathOf(folder, source);
-  absl::StatusOr<ImportRecord> record = Read(path);
-  if (!record.ok() || record->rows == 0) {
-    if (!record.ok()) return record.status();
-    return 0;
-  }
+  absl::StatusOr<Kept> kept = Read(path);
+  if (!kept.ok()) return kept.status();
+  if (kept->record.rows == 0) return kept->record;
   google::protobuf::util::MessageDifferencer differencer;
   std::string differences;
   differencer.ReportDifferencesToString(&differences);
-  if (differencer.Compare(record->mapping, mapping)) return record->rows;
+  if (differencer.Compare(kept->mapping, mapping)) return kept->record;
   return absl::FailedPreconditionError(absl::StrCat(
       source, " is in the ledger by another mapping:\n", differences,
       "Put the mapping back as it was, or import into a new folder: one input told in two "
@@ -74,14 +72,16 @@ absl::StatusOr<int64_t> CheckImportRecord(const std::string& folder, const std::
 }
 
 absl::Status KeepImportRecord(const std::string& folder, const std::string& source,
-                              const v1::Mapping& mapping, int64_t rows) {
+                              const v1::Mapping& mapping, ImportRecord record) {
   const std::string path = PathOf(folder, source);
-  absl::StatusOr<ImportRecord> before = Read(path);
+  absl::StatusOr<Kept> before = Read(path);
   if (!before.ok()) return before.status();
-  if (before->rows >= rows) return absl::OkStatus();
+  record.rows = std::max(record.rows, before->record.rows);
+  if (record.rows == 0) return absl::OkStatus();
   nlohmann::ordered_json json;
   json["source"] = source;
-  json["rows"] = rows;
+  json["rows"] = record.rows;
+  json["complete"] = record.complete;
   std::string text;
   google::protobuf::TextFormat::PrintToString(mapping, &text);
   json["mapping"] = text;

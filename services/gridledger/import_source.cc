@@ -63,15 +63,23 @@ class WalkSource final : public OpenedSource {
  public:
   WalkSource(const ImportOpening& opening, ImportWalk* walk,
              std::unique_ptr<files::SortedFacts> facts)
-      : OpenedSource(opening),
-        import_(*walk),
-        facts_(std::move(facts)),
-        walk_(&walk->setting) {}
+      : OpenedSource(opening), import_(*walk), facts_(std::move(facts)), walk_(&walk->setting) {}
 
   void Begin(const engine::Task& task) override {
     for (const ImportWalk::Input& input : import_.inputs) {
       const engine::SourceMark* mark = task.Mark(engine::SourceName(input.source));
       begun_at_.push_back(mark == nullptr ? engine::SourceMark() : *mark);
+      const ImportWalk::Input& last = import_.inputs[newest_];
+      const auto place = [](const engine::SourceMark& at) {
+        return std::make_tuple(at.at_ms, at.version);
+      };
+      const auto here = place(begun_at_.back());
+      const auto newest = place(begun_at_[newest_]);
+      // Of the same place the later input comes later; one that is given twice is the first of
+      // both.
+      if (here > newest || (here == newest && input.source != last.source)) {
+        newest_ = begun_at_.size() - 1;
+      }
     }
   }
 
@@ -126,6 +134,8 @@ class WalkSource final : public OpenedSource {
     const auto there = std::make_tuple(mark.at_ms, mark.version, mark.row);
     if (here != there) return here < there ? kAll : 0;
     if (mark.ordinal < place_.ordinal) return 0;
+    // Only the last of all that was told can have been cut off.
+    if (!import_.goes_on || place_.input != newest_) return kAll;
     const uint32_t told = mark.ordinal - place_.ordinal + 1;
     return told >= kAll || mark.last ? kAll : told;
   }
@@ -133,6 +143,7 @@ class WalkSource final : public OpenedSource {
   ImportWalk& import_;
   const std::unique_ptr<files::SortedFacts> facts_;
   std::vector<engine::SourceMark> begun_at_;  // by input
+  size_t newest_ = 0;                         // of them
   mapping::LifeWalk walk_;
   mapping::Observation observation_;  // being walked
   files::FactPlace place_;            // of it

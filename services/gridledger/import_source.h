@@ -36,6 +36,8 @@ struct ImportWalk {
     int64_t rows_before = 0;  // that an earlier import of it had read
   };
   std::vector<Input> inputs;
+  // Whether an earlier import was cut off, maybe in the middle of an observation.
+  bool goes_on = false;
   // Of rows that an earlier import did not have, and that lie before what it had reached.
   std::atomic<int64_t> left_out{0};
 };

@@ -3,6 +3,7 @@
 #include <absl/strings/ascii.h>
 #include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
+#include <absl/strings/str_replace.h>
 
 #include <algorithm>
 
@@ -43,7 +44,10 @@ absl::StatusOr<std::unique_ptr<EventMapper>> EventMapper::Compile(
   const absl::StatusOr<std::vector<Target>> targets = TargetsOf(mapping);
   if (!targets.ok()) return targets.status();
   auto mapper = Mapper::Compile(as_rows, header, source, 0);
-  if (!mapper.ok()) return mapper.status();
+  if (!mapper.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrReplaceAll(mapper.status().message(), {{"facts[0].at", "events.at"}}));
+  }
   std::unique_ptr<EventMapper> made(new EventMapper(*std::move(mapper)));
   made->facts_ = static_cast<size_t>(mapping.facts_size());
   made->no_unit_ = mapping.incident().unit().default_();
