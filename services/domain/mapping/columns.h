@@ -1,4 +1,5 @@
-// The columns of an input by name, and the spellings of "no value" that hold in all of them.
+// The columns of an input by name, and what holds in all of them: the spellings of "no value", and
+// the places beside the mapping that their texts are looked up in.
 #pragma once
 
 #include <absl/status/statusor.h>
@@ -9,24 +10,31 @@
 #include <string>
 #include <vector>
 
+#include "services/domain/mapping/places.h"
+
 namespace gridledger::mapping {
 
 using Row = absl::Span<const absl::string_view>;  // the texts, in the order of the header
 
 class Columns {
  public:
-  Columns(absl::Span<const std::string> header, std::vector<std::string> missing)
-      : header_(header.begin(), header.end()), missing_(std::move(missing)) {}
+  Columns(absl::Span<const std::string> header, std::vector<std::string> missing,
+          Places places = {})
+      : header_(header.begin(), header.end()),
+        missing_(std::move(missing)),
+        places_(std::move(places)) {}
 
   // InvalidArgument "incident.id: there is no column "idd"; did you mean id?"
   absl::StatusOr<size_t> Find(absl::string_view where, absl::string_view name) const;
   const std::string& name(size_t column) const { return header_[column]; }
   size_t size() const { return header_.size(); }
   const std::vector<std::string>& missing() const { return missing_; }
+  const Places& places() const { return places_; }
 
  private:
   const std::vector<std::string> header_;
   const std::vector<std::string> missing_;
+  const Places places_;
 };
 
 // Whether `text`, or what is left of it without blanks at its ends, is one of `spellings` or empty.

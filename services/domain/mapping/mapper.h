@@ -25,6 +25,8 @@
 
 #include "gridledger/v1/entry.pb.h"
 #include "gridledger/v1/mapping.pb.h"
+#include "services/domain/mapping/area_rule.h"
+#include "services/domain/mapping/places.h"
 #include "services/domain/mapping/text_rule.h"
 #include "services/domain/mapping/time_rule.h"
 
@@ -43,11 +45,13 @@ class Mapper {
     const v1::Entry* entry;  // lives until the next row
   };
 
-  // `header` are the columns of the input, `source` the name of its positions. InvalidArgument
-  // names the field of the mapping and what is wrong with it.
+  // `header` are the columns of the input, `source` the name of its positions, `places` what was
+  // read of all that the mapping names beside itself. InvalidArgument names the field of the
+  // mapping and what is wrong with it.
   static absl::StatusOr<std::unique_ptr<Mapper>> Compile(const v1::Mapping& mapping,
                                                          absl::Span<const std::string> header,
-                                                         absl::string_view source);
+                                                         absl::string_view source,
+                                                         const Places& places = {});
 
   // The facts of a row, in the order of its life, the report first; empty when the row is rejected.
   // REQUIRES: as many fields as columns.
@@ -89,6 +93,7 @@ class Mapper {
   std::optional<TextRule> id_, category_, community_, area_, unit_, channel_;
   std::optional<TimeRule> due_;
   std::optional<Coordinate> latitude_, longitude_;
+  std::optional<AreaRule> area_by_point_;
   std::vector<Rule> rules_;
   std::vector<v1::Entry> entries_;  // one a rule, with all that does not hang on the row
   std::vector<Made> made_;
