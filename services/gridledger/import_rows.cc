@@ -10,6 +10,7 @@
 #include "services/base/digest.h"
 #include "services/base/layout.h"
 #include "services/base/partitioning.h"
+#include "services/gridledger/places.h"
 #include "services/gridledger/rejected_rows.h"
 #include "services/gridledger/terminal.h"
 #include "services/runtime/adapters/files/distinct.h"
@@ -34,7 +35,8 @@ uint32_t Beginning(const files::RowReader& reader, const files::InputRow& row) {
 }
 
 absl::StatusOr<ImportInput> OpenOne(const std::string& path, const v1::Mapping& mapping,
-                                    const std::string& mapping_path, char delimiter) {
+                                    const std::string& mapping_path, char delimiter,
+                                    const mapping::Places& places) {
   auto stream = files::OpenInput(path);
   if (!stream.ok()) return stream.status();
   ImportInput input;
@@ -46,7 +48,7 @@ absl::StatusOr<ImportInput> OpenOne(const std::string& path, const v1::Mapping& 
   if (!found.ok()) return found.status();
   input.has_row = *found;
   input.source = absl::StrFormat("%s#%08x", mapping.source(), Beginning(*input.reader, input.row));
-  auto mapper = mapping::Mapper::Compile(mapping, input.reader->header(), input.source);
+  auto mapper = mapping::Mapper::Compile(mapping, input.reader->header(), input.source, places);
   if (!mapper.ok()) {
     return absl::InvalidArgumentError(absl::StrCat(mapping_path, ": ", mapper.status().message(),
                                                    " (with the columns of ", input.name, ")"));
@@ -130,9 +132,11 @@ absl::StatusOr<std::vector<ImportInput>> OpenInputs(const std::vector<std::strin
     return absl::InvalidArgumentError(
         absl::StrCat(mapping_path, ": ", delimiter.status().message()));
   }
+  const absl::StatusOr<mapping::Places> places = LoadPlaces(mapping, mapping_path);
+  if (!places.ok()) return places.status();
   std::vector<ImportInput> inputs;
   for (const std::string& path : paths) {
-    absl::StatusOr<ImportInput> input = OpenOne(path, mapping, mapping_path, *delimiter);
+    absl::StatusOr<ImportInput> input = OpenOne(path, mapping, mapping_path, *delimiter, *places);
     if (!input.ok()) return input.status();
     inputs.push_back(*std::move(input));
   }
