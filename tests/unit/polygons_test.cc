@@ -104,6 +104,28 @@ TEST(Polygons, BordersHolesPartsAndOverlaps) {
   }
 }
 
+TEST(Polygons, ARingMayTouchItselfWhereItLeavesAHole) {
+  // One ring: around the square, and from its corner around the hole.
+  const auto polygons = Parsed(
+      Collection({Polygon("a", {"[[0,0],[3,0],[3,3],[0,3],[0,0],[1,2],[2,2],[2,1],[0,0]]"})}));
+  ASSERT_NE(polygons, nullptr);
+  for (const PointCase& c : {
+           PointCase{0.1, 2.5, "a", "inside"},
+           PointCase{1.5, 1.5, "", "in the hole"},
+           PointCase{0, 0, "a", "where it touches itself"},
+           PointCase{2, 1.5, "a", "on the hole's border"},
+       }) {
+    EXPECT_EQ(AreaOf(*polygons, c.latitude, c.longitude), c.area) << c.why;
+  }
+  // Two squares that hang together by a corner have two insides.
+  const std::string apart = "[[0,0],[1,0],[1,1],[2,1],[2,2],[1,2],[1,1],[0,1],[0,0]]";
+  const std::string refused(
+      Polygons::Parse(Collection({Polygon("a", {apart})}), "t.geojson", "name").status().message());
+  EXPECT_TRUE(absl::StartsWith(refused, "t.geojson: feature 1 is not valid: ")) << refused;
+  EXPECT_TRUE(absl::StrContains(refused, " at longitude 1.0000000, latitude 1.0000000; mend it: "))
+      << refused;
+}
+
 TEST(Polygons, TheOrderOfTheFileDecidesNotThatOfTheIndex) {
   std::vector<std::string> features;
   for (int i = 0; i < 100; ++i) {
@@ -248,7 +270,8 @@ TEST(Polygons, WhatIsWrongIsSaidWithTheFeature) {
                 "feature 2 has a position that is no longitude and latitude in degrees"},
            Case{shaped("Polygon", "[[[0,0],[1,0],[1,90.1],[0,0]]]"), "no longitude and latitude"},
            Case{shaped("Polygon", "[[[0,0],[1,1],[0,1],[1,0],[0,0]]]"),
-                "feature 2 is not valid: Self-intersection[0.5 0.5]"},
+                "feature 2 is not valid: Self-intersection at longitude 0.5000000, latitude "
+                "0.5000000"},
            Case{shaped("Polygon", "[[[0,0],[0,0],[0,0],[0,0]]]"), "feature 2 is not valid: "},
            Case{shaped("Polygon", "[[[0,0],[1,0],[1,1],[0,0]],[[5,5],[6,5],[6,6],[5,5]]]"),
                 "feature 2 is not valid: Hole lies outside shell"},

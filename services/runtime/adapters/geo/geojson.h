@@ -12,8 +12,8 @@
 
 namespace gridledger::geo {
 
-// 32 MiB: a position takes some 40 B of it, and some 200 B in memory, with its part of the index:
-// 0.8 million × 200 B = 160 MB. A city's wards take 0.2 MiB.
+// 32 MiB: a position takes some 40 B of it, and 60 B in memory with its part of the index:
+// 0.8 million × 60 B = 50 MB. A city's wards take 0.2 MiB.
 inline constexpr size_t kGeoJsonBytesMax = size_t{32} << 20;
 inline constexpr int kDepthMax =
     64;  // a position of a MultiPolygon lies 8 deep; the rest is foreign

@@ -2,6 +2,7 @@
 
 #include <absl/status/status.h>
 #include <absl/strings/str_cat.h>
+#include <absl/strings/str_format.h>
 #include <geos_c.h>
 
 #include <algorithm>
@@ -63,6 +64,8 @@ class Polygons::Geos {
   GEOSGeometry* NewRing(const Ring& ring) const;
   GEOSGeometry* NewPolygon(const RingList& rings) const;
   GEOSGeometry* NewShape(const Feature& feature) const;
+  // Empty for what has a clear inside.
+  std::string WhyInvalid(const GEOSGeometry* shape) const;
   static void Ask(void* item, void* search);
 
   const GEOSContextHandle_t context_;
@@ -104,12 +107,27 @@ GEOSGeometry* Polygons::Geos::NewShape(const Feature& feature) const {
   return made;
 }
 
+std::string Polygons::Geos::WhyInvalid(const GEOSGeometry* shape) const {
+  char* reason = nullptr;
+  GEOSGeometry* place = nullptr;
+  const char valid = GEOSisValidDetail_r(
+      context_, shape, GEOSVALID_ALLOW_SELFTOUCHING_RING_FORMING_HOLE, &reason, &place);
+  if (valid == 1) return "";
+  std::string why = reason == nullptr ? "GEOS cannot say why" : reason;
+  double x = 0;
+  double y = 0;
+  if (place != nullptr && GEOSGeomGetX_r(context_, place, &x) == 1 &&
+      GEOSGeomGetY_r(context_, place, &y) == 1) {
+    absl::StrAppendFormat(&why, " at longitude %.7f, latitude %.7f", x, y);
+  }
+  GEOSFree_r(context_, reason);
+  GEOSGeom_destroy_r(context_, place);
+  return why;
+}
+
 std::string Polygons::Geos::Add(const Feature& feature) {
   GEOSGeometry* const shape = NewShape(feature);
-  if (GEOSisValid_r(context_, shape) != 1) {
-    char* const reason = GEOSisValidReason_r(context_, shape);
-    std::string why = reason == nullptr ? "GEOS cannot say why" : reason;
-    GEOSFree_r(context_, reason);
+  if (std::string why = WhyInvalid(shape); !why.empty()) {
     GEOSGeom_destroy_r(context_, shape);
     return why;
   }

@@ -4,6 +4,9 @@
 //     feature comes first in the file.
 //   - A point within a hole is outside; one on a hole's border is not.
 //   - A MultiPolygon is one area in several parts.
+//   - A ring may touch itself in a point where that leaves a hole, as some tools write holes (3 of
+//     Boston's 22 wards). One that crosses itself, or falls apart there, has no clear inside and is
+//     refused; so are parts that overlap and holes that reach out. Nothing is mended.
 //   - Lines between two positions are straight in degrees (RFC 7946 §3.1.1), and the antimeridian
 //   is
 //     an edge of the map: a polygon that crosses it is written in two parts (§3.1.9).
@@ -25,7 +28,7 @@ namespace gridledger::geo {
 class Polygons {
  public:
   // What ParseGeoJson says; and InvalidArgument "path: feature 3 is not valid: Self-intersection at
-  // …" for polygons that have no clear inside.
+  // longitude …" for polygons that have no clear inside.
   static absl::StatusOr<std::unique_ptr<Polygons>> Parse(absl::string_view text,
                                                          absl::string_view path,
                                                          absl::string_view property);
