@@ -100,6 +100,7 @@ GEOSGeometry* Polygons::Geos::NewPolygon(const RingList& rings) const {
 GEOSGeometry* Polygons::Geos::NewShape(const Feature& feature) const {
   if (feature.polygons.size() == 1) return NewPolygon(feature.polygons.front());
   std::vector<GEOSGeometry*> parts;
+  parts.reserve(feature.polygons.size());
   for (const RingList& rings : feature.polygons) parts.push_back(NewPolygon(rings));
   GEOSGeometry* const made = GEOSGeom_createCollection_r(context_, GEOS_MULTIPOLYGON, parts.data(),
                                                          static_cast<unsigned>(parts.size()));
