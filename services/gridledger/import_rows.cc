@@ -13,6 +13,7 @@
 #include "services/base/layout.h"
 #include "services/base/partitioning.h"
 #include "services/domain/mapping/case_teller.h"
+#include "services/gridledger/places.h"
 #include "services/gridledger/rejected_rows.h"
 #include "services/gridledger/terminal.h"
 #include "services/runtime/adapters/files/distinct.h"
@@ -37,7 +38,8 @@ uint32_t Beginning(const files::RowReader& reader, const files::InputRow& row) {
 }
 
 absl::StatusOr<ImportInput> OpenOne(const std::string& path, const v1::Mapping& mapping,
-                                    const std::string& mapping_path, char delimiter) {
+                                    const std::string& mapping_path, char delimiter,
+                                    const mapping::Places& places) {
   auto stream = files::OpenInput(path);
   if (!stream.ok()) return stream.status();
   ImportInput input;
@@ -55,12 +57,12 @@ absl::StatusOr<ImportInput> OpenOne(const std::string& path, const v1::Mapping& 
   };
   const std::vector<std::string>& header = input.reader->header();
   if (mapping.has_events()) {
-    auto events = mapping::EventMapper::Compile(mapping, header, input.source);
+    auto events = mapping::EventMapper::Compile(mapping, header, input.source, places);
     if (!events.ok()) return refused(events.status());
     input.events = *std::move(events);
     return input;
   }
-  auto mapper = mapping::Mapper::Compile(mapping, header, input.source);
+  auto mapper = mapping::Mapper::Compile(mapping, header, input.source, places);
   if (!mapper.ok()) return refused(mapper.status());
   input.mapper = *std::move(mapper);
   return input;
@@ -311,9 +313,11 @@ absl::StatusOr<std::vector<ImportInput>> OpenInputs(const std::vector<std::strin
     return absl::InvalidArgumentError(
         absl::StrCat(mapping_path, ": ", delimiter.status().message()));
   }
+  const absl::StatusOr<mapping::Places> places = LoadPlaces(mapping, mapping_path);
+  if (!places.ok()) return places.status();
   std::vector<ImportInput> inputs;
   for (const std::string& path : paths) {
-    absl::StatusOr<ImportInput> input = OpenOne(path, mapping, mapping_path, *delimiter);
+    absl::StatusOr<ImportInput> input = OpenOne(path, mapping, mapping_path, *delimiter, *places);
     if (!input.ok()) return input.status();
     inputs.push_back(*std::move(input));
   }

@@ -1,4 +1,5 @@
-// The columns of an input by name, and the spellings of "no value" that hold in all of them.
+// The columns of an input by name, and what holds in all of them: the spellings of "no value", and
+// the places beside the mapping that their texts are looked up in.
 #pragma once
 
 #include <absl/status/statusor.h>
@@ -9,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "services/domain/mapping/places.h"
+
 namespace gridledger::mapping {
 
 using Row = absl::Span<const absl::string_view>;  // the texts, in the order of the header
@@ -17,9 +20,10 @@ class Columns {
  public:
   // `leaks` may not be used: they tell at an event what became known later.
   Columns(absl::Span<const std::string> header, std::vector<std::string> missing,
-          std::vector<std::string> leaks = {})
+          Places places = {}, std::vector<std::string> leaks = {})
       : header_(header.begin(), header.end()),
         missing_(std::move(missing)),
+        places_(std::move(places)),
         leaks_(std::move(leaks)) {}
 
   // InvalidArgument "incident.id: there is no column "idd"; did you mean id?", or for one that
@@ -28,10 +32,12 @@ class Columns {
   const std::string& name(size_t column) const { return header_[column]; }
   size_t size() const { return header_.size(); }
   const std::vector<std::string>& missing() const { return missing_; }
+  const Places& places() const { return places_; }
 
  private:
   const std::vector<std::string> header_;
   const std::vector<std::string> missing_;
+  const Places places_;
   const std::vector<std::string> leaks_;
 };
 

@@ -26,7 +26,8 @@ uint64_t ContentOf(Row row) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<EventMapper>> EventMapper::Compile(
-    const v1::Mapping& mapping, absl::Span<const std::string> header, absl::string_view source) {
+    const v1::Mapping& mapping, absl::Span<const std::string> header, absl::string_view source,
+    const Places& places) {
   INVARIANT(mapping.has_events(), "a mapping of events has them");
   const v1::EventColumns& events = mapping.events();
   if (!events.has_at()) {
@@ -43,7 +44,7 @@ absl::StatusOr<std::unique_ptr<EventMapper>> EventMapper::Compile(
   for (const v1::FactRule& fact : mapping.facts()) *as_rows.add_facts() = fact;
   const absl::StatusOr<std::vector<Target>> targets = TargetsOf(mapping);
   if (!targets.ok()) return targets.status();
-  auto mapper = Mapper::Compile(as_rows, header, source, 0);
+  auto mapper = Mapper::Compile(as_rows, header, source, places, 0);
   if (!mapper.ok()) {
     return absl::InvalidArgumentError(
         absl::StrReplaceAll(mapper.status().message(), {{"facts[0].at", "events.at"}}));

@@ -2,19 +2,18 @@
 
 #include <absl/strings/ascii.h>
 #include <absl/strings/str_cat.h>
-#include <absl/strings/strip.h>
 
 #include <algorithm>
 
 #include "services/base/invariant.h"
 #include "services/base/layout.h"
+#include "services/domain/mapping/degrees.h"
 #include "services/domain/mapping/fact_kinds.h"
 
 namespace gridledger::mapping {
 namespace {
 
-constexpr int kFactsMax = 64;          // of a row; a life has some ten
-constexpr int32_t kUnit = 10'000'000;  // 1e7: of a degree
+constexpr int kFactsMax = 64;  // of a row; a life has some ten
 
 bool IsSourceName(absl::string_view name) {
   constexpr size_t kNameMax = 40;
@@ -34,38 +33,6 @@ bool IsZoneName(absl::string_view name) {
          });
 }
 
-// "42.3594" in units of 1e-7, half a unit away from zero. False for anything else than a decimal.
-bool ParseDegrees(absl::string_view text, int32_t limit, int32_t* degrees_e7) {
-  const bool negative = absl::ConsumePrefix(&text, "-");
-  if (!negative) absl::ConsumePrefix(&text, "+");
-  int64_t value = 0;
-  int digits = 0;
-  int decimals = -1;  // before the point
-  bool round_up = false;
-  for (const char c : text) {
-    if (c == '.' && decimals < 0) {
-      decimals = 0;
-      continue;
-    }
-    if (!absl::ascii_isdigit(c)) return false;
-    ++digits;
-    if (decimals >= 7) {
-      if (decimals == 7) round_up = c >= '5';
-      ++decimals;
-      continue;
-    }
-    if (decimals >= 0) ++decimals;
-    value = std::min<int64_t>(value * 10 + (c - '0'), int64_t{1} << 55);
-  }
-  if (digits == 0) return false;
-  for (int i = std::max(decimals, 0); i < 7; ++i)
-    value = std::min<int64_t>(value * 10, int64_t{1} << 55);
-  if (round_up) ++value;
-  if (value > int64_t{limit}) return false;
-  *degrees_e7 = static_cast<int32_t>(negative ? -value : value);
-  return true;
-}
-
 void SetText(absl::string_view text, std::string* out) { out->assign(text.data(), text.size()); }
 
 }  // namespace
@@ -81,7 +48,8 @@ absl::StatusOr<char> DelimiterOf(const v1::Mapping& mapping) {
 
 absl::StatusOr<std::unique_ptr<Mapper>> Mapper::Compile(const v1::Mapping& mapping,
                                                         absl::Span<const std::string> header,
-                                                        absl::string_view source, int first_fact) {
+                                                        absl::string_view source,
+                                                        const Places& places, int first_fact) {
   if (!IsSourceName(mapping.source())) {
     return MappingError("source",
                         "it names the source in the ledger: 1 to 40 of a-z, 0-9, \"-\", \"_\"");
@@ -104,7 +72,7 @@ absl::StatusOr<std::unique_ptr<Mapper>> Mapper::Compile(const v1::Mapping& mappi
     clock.emplace(zone, mapping.ambiguous_hour(), mapping.skipped_hour());
   }
   std::unique_ptr<Mapper> mapper(
-      new Mapper(Columns(header, {mapping.missing().begin(), mapping.missing().end()},
+      new Mapper(Columns(header, {mapping.missing().begin(), mapping.missing().end()}, places,
                          {mapping.leaks().begin(), mapping.leaks().end()})));
   mapper->time_formats_.assign(mapping.time_formats().begin(), mapping.time_formats().end());
   if (clock) mapper->clock_.emplace(*clock);
@@ -162,15 +130,22 @@ absl::Status Mapper::CompileIncident(const v1::IncidentColumns& incident,
   if (incident.has_latitude() != incident.has_longitude()) {
     return MappingError("incident", "latitude and longitude stand together");
   }
-  if (!incident.has_latitude()) return absl::OkStatus();
+  if (!incident.has_latitude()) {
+    if (!incident.has_area_by_point()) return absl::OkStatus();
+    return MappingError("incident.area_by_point", "it needs latitude and longitude");
+  }
   absl::StatusOr<TextRule> latitude =
       TextRule::Compile("incident.latitude", incident.latitude(), columns_, true);
   if (!latitude.ok()) return latitude.status();
-  latitude_.emplace(Coordinate{*std::move(latitude), 90 * kUnit});
+  latitude_.emplace(Coordinate{*std::move(latitude), kLatitudeMaxE7});
   absl::StatusOr<TextRule> longitude =
       TextRule::Compile("incident.longitude", incident.longitude(), columns_, true);
   if (!longitude.ok()) return longitude.status();
-  longitude_.emplace(Coordinate{*std::move(longitude), 180 * kUnit});
+  longitude_.emplace(Coordinate{*std::move(longitude), kLongitudeMaxE7});
+  if (!incident.has_area_by_point()) return absl::OkStatus();
+  absl::StatusOr<AreaRule> by_point = AreaRule::Compile(incident, columns_.places().areas);
+  if (!by_point.ok()) return by_point.status();
+  area_by_point_.emplace(*std::move(by_point));
   return absl::OkStatus();
 }
 
@@ -295,6 +270,14 @@ bool Mapper::ReadPoint(Row row, v1::IncidentReported* reported) {
   if (!told[0]) {
     reported->clear_point();
     return true;
+  }
+  const PointE7 point{degrees_e7[0], degrees_e7[1]};
+  if (area_by_point_ && area_by_point_->IsUnknown(point)) {
+    reported->clear_point();
+    return true;
+  }
+  if (area_by_point_ && reported->area().empty()) {
+    SetText(area_by_point_->AreaOf(point), reported->mutable_area());
   }
   reported->mutable_point()->set_latitude_e7(degrees_e7[0]);
   reported->mutable_point()->set_longitude_e7(degrees_e7[1]);

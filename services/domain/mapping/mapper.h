@@ -25,6 +25,8 @@
 
 #include "gridledger/v1/entry.pb.h"
 #include "gridledger/v1/mapping.pb.h"
+#include "services/domain/mapping/area_rule.h"
+#include "services/domain/mapping/places.h"
 #include "services/domain/mapping/text_rule.h"
 #include "services/domain/mapping/time_rule.h"
 
@@ -44,11 +46,13 @@ class Mapper {
     size_t rule;             // which of the mapping's facts
   };
 
-  // `header` are the columns of the input, `source` the name of its positions. InvalidArgument
-  // names the field of the mapping and what is wrong with it, the first fact as facts[first_fact].
+  // `header` are the columns of the input, `source` the name of its positions, `places` what was
+  // read of all that the mapping names beside itself. InvalidArgument names the field of the
+  // mapping and what is wrong with it, the first fact as facts[first_fact].
   static absl::StatusOr<std::unique_ptr<Mapper>> Compile(const v1::Mapping& mapping,
                                                          absl::Span<const std::string> header,
                                                          absl::string_view source,
+                                                         const Places& places = {},
                                                          int first_fact = 1);
   // Another time of the same rows, for whoever reads more of them than facts.
   absl::StatusOr<TimeRule> CompileTime(absl::string_view where, const v1::TimeValue& value) const;
@@ -96,6 +100,7 @@ class Mapper {
   std::optional<TextRule> id_, category_, community_, area_, unit_, channel_;
   std::optional<TimeRule> due_;
   std::optional<Coordinate> latitude_, longitude_;
+  std::optional<AreaRule> area_by_point_;
   std::vector<Rule> rules_;
   std::vector<v1::Entry> entries_;  // one a rule, with all that does not hang on the row
   std::vector<Made> made_;

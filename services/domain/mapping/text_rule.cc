@@ -1,23 +1,14 @@
 #include "services/domain/mapping/text_rule.h"
 
 #include <absl/strings/ascii.h>
-#include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
 #include <google/protobuf/stubs/common.h>
 
-#include <algorithm>
-#include <cstring>
+#include <utility>
 
 namespace gridledger::mapping {
-namespace {
 
-constexpr uint32_t kZeroPadMax = 20;  // digits of the largest number of 64 bits
-
-bool AllDigits(absl::string_view text) {
-  return !text.empty() && std::all_of(text.begin(), text.end(), absl::ascii_isdigit);
-}
-
-TextRule::Answer Check(absl::string_view text) {
+TextRule::Answer CheckCode(absl::string_view text) {
   if (text.size() > kCodeBytesMax) return TextRule::Answer::kTooLong;
   bool ascii = true;
   for (const char c : text) {
@@ -31,15 +22,11 @@ TextRule::Answer Check(absl::string_view text) {
   return TextRule::Answer::kNotText;
 }
 
-}  // namespace
-
 absl::StatusOr<TextRule> TextRule::Compile(absl::string_view where, const v1::Value& value,
                                            const Columns& columns, bool strip) {
   TextRule rule;
   rule.constant_ = value.constant();
   rule.strip_ = strip || value.trim();
-  rule.add_prefix_ = value.add_prefix();
-  rule.zero_pad_ = value.zero_pad();
   if (!value.default_().empty()) rule.default_ = value.default_();
   if (!rule.constant_.empty()) {
     v1::Value bare;
@@ -48,7 +35,7 @@ absl::StatusOr<TextRule> TextRule::Compile(absl::string_view where, const v1::Va
       return MappingError(where,
                           "a constant stands by itself, without a column or anything to fold");
     }
-    if (const absl::string_view why = WhyNot(Check(rule.constant_)); !why.empty()) {
+    if (const absl::string_view why = WhyNot(CheckCode(rule.constant_)); !why.empty()) {
       return MappingError(where, absl::StrCat("the constant is ", why));
     }
     return rule;
@@ -57,9 +44,9 @@ absl::StatusOr<TextRule> TextRule::Compile(absl::string_view where, const v1::Va
   if (!index.ok()) return index.status();
   rule.index_ = *index;
   rule.column_ = columns.name(*index);
-  if (rule.zero_pad_ > kZeroPadMax) {
-    return MappingError(where, absl::StrCat("zero_pad is at most ", kZeroPadMax));
-  }
+  absl::StatusOr<Folding> folding = Folding::Compile(where, value);
+  if (!folding.ok()) return folding.status();
+  rule.folding_ = *std::move(folding);
   rule.missing_ = columns.missing();
   rule.missing_.insert(rule.missing_.end(), value.missing().begin(), value.missing().end());
   for (const v1::Replacement& item : value.replace()) {
@@ -71,16 +58,35 @@ absl::StatusOr<TextRule> TextRule::Compile(absl::string_view where, const v1::Va
       return MappingError(where, absl::StrCat("\"", item.from(), "\" is replaced twice"));
     }
   }
-  for (const std::string& prefix : value.strip_prefixes()) {
-    if (prefix.empty()) return MappingError(where, "an empty prefix cannot be stripped");
-    rule.strip_prefixes_.push_back(prefix);
-  }
   if (rule.default_) {
-    if (const absl::string_view why = WhyNot(Check(*rule.default_)); !why.empty()) {
+    if (const absl::string_view why = WhyNot(CheckCode(*rule.default_)); !why.empty()) {
       return MappingError(where, absl::StrCat("the default is ", why));
     }
   }
+  if (value.has_table()) {
+    absl::Status status = rule.CompileTable(absl::StrCat(where, ".table"), value.table(), columns);
+    if (!status.ok()) return status;
+  }
   return rule;
+}
+
+absl::Status TextRule::CompileTable(absl::string_view where, const v1::Lookup& lookup,
+                                    const Columns& columns) {
+  if (lookup.file().empty()) return MappingError(where, "it names no file");
+  if (lookup.from().empty() || lookup.to().empty()) {
+    return MappingError(where, "it names two columns of its file, \"from\" and \"to\"");
+  }
+  const auto& tables = columns.places().tables;
+  const auto at = tables.find(Places::NameOf(lookup));
+  if (at == tables.end()) {
+    return MappingError(where, absl::StrCat(lookup.file(), " was not loaded"));
+  }
+  table_ = at->second;
+  if (lookup.otherwise().empty()) return absl::OkStatus();
+  otherwise_ = lookup.otherwise();
+  const absl::string_view why = WhyNot(CheckCode(*otherwise_));
+  return why.empty() ? absl::OkStatus()
+                     : MappingError(where, absl::StrCat("\"otherwise\" is ", why));
 }
 
 TextRule::Answer TextRule::Read(Row row, absl::string_view* text) {
@@ -95,7 +101,13 @@ TextRule::Answer TextRule::Read(Row row, absl::string_view* text) {
     return Answer::kText;
   }
   *text = Fold(found);
-  return text->empty() ? Answer::kMissing : Check(*text);
+  if (table_ != nullptr && !text->empty()) {
+    const std::string* const told = table_->Find(*text);
+    if (told == nullptr && !otherwise_) return Answer::kNotInTable;
+    *text = told != nullptr ? *told : *otherwise_;
+    return text->empty() ? Answer::kMissing : Answer::kText;
+  }
+  return text->empty() ? Answer::kMissing : CheckCode(*text);
 }
 
 absl::string_view TextRule::Fold(absl::string_view text) {
@@ -103,22 +115,7 @@ absl::string_view TextRule::Fold(absl::string_view text) {
   if (!replace_.empty()) {
     if (const auto at = replace_.find(text); at != replace_.end()) text = at->second;
   }
-  for (const std::string& prefix : strip_prefixes_) {
-    if (!absl::StartsWith(text, prefix)) continue;
-    text = absl::StripLeadingAsciiWhitespace(text.substr(prefix.size()));
-    break;
-  }
-  const bool pad = zero_pad_ > 0 && AllDigits(text);
-  if (!pad && add_prefix_.empty()) return text;
-  if (text.empty()) return text;
-  made_.assign(add_prefix_);
-  if (pad) {
-    const size_t first = std::min(text.find_first_not_of('0'), text.size());
-    text.remove_prefix(first);
-    if (text.size() < zero_pad_) made_.append(zero_pad_ - text.size(), '0');
-  }
-  made_.append(text.data(), text.size());
-  return made_;
+  return folding_.Apply(text, &made_);
 }
 
 absl::string_view WhyNot(TextRule::Answer answer) {
@@ -128,6 +125,8 @@ absl::string_view WhyNot(TextRule::Answer answer) {
     case TextRule::Answer::kTooLong: return "longer than 256 bytes";
     case TextRule::Answer::kNotText: return "not text in UTF-8";
     case TextRule::Answer::kControl: return "with a control character in it";
+    case TextRule::Answer::kNotInTable:
+      return "not in its table; add it there, or tell the table's \"otherwise\"";
   }
   return "";
 }

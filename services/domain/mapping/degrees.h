@@ -1,0 +1,17 @@
+// Degrees as people write them, in units of 1e-7: whole numbers, that compare and sum exactly.
+#pragma once
+
+#include <absl/strings/string_view.h>
+
+#include <cstdint>
+
+namespace gridledger::mapping {
+
+inline constexpr int32_t kLatitudeMaxE7 = 900'000'000;     // 90 degrees
+inline constexpr int32_t kLongitudeMaxE7 = 1'800'000'000;  // 180 degrees
+
+// "42.3594" in units of 1e-7, half a unit away from zero. False for anything else than a decimal,
+// and beyond `limit` in either direction.
+bool ParseDegrees(absl::string_view text, int32_t limit, int32_t* degrees_e7);
+
+}  // namespace gridledger::mapping

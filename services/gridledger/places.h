@@ -1,0 +1,21 @@
+// What a mapping names beside itself: polygons and tables, read and checked as a whole before any
+// row is.
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <string>
+
+#include "gridledger/v1/mapping.pb.h"
+#include "services/domain/mapping/places.h"
+
+namespace gridledger::cli {
+
+// Paths are relative to the mapping's file; the files may be packed as inputs may be. Reads nothing
+// where the mapping names nothing, and leaves out what it names by half, which compiling it tells.
+//
+// NotFound, InvalidArgument and what reading says, with the file and its line or feature.
+absl::StatusOr<mapping::Places> LoadPlaces(const v1::Mapping& mapping,
+                                           const std::string& mapping_path);
+
+}  // namespace gridledger::cli
