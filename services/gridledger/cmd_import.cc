@@ -102,6 +102,12 @@ struct ImportOutcome {
   double seconds = 0;
 };
 
+// "1 row says", "2,000 rows say".
+std::string Rows(int64_t count, absl::string_view one, absl::string_view more) {
+  const absl::string_view verb = count == 1 ? one : more;
+  return absl::StrCat(Grouped(count), count == 1 ? " row" : " rows", verb.empty() ? "" : " ", verb);
+}
+
 std::string Text(const ImportOptions& options, const ImportOutcome& outcome) {
   const RowsRead& read = outcome.read;
   const LockStepOutcome& ledger = outcome.ledger;
@@ -114,11 +120,11 @@ std::string Text(const ImportOptions& options, const ImportOutcome& outcome) {
     absl::StrAppend(&text, "All of it was in the ledger already.\n");
   }
   if (rows.ignored > 0) {
-    absl::StrAppend(&text, Grouped(rows.ignored), " rows say nothing that was not known.\n");
+    absl::StrAppend(&text, Rows(rows.ignored, "says", "say"), " nothing that was not known.\n");
   }
   if (read.rejected > 0) {
-    absl::StrAppend(&text, Grouped(read.rejected),
-                    " rows could not be taken; line, column and reason of ", "each are in ",
+    absl::StrAppend(&text, Rows(read.rejected, "", ""),
+                    " could not be taken; line, column and reason of ", "each are in ",
                     absl::StrJoin(read.lists, ", "), ".\n");
   }
   if (!read.kept.empty()) {
@@ -126,8 +132,8 @@ std::string Text(const ImportOptions& options, const ImportOutcome& outcome) {
                     ", and import that with the same mapping.\n");
   }
   if (rows.void_rows > 0) {
-    absl::StrAppend(&text, Grouped(rows.void_rows),
-                    " rows are void: they contradict the life of their incident; each is in ",
+    absl::StrAppend(&text, Rows(rows.void_rows, "is", "are"),
+                    " void, against the life of its incident; each is in ",
                     absl::StrJoin(rows.lists, ", "), ".\n");
   }
   if (ledger.late > 0) {
