@@ -103,10 +103,11 @@ void BM_ReadMapSort(benchmark::State& state) {
       for (const mapping::Mapper::Made& one : made) {
         one.entry->SerializeToString(&bytes);
         const v1::SourcePosition& at = one.entry->source();
-        INVARIANT(
-            sorter->Add(partition, {one.at, 0, at.row(), at.ordinal()}, mapper->community(), bytes)
-                .ok(),
-            "the disk holds");
+        INVARIANT(sorter
+                      ->Add(partition, {.at = one.at, .row = at.row(), .ordinal = at.ordinal()},
+                            mapper->community(), bytes)
+                      .ok(),
+                  "the disk holds");
       }
     }
     INVARIANT(sorter->Finish().ok(), "the disk holds");
