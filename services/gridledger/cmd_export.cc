@@ -1,15 +1,23 @@
 // gridledger export: the ledger as JSON lines, one a record, in order, without ever holding more
-// than a batch of them.
+// than a batch of them; or the lives of its incidents, for other people's tools.
+#include <unistd.h>
+
 #include <absl/strings/escaping.h>
 #include <absl/strings/str_cat.h>
 #include <google/protobuf/util/json_util.h>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <filesystem>
 #include <optional>
+#include <system_error>
 
 #include "services/gridledger/command.h"
+#include "services/gridledger/history_row.h"
+#include "services/gridledger/history_xes.h"
 #include "services/gridledger/stop_flag.h"
+#include "services/gridledger/terminal.h"
+#include "services/runtime/adapters/files/output.h"
 #include "services/runtime/engine/entry_codec.h"
 
 namespace gridledger::cli {
@@ -22,7 +30,11 @@ struct ExportOptions {
   CommonOptions common;
   std::optional<int32_t> partition;
   int64_t from_offset = 0;
+  std::string as;      // empty: the records
+  std::string output;  // empty: standard output
 };
+
+using Out = absl::FunctionRef<absl::Status(absl::string_view)>;
 
 std::string Quoted(absl::string_view text) {
   return nlohmann::json(std::string(text))
@@ -72,7 +84,7 @@ void AppendLine(const Record& record, v1::Entry* entry, std::string* out) {
 }
 
 absl::Status ExportPartition(EventLog& log, Partition partition, Offset from, Offset end,
-                             const StopFlag& stop) {
+                             const StopFlag& stop, Out write) {
   const std::unique_ptr<LogReader> reader = log.NewReader();
   if (absl::Status status = reader->Assign(partition, from); !status.ok()) return status;
   RecordBatch batch;
@@ -90,21 +102,24 @@ absl::Status ExportPartition(EventLog& log, Partition partition, Offset from, Of
       AppendLine(record, &entry, &out);
       next = record.offset.Next();
       if (out.size() < kWriteBytes) continue;
-      if (absl::Status written = WriteOut(out); !written.ok()) return written;
+      if (absl::Status written = write(out); !written.ok()) return written;
       out.clear();
     }
     if (status.ok()) continue;
     // What was read before the damage goes out first.
-    if (absl::Status written = WriteOut(out); !written.ok()) return written;
+    if (absl::Status written = write(out); !written.ok()) return written;
     return status;
   }
-  return WriteOut(out);
+  return write(out);
 }
 
-absl::Status Export(const ExportOptions& options) {
-  auto folder = OpenForReading(options.common);
-  if (!folder.ok()) return folder.status();
-  EventLog& log = (*folder)->log();
+absl::Status NoSuchPartition(const ExportOptions& options, EventLog& log) {
+  return absl::InvalidArgumentError(absl::StrCat("--partition ", *options.partition,
+                                                 ": the ledger has partitions 0 to ",
+                                                 log.partitions() - 1));
+}
+
+absl::Status ExportRecords(const ExportOptions& options, EventLog& log, Out write) {
   const StopFlag stop;
   const Offset from{options.from_offset};
   bool any = false;
@@ -114,20 +129,108 @@ absl::Status Export(const ExportOptions& options) {
     if (!end.ok()) return end.status();
     if (from > *end) continue;
     any = true;
-    if (absl::Status status = ExportPartition(log, Partition{p}, from, *end, stop); !status.ok()) {
-      return status;
-    }
+    absl::Status status = ExportPartition(log, Partition{p}, from, *end, stop, write);
+    if (!status.ok()) return status;
   }
   if (any) return absl::OkStatus();
   if (options.partition && *options.partition >= log.partitions()) {
-    return absl::InvalidArgumentError(absl::StrCat("--partition ", *options.partition,
-                                                   ": the ledger has partitions 0 to ",
-                                                   log.partitions() - 1));
+    return NoSuchPartition(options, log);
   }
   return absl::InvalidArgumentError(
       absl::StrCat("--from-offset ", from.value, " is beyond the end of ",
                    options.partition ? "the partition" : "every partition",
                    ": `gridledger status` tells where they end"));
+}
+
+// A row a step, as soon as it is there.
+absl::Status ExportRows(const ExportOptions& options, const HistoryOptions& history, Out write) {
+  const bool csv = options.as == "csv";
+  HistoryRow row;
+  std::string out;
+  if (csv) AppendCsvHeader(&out);
+  absl::Status status = VisitHistory(history, [&](const LifeStep& step) {
+    row.Fill(step);
+    csv ? AppendCsvRow(row, &out) : AppendJsonRow(row, &out);
+    if (out.size() < kWriteBytes) return absl::OkStatus();
+    absl::Status written = write(out);
+    out.clear();
+    return written;
+  });
+  // What was read before damage goes out first.
+  if (!status.ok() && !absl::IsDataLoss(status)) return status;
+  if (absl::Status written = write(out); !written.ok()) return written;
+  return status;
+}
+
+// Beside the ledger, where there is room for what is as large as it; else where all programs go.
+std::string SortingFolder(const CommonOptions& options) {
+  if (!options.data.empty() && options.log.empty() && access(options.data.c_str(), W_OK) == 0) {
+    return absl::StrCat(options.data, "/tmp");
+  }
+  std::error_code error;
+  const std::filesystem::path path = std::filesystem::temp_directory_path(error);
+  return absl::StrCat(error ? "/tmp" : path.string(), "/gridledger");
+}
+
+// Events lie by incident only when all of them are known.
+absl::Status ExportXes(const ExportOptions& options, const HistoryOptions& history, Out write) {
+  const absl::StatusOr<size_t> memory = options.common.MemoryBytes();
+  if (!memory.ok()) return memory.status();
+  const std::string folder = SortingFolder(options.common);
+  auto xes = XesLog::Open({.memory_bytes = host::ShareMemory(*memory).batches * 5 / 8,
+                           .temp_folder = folder,
+                           .partitions = history.folder->log().partitions()});
+  if (!xes.ok()) return xes.status();
+  HistoryRow row;
+  absl::Status status = VisitHistory(history, [&](const LifeStep& step) {
+    row.Fill(step);
+    return (*xes)->Add(step, row);
+  });
+  if (!status.ok()) return status;
+  const StopFlag stop;
+  {
+    const ProgressLine progress("writing", "events",
+                                [&] { return Reading{(*xes)->written(), (*xes)->events()}; });
+    status = (*xes)->Write(*stop.flag(), write);
+  }
+  if (status.ok() && (*xes)->replaced() > 0) {
+    std::fprintf(stderr, "gridledger: %s characters that XML cannot hold stand as U+FFFD\n",
+                 Grouped((*xes)->replaced()).c_str());
+  }
+  xes->reset();
+  std::error_code not_there;
+  std::filesystem::remove(folder, not_there);  // only if nobody else's work is in it
+  return status;
+}
+
+absl::Status ExportLives(const ExportOptions& options, host::Folder& folder, Out write) {
+  if (options.from_offset != 0) {
+    return absl::InvalidArgumentError(
+        "--from-offset goes with records only: a life is known from its beginning");
+  }
+  HistoryOptions history{.common = &options.common, .folder = &folder, .partition = {}};
+  if (options.partition) {
+    if (*options.partition >= folder.log().partitions()) {
+      return NoSuchPartition(options, folder.log());
+    }
+    history.partition = Partition{*options.partition};
+  }
+  return options.as == "xes" ? ExportXes(options, history, write)
+                             : ExportRows(options, history, write);
+}
+
+absl::Status Export(const ExportOptions& options) {
+  auto folder = OpenForReading(options.common);
+  if (!folder.ok()) return folder.status();
+  const auto to = [&](Out write) {
+    return options.as.empty() ? ExportRecords(options, (*folder)->log(), write)
+                              : ExportLives(options, **folder, write);
+  };
+  if (options.output.empty() || options.output == "-") return to(WriteOut);
+  auto file = files::CreateOutput(options.output);
+  if (!file.ok()) return file.status();
+  absl::Status status = to([&](absl::string_view bytes) { return (*file)->Write(bytes); });
+  return status.ok() ? (*file)->Finish() : status;
 }
 
 }  // namespace
@@ -137,7 +240,7 @@ void AddExport(CLI::App& app, Command* chosen) {
   CLI::App* command = AddCommand(
       app,
       {.name = "export",
-       .summary = "The ledger as JSON lines on standard output",
+       .summary = "The ledger as JSON lines, or its incidents' lives as CSV, JSON lines or XES",
        .examples =
            "  gridledger export --data city | head\n"
            "  gridledger export --data city --partition 3 --from-offset 1200 | gzip "
@@ -149,8 +252,30 @@ void AddExport(CLI::App& app, Command* chosen) {
            "canonical\n"
            "JSON of gridledger.v1.Entry). A record that is no entry has \"unreadable\" with the "
            "reason\n"
-           "and its bytes in base64. Partition after partition, in the order of their offsets.\n"},
+           "and its bytes in base64. Partition after partition, in the order of their offsets.\n"
+           "\n"
+           "  gridledger export --data city --as csv --output lives.csv.gz    pandas, "
+           "spreadsheets\n"
+           "  gridledger export --data city --as jsonl | jq 'select(.fact == \"closed\")'\n"
+           "  gridledger export --data city --as xes --output lives.xes       pm4py, ProM\n"
+           "\n"
+           "With --as: the facts that counted, each with the incident as it stood afterwards; "
+           "void\n"
+           "facts, ticks and registries are left out. Columns are the same in all three, empty "
+           "ones\n"
+           "are left out of JSON and XES. Lines come by partition, offset and ordinal; XES has a\n"
+           "trace an incident, in the order of reports. Twice the same ledger, twice the same "
+           "bytes.\n"
+           "deploy/mappings/gridledger-csv.yaml and -xes.yaml bring them back in.\n"},
       &options->common, chosen, [options] { return Export(*options); });
+  command->add_option("--as", options->as, "Lives instead of records, as csv, jsonl or xes")
+      ->type_name("FORM")
+      ->check(CLI::IsMember({"csv", "jsonl", "xes"}));
+  command
+      ->add_option(
+          "--output", options->output,
+          "A file instead of standard output, whole or not at all; packed if it ends in .gz")
+      ->type_name("FILE");
   command->add_option("--partition", options->partition, "One partition instead of all")
       ->type_name("P")
       ->check(CLI::NonNegativeNumber);

@@ -403,6 +403,10 @@ class PartitionLook {
       *reached = record.offset >= bound_ || (view_.until && record.timestamp > *view_.until);
       if (*reached) return false;
       if (probe_ < probes_.size()) TakeProbes(record.offset);
+      if (view_.before_folding) {
+        status = view_.before_folding(record, entry);
+        if (!status.ok()) return false;
+      }
       for (auto& folding : tasks_) {
         engine::Task& task = folding->task();
         if (task.next() != record.offset) continue;  // it stands further on

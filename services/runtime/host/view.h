@@ -9,6 +9,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -46,6 +47,9 @@ struct View {
   size_t memory_bytes = size_t{1} << 30;
   // Null: none. Outlives the look.
   std::vector<Probe>* probes = nullptr;
+  // Called with each record right before it is folded, and its entry, null for one that does not
+  // decode; on the thread that folds its partition. An error ends the look.
+  std::function<absl::Status(const Record&, const v1::Entry*)> before_folding;
   // Visits when all partitions are folded, in their order: for figures that need the latest time of
   // all of them first.
   bool together = false;
