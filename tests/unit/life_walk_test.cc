@@ -240,6 +240,27 @@ TEST(LifeWalkTest, WhatIsOverStaysOver) {
   EXPECT_THAT(desk.Row(kSpam), IsEmpty());
 }
 
+TEST(LifeWalkTest, AnotherDeadlineIsAnExtendedOne) {
+  Desk desk;
+  desk.Row(kActive, "roads");
+  desk.event().due_at_ms = kStartMs + 86'400'000;
+  EXPECT_THAT(desk.Row(kActive), ElementsAre("deadline_extended"));
+  EXPECT_EQ(desk.now().due_at, FromMillis(kStartMs + 86'400'000));
+  EXPECT_THAT(desk.Row(kActive), IsEmpty());
+  desk.event().due_at_ms = kStartMs + 2 * 86'400'000;
+  EXPECT_THAT(desk.Row(kClosed), ElementsAre("deadline_extended", "~handling_finished", "closed"));
+  desk.event().due_at_ms = kStartMs + 3 * 86'400'000;
+  EXPECT_THAT(desk.Row(kClosed), ElementsAre("!deadline_extended")) << "too late";
+}
+
+TEST(LifeWalkTest, ADeadlineThatTheLedgerComesToByItselfIsNotToldAgain) {
+  Desk desk;
+  desk.event().due_at_ms = kStartMs + 86'400'000;
+  desk.Row(kWaiting, "roads");
+  desk.event().due_at_ms += 60'000;  // it waited for a minute
+  EXPECT_THAT(desk.Row(kActive), ElementsAre("~handling_resumed", "handling_started"));
+}
+
 TEST(LifeWalkTest, ARowThatCameTwiceIsToldApart) {
   Desk desk;
   desk.Row(kActive, "roads");

@@ -41,7 +41,12 @@ absl::Status CaseTeller::Tell(const Event& event, Answer* answer, Sink sink) {
   told.target = state_;
   told.unit = unit_;
   *answer = first ? Answer::kTold : Answer::kNothingNew;
-  if (!told.target_changed && !told.unit_changed) return absl::OkStatus();
+  if (event.due_at_ms != 0 && event.due_at_ms != due_at_ms_) {
+    due_at_ms_ = told.new_due_at_ms = event.due_at_ms;
+  }
+  if (!told.target_changed && !told.unit_changed && told.new_due_at_ms == 0) {
+    return absl::OkStatus();
+  }
   *answer = Answer::kTold;
   place_ms_ = std::max(place_ms_, event.at_ms);
   return sink(Place{place_ms_, event.version, first ? 1u : 0u}, told);

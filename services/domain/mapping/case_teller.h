@@ -42,6 +42,7 @@ class CaseTeller {
   int64_t place_ms_ = 0;  // nothing of the incident stands before what came before it
   uint32_t state_ = 0;
   std::string unit_;
+  int64_t due_at_ms_ = 0;
   int64_t at_ms_ = 0;  // of the last row
   int64_t version_ = 0;
   std::vector<uint64_t> contents_;  // of the rows at that instant and version

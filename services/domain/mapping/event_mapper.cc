@@ -59,12 +59,17 @@ absl::StatusOr<std::unique_ptr<EventMapper>> EventMapper::Compile(
     made->version_ = *column;
     made->version_column_ = events.version();
   }
-  if (events.has_reported_at()) {
-    absl::StatusOr<TimeRule> rule =
-        made->report_->CompileTime("events.reported_at", events.reported_at());
-    if (!rule.ok()) return rule.status();
-    made->reported_at_.emplace(*std::move(rule));
-  }
+  const auto compile = [&](absl::string_view where, bool told, const v1::TimeValue& value,
+                           std::optional<TimeRule>* out) {
+    if (!told) return absl::OkStatus();
+    absl::StatusOr<TimeRule> rule = made->report_->CompileTime(where, value);
+    if (rule.ok()) out->emplace(*std::move(rule));
+    return rule.status();
+  };
+  absl::Status status = compile("events.reported_at", events.has_reported_at(),
+                                events.reported_at(), &made->reported_at_);
+  status.Update(compile("events.due", events.has_due(), events.due(), &made->due_));
+  if (!status.ok()) return status;
   return made;
 }
 
@@ -116,15 +121,9 @@ const Event* EventMapper::Apply(Row row, uint64_t number) {
   for (const Mapper::Made& fact : made.subspan(1)) {
     event_.facts_at_ms[fact.rule - 1] = fact.entry->fact().happened_at_ms();
   }
-  event_.reported_at_ms = 0;
-  if (reported_at_) {
-    const TimeRule::Answer answer = reported_at_->Read(row, &event_.reported_at_ms);
-    if (answer == TimeRule::Answer::kMissing) {
-      event_.reported_at_ms = 0;
-    } else if (answer != TimeRule::Answer::kInstant) {
-      Reject(reported_at_->column(), reported_at_->WhyNot(answer));
-      return nullptr;
-    }
+  if (!ReadTime(row, reported_at_, &event_.reported_at_ms) ||
+      !ReadTime(row, due_, &event_.due_at_ms)) {
+    return nullptr;
   }
   if (!ReadState(row) || !ReadVersion(row)) return nullptr;
   event_.content = ContentOf(row);
@@ -151,6 +150,15 @@ bool EventMapper::ReadState(Row row) {
   }
   event_.state = found->second;
   return true;
+}
+
+bool EventMapper::ReadTime(Row row, std::optional<TimeRule>& rule, int64_t* at_ms) {
+  *at_ms = 0;
+  if (!rule) return true;
+  const TimeRule::Answer answer = rule->Read(row, at_ms);
+  if (answer == TimeRule::Answer::kInstant) return true;
+  *at_ms = 0;
+  return answer == TimeRule::Answer::kMissing || Reject(rule->column(), rule->WhyNot(answer));
 }
 
 bool EventMapper::ReadVersion(Row row) {

@@ -36,6 +36,8 @@ class EventMapper {
   absl::Status CompileStates(const v1::Mapping& mapping);
   bool ReadState(Row row);
   bool ReadVersion(Row row);
+  // 0 where there is no rule, or no value.
+  bool ReadTime(Row row, std::optional<TimeRule>& rule, int64_t* at_ms);
   bool Reject(absl::string_view column, absl::string_view reason);
 
   const std::unique_ptr<Mapper> report_;  // makes the report, and the facts as a whole
@@ -45,6 +47,7 @@ class EventMapper {
   std::string version_column_;
   std::optional<TextRule> state_;
   std::optional<TimeRule> reported_at_;
+  std::optional<TimeRule> due_;
   absl::flat_hash_map<std::string, uint32_t> states_;  // look-ups only; 1 + the target's place
   Event event_;
   Rejection rejection_;

@@ -144,6 +144,12 @@ bool LifeWalk::MovesUnit(const Incident& now) const {
          now.unit != UnitCode(observation_->unit);
 }
 
+bool LifeWalk::MovesDeadline(const Incident& now) const {
+  const int64_t due_at_ms = observation_->new_due_at_ms;
+  return due_at_ms != 0 && (told_ & (uint64_t{1} << Fact::kDeadlineExtended)) == 0 &&
+         now.due_at != FromMillis(due_at_ms);
+}
+
 LifeWalk::Kind LifeWalk::Step(const Incident& now) {
   const Phase phase = now.phase;
   const Kind goal_kind = target_ == nullptr ? Fact::KIND_NOT_SET : target_->fact.kind_case();
@@ -164,7 +170,9 @@ LifeWalk::Kind LifeWalk::Step(const Incident& now) {
   if (phase < Phase::kHandled && MovesUnit(now)) {
     return phase < Phase::kFiled ? Fact::kFiled : Fact::kDispatched;
   }
+  if (incident::IsOpenCase(phase) && MovesDeadline(now)) return Fact::kDeadlineExtended;
   if (const Kind forward = StepForward(now); forward != Fact::KIND_NOT_SET) return forward;
+  if (MovesDeadline(now)) return LastWord(Fact::kDeadlineExtended);
   // It is handled, or closed: no unit can be told any more, but the source did.
   return MovesUnit(now) ? LastWord(Fact::kDispatched) : Fact::KIND_NOT_SET;
 }
@@ -239,6 +247,10 @@ bool LifeWalk::Tell(Kind kind, const Incident* now, Fact* fact) {
       told = told || observation_->unit_changed || now->phase == Phase::kHandling;
       break;
     }
+    case Fact::kDeadlineExtended:
+      fact->mutable_deadline_extended()->set_due_at_ms(observation_->new_due_at_ms);
+      told = true;
+      break;
     case Fact::kFiled: fact->mutable_filed(); break;
     case Fact::kHandlingStarted: fact->mutable_handling_started(); break;
     case Fact::kHandlingFinished: fact->mutable_handling_finished(); break;

@@ -58,6 +58,7 @@ class LifeWalk {
   Kind StepForward(const incident::Incident& now);
   Kind LastWord(Kind kind);
   bool MovesUnit(const incident::Incident& now) const;
+  bool MovesDeadline(const incident::Incident& now) const;
   bool Tell(Kind kind, const incident::Incident* now, v1::Fact* fact);
 
   const std::vector<Target>& targets_;

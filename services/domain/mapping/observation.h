@@ -20,13 +20,14 @@ struct Event {
   int64_t reported_at_ms = 0;  // 0 where the row does not tell
   uint32_t state = 0;          // 1 + its place among the targets; 0 where the row tells none
   std::string unit;            // empty where the row tells none
+  int64_t due_at_ms = 0;       // the deadline in force from then on; 0 where the row tells none
   std::vector<int64_t>
       facts_at_ms;       // of the incident as a whole, as the mapping lists them; 0: none
   uint64_t content = 0;  // of the whole row: tells a row that came twice
   template <class A>
   void Fields(A& a) {
-    a(incident_id, community, report, at_ms, version, reported_at_ms, state, unit, facts_at_ms,
-      content);
+    a(incident_id, community, report, at_ms, version, reported_at_ms, state, unit, due_at_ms,
+      facts_at_ms, content);
   }
 };
 
@@ -39,9 +40,11 @@ struct Observation {
   bool target_changed = false;  // false: it stood there before, as far as the source says
   std::string unit;             // the last that the source told
   bool unit_changed = false;
+  int64_t new_due_at_ms = 0;  // 0 where the deadline is what the source told before
   template <class A>
   void Fields(A& a) {
-    a(incident_id, happened_at_ms, report, target, target_changed, unit, unit_changed);
+    a(incident_id, happened_at_ms, report, target, target_changed, unit, unit_changed,
+      new_due_at_ms);
   }
 };
 
