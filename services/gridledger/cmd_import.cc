@@ -236,7 +236,9 @@ void AddImport(CLI::App& app, Command* chosen) {
                    "Of a new ledger; one that is there keeps its own")
       ->check(CLI::Range(1, 4096))
       ->capture_default_str();
-  command->add_option("INPUT", options->inputs, "The files, or - for standard input")->required();
+  command->add_option("INPUT", options->inputs, "The files, or - for standard input")
+      ->type_name("FILE")
+      ->required();
 }
 
 }  // namespace gridledger::cli
