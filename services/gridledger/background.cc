@@ -99,15 +99,27 @@ absl::Status RunInBackground(
   return absl::OkStatus();
 }
 
-absl::Status EndBackground(const std::string& data) {
+std::optional<int> RunningInBackground(const std::string& data) {
   pid_t pid = 0;
   std::ifstream(PidPath(data)) >> pid;
   std::stringstream command_line;
   if (pid > 0) command_line << std::ifstream(absl::StrCat("/proc/", pid, "/cmdline")).rdbuf();
-  // A number may have gone to another program since: only one of our own is ever told to end.
-  if (!absl::StrContains(command_line.str(), "gridledger")) {
+  // A number may have gone to another program since.
+  if (!absl::StrContains(command_line.str(), "gridledger")) return std::nullopt;
+  return pid;
+}
+
+bool WasInBackground(const std::string& data) {
+  std::error_code ignored;
+  return std::filesystem::exists(PidPath(data), ignored);
+}
+
+absl::Status EndBackground(const std::string& data) {
+  const std::optional<int> running = RunningInBackground(data);
+  if (!running) {
     return absl::NotFoundError(absl::StrCat("no city runs in the background over ", data));
   }
+  const pid_t pid = *running;
   const int process = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
   if (process < 0 || kill(pid, SIGTERM) != 0) {
     return absl::UnavailableError(absl::StrCat("process ", pid, " cannot be told to end"));

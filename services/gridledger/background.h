@@ -4,6 +4,7 @@
 #include <absl/status/status.h>
 
 #include <functional>
+#include <optional>
 #include <string>
 
 namespace gridledger::cli {
@@ -15,6 +16,11 @@ namespace gridledger::cli {
 absl::Status RunInBackground(
     const std::string& data,
     const std::function<absl::Status(const std::function<void()>& ready)>& body);
+
+// The process of DIR/up.pid, if it is there and one of ours.
+std::optional<int> RunningInBackground(const std::string& data);
+// Whether DIR/up.pid names one at all. One that is not running then did not end by itself.
+bool WasInBackground(const std::string& data);
 
 // Asks the process of DIR/up.pid to end, and waits until it has. NotFound when none runs.
 absl::Status EndBackground(const std::string& data);

@@ -306,7 +306,9 @@ void AddImport(CLI::App& app, Command* chosen) {
                    "Import nothing when more rows than this are rejected")
       ->type_name("N")
       ->check(CLI::NonNegativeNumber);
-  command->add_option("INPUT", options->inputs, "The files, or - for standard input")->required();
+  command->add_option("INPUT", options->inputs, "The files, or - for standard input")
+      ->type_name("FILE")
+      ->required();
 }
 
 }  // namespace gridledger::cli

@@ -18,9 +18,20 @@ int CommonOptions::Threads() const {
   return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
 }
 
+CLI::App* AddBareCommand(CLI::App& app, const Teaching& teaching, Command* chosen, Command run) {
+  CLI::App* command = app.add_subcommand(teaching.name, teaching.summary);
+  command->footer(absl::StrCat("Examples:\n", teaching.examples, "\n", host::kExitCodes));
+  command->callback([chosen, run = std::move(run)] { *chosen = run; });
+  return command;
+}
+
 CLI::App* AddCommand(CLI::App& app, const Teaching& teaching, CommonOptions* options,
                      Command* chosen, Command run) {
-  CLI::App* command = app.add_subcommand(teaching.name, teaching.summary);
+  CLI::App* command = AddBareCommand(
+      app, teaching, chosen, [options, run = std::move(run), needs = teaching.needs_ledger] {
+        const absl::Status status = needs ? options->Resolve() : absl::OkStatus();
+        return status.ok() ? run() : status;
+      });
   command->add_option("--data", options->data, "The data folder, as made by import, simulate or up")
       ->type_name("DIR")
       ->envname("GRIDLEDGER_DATA_FOLDER");
@@ -51,13 +62,6 @@ CLI::App* AddCommand(CLI::App& app, const Teaching& teaching, CommonOptions* opt
       ->type_name("N")
       ->check(CLI::Range(0, 256))
       ->capture_default_str();
-  command->footer(absl::StrCat("Examples:\n", teaching.examples, "\n", host::kExitCodes));
-  command->callback([chosen, options, run = std::move(run)] {
-    *chosen = [options, run] {
-      const absl::Status status = options->Resolve();
-      return status.ok() ? run() : status;
-    };
-  });
   return command;
 }
 

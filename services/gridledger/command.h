@@ -50,7 +50,11 @@ struct Teaching {
   const char* summary;  // one line
   // Whole lines, indented by two blanks; may go on with what is worth knowing.
   std::string examples;
+  bool needs_ledger = true;  // false: none need be named
 };
+
+// A subcommand with --help alone.
+CLI::App* AddBareCommand(CLI::App& app, const Teaching& teaching, Command* chosen, Command run);
 
 // A subcommand with --help, --data, --log, --json, --memory and --threads. `options` outlives the
 // app's parsing; `run` is what the command does when it is chosen.
@@ -77,8 +81,11 @@ void AddReplay(CLI::App& app, Command* chosen);
 void AddVerify(CLI::App& app, Command* chosen);
 void AddDigest(CLI::App& app, Command* chosen);
 void AddExport(CLI::App& app, Command* chosen);
+void AddDoctor(CLI::App& app, Command* chosen);
 void AddDeadLetters(CLI::App& app, Command* chosen);
 void AddTopics(CLI::App& app, Command* chosen);
 void AddCopy(CLI::App& app, Command* chosen);
+void AddCompletion(CLI::App& app, Command* chosen);
+void AddManual(CLI::App& app, Command* chosen);
 
 }  // namespace gridledger::cli

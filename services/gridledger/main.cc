@@ -40,9 +40,12 @@ int Main(int argc, char** argv) {
   AddVerify(app, &chosen);
   AddDigest(app, &chosen);
   AddExport(app, &chosen);
+  AddDoctor(app, &chosen);
   AddDeadLetters(app, &chosen);
   AddCopy(app, &chosen);
   AddTopics(app, &chosen);
+  AddCompletion(app, &chosen);
+  AddManual(app, &chosen);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

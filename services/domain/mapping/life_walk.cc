@@ -140,7 +140,9 @@ LifeWalk::Kind LifeWalk::LastWord(Kind kind) {
 }
 
 bool LifeWalk::MovesUnit(const Incident& now) const {
-  return observation_->unit_changed && (told_ & (uint64_t{1} << Fact::kDispatched)) == 0 &&
+  // A service may have sent it elsewhere meanwhile: the source knows where it went.
+  return (observation_->unit_changed || (!observation_->unit.empty() && !now.unit.empty())) &&
+         (told_ & (uint64_t{1} << Fact::kDispatched)) == 0 &&
          now.unit != UnitCode(observation_->unit);
 }
 
@@ -174,7 +176,8 @@ LifeWalk::Kind LifeWalk::Step(const Incident& now) {
   if (const Kind forward = StepForward(now); forward != Fact::KIND_NOT_SET) return forward;
   if (MovesDeadline(now)) return LastWord(Fact::kDeadlineExtended);
   // It is handled, or closed: no unit can be told any more, but the source did.
-  return MovesUnit(now) ? LastWord(Fact::kDispatched) : Fact::KIND_NOT_SET;
+  return observation_->unit_changed && MovesUnit(now) ? LastWord(Fact::kDispatched)
+                                                      : Fact::KIND_NOT_SET;
 }
 
 LifeWalk::Kind LifeWalk::StepForward(const Incident& now) {
