@@ -2,6 +2,7 @@
 // than a batch of them; or the lives of its incidents, for other people's tools.
 #include <unistd.h>
 
+#include <absl/cleanup/cleanup.h>
 #include <absl/strings/escaping.h>
 #include <absl/strings/str_cat.h>
 #include <google/protobuf/util/json_util.h>
@@ -177,6 +178,10 @@ absl::Status ExportXes(const ExportOptions& options, const HistoryOptions& histo
   const absl::StatusOr<size_t> memory = options.common.MemoryBytes();
   if (!memory.ok()) return memory.status();
   const std::string folder = SortingFolder(options.common);
+  const absl::Cleanup leave_nothing = [&folder] {
+    std::error_code not_there;
+    std::filesystem::remove(folder, not_there);  // only if nobody else's work is in it
+  };
   auto xes = XesLog::Open({.memory_bytes = host::ShareMemory(*memory).batches * 5 / 8,
                            .temp_folder = folder,
                            .partitions = history.folder->log().partitions()});
@@ -197,9 +202,6 @@ absl::Status ExportXes(const ExportOptions& options, const HistoryOptions& histo
     std::fprintf(stderr, "gridledger: %s characters that XML cannot hold stand as U+FFFD\n",
                  Grouped((*xes)->replaced()).c_str());
   }
-  xes->reset();
-  std::error_code not_there;
-  std::filesystem::remove(folder, not_there);  // only if nobody else's work is in it
   return status;
 }
 
@@ -266,7 +268,26 @@ void AddExport(CLI::App& app, Command* chosen) {
            "are left out of JSON and XES. Lines come by partition, offset and ordinal; XES has a\n"
            "trace an incident, in the order of reports. Twice the same ledger, twice the same "
            "bytes.\n"
-           "deploy/mappings/gridledger-csv.yaml and -xes.yaml bring them back in.\n"},
+           "deploy/mappings/gridledger-csv.yaml and -xes.yaml bring them back in.\n"
+           "\n"
+           "Columns of a life:\n"
+           "  time, happened_at              when it counts by the ledger; when it was by its "
+           "source\n"
+           "  fact, phase, state, stage      what came, and where it brought the incident; no "
+           "state\n"
+           "                                 where it changes neither phase nor clock\n"
+           "  community, category, area, channel, unit, member, due_at\n"
+           "                                 the incident after it; on the report due_at is its "
+           "own\n"
+           "  actor_role, actor_code, inferred, latitude, longitude, named_unit, disposition,\n"
+           "  reason, pause, confirmed, level, post, light, stars, merged_into, candidates\n"
+           "                                 what the fact itself says\n"
+           "  rule, policy_version, cause    of a service's decision\n"
+           "  source, source_row             of what was imported or simulated\n"
+           "  partition, offset, ordinal     where it counts from; said_at where it was said, if "
+           "it\n"
+           "                                 waited for its incident's report\n"
+           "In XES unit is org:group, the actor org:resource and org:role.\n"},
       &options->common, chosen, [options] { return Export(*options); });
   command->add_option("--as", options->as, "Lives instead of records, as csv, jsonl or xes")
       ->type_name("FORM")
