@@ -13,11 +13,11 @@
 #include "services/base/layout.h"
 #include "services/base/partitioning.h"
 #include "services/domain/mapping/case_teller.h"
+#include "services/gridledger/mapped_rows.h"
 #include "services/gridledger/places.h"
 #include "services/gridledger/rejected_rows.h"
 #include "services/gridledger/terminal.h"
 #include "services/runtime/adapters/files/distinct.h"
-#include "services/runtime/adapters/files/input.h"
 
 namespace gridledger::cli {
 namespace {
@@ -38,15 +38,14 @@ uint32_t Beginning(const files::RowReader& reader, const files::InputRow& row) {
 }
 
 absl::StatusOr<ImportInput> OpenOne(const std::string& path, const v1::Mapping& mapping,
-                                    const std::string& mapping_path, char delimiter,
+                                    const std::string& mapping_path,
+                                    const files::RowOptions& options,
                                     const mapping::Places& places) {
-  auto stream = files::OpenInput(path);
-  if (!stream.ok()) return stream.status();
-  ImportInput input;
-  input.name = (*stream)->name();
-  auto reader = files::CsvReader::Open(*std::move(stream), {.delimiter = delimiter});
+  auto reader = OpenMappedRows(path, options);
   if (!reader.ok()) return reader.status();
+  ImportInput input;
   input.reader = *std::move(reader);
+  input.name = input.reader->input().name();
   const absl::StatusOr<bool> found = input.reader->Next(&input.row);
   if (!found.ok()) return found.status();
   input.has_row = *found;
@@ -308,16 +307,15 @@ absl::StatusOr<std::vector<ImportInput>> OpenInputs(const std::vector<std::strin
     return absl::InvalidArgumentError(
         absl::StrCat(paths.size(), " inputs; at most ", kInputsMax, " are read at once"));
   }
-  const absl::StatusOr<char> delimiter = mapping::DelimiterOf(mapping);
-  if (!delimiter.ok()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(mapping_path, ": ", delimiter.status().message()));
+  const absl::StatusOr<files::RowOptions> options = RowOptionsOf(mapping);
+  if (!options.ok()) {
+    return absl::InvalidArgumentError(absl::StrCat(mapping_path, ": ", options.status().message()));
   }
   const absl::StatusOr<mapping::Places> places = LoadPlaces(mapping, mapping_path);
   if (!places.ok()) return places.status();
   std::vector<ImportInput> inputs;
   for (const std::string& path : paths) {
-    absl::StatusOr<ImportInput> input = OpenOne(path, mapping, mapping_path, *delimiter, *places);
+    absl::StatusOr<ImportInput> input = OpenOne(path, mapping, mapping_path, *options, *places);
     if (!input.ok()) return input.status();
     inputs.push_back(*std::move(input));
   }

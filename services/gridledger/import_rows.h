@@ -19,7 +19,7 @@
 #include "gridledger/v1/mapping.pb.h"
 #include "services/domain/mapping/event_mapper.h"
 #include "services/domain/mapping/mapper.h"
-#include "services/runtime/adapters/files/csv_reader.h"
+#include "services/runtime/adapters/files/row_reader.h"
 #include "services/runtime/adapters/files/sorter.h"
 
 namespace gridledger::cli {

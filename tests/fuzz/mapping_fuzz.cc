@@ -38,7 +38,7 @@ void Run(absl::string_view text, absl::string_view rows) {
   const absl::StatusOr<char> delimiter = mapping::DelimiterOf(mapping);
   if (!delimiter.ok()) return;
   auto reader = files::CsvReader::Open(files::InputFromText(std::string(rows), "fuzz"),
-                                       {.delimiter = *delimiter});
+                                       {.delimiter = *delimiter == 0 ? ',' : *delimiter});
   if (!reader.ok()) return;
   auto mapper = mapping::Mapper::Compile(mapping, (*reader)->header(), "fuzz#1");
   if (!mapper.ok()) {

@@ -39,7 +39,7 @@ void SetText(absl::string_view text, std::string* out) { out->assign(text.data()
 
 absl::StatusOr<char> DelimiterOf(const v1::Mapping& mapping) {
   const std::string& text = mapping.csv().delimiter();
-  if (text.empty()) return ',';
+  if (text.empty()) return '\0';
   if (text.size() == 1 && text[0] != '"' && text[0] != '\n' && text[0] != '\r') return text[0];
   return MappingError("csv.delimiter",
                       "it has to be one character of ASCII, neither a quote nor the "

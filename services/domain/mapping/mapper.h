@@ -107,7 +107,8 @@ class Mapper {
   Rejection rejection_;
 };
 
-// The delimiter of the mapping's inputs. InvalidArgument when it is none.
+// The delimiter of the mapping's inputs; 0 where it is not told, and the header decides.
+// InvalidArgument when it is none.
 absl::StatusOr<char> DelimiterOf(const v1::Mapping& mapping);
 
 }  // namespace gridledger::mapping

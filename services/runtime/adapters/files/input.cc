@@ -36,8 +36,6 @@ constexpr OtherFormat kOtherFormats[] = {
      "packed with xz; unpack it first: xz -dc FILE | …"},
     {"7z\xbc\xaf", "a 7z archive; unpack it first"},
     {"\xd0\xcf\x11\xe0", "an old workbook; save the sheet as CSV"},
-    {"\xff\xfe", "text in UTF-16; save it as UTF-8"},
-    {"\xfe\xff", "text in UTF-16; save it as UTF-8"},
     {"%PDF", "a PDF document"},
 };
 

@@ -1,0 +1,73 @@
+#include "services/gridledger/mapped_rows.h"
+
+#include <absl/strings/match.h>
+#include <absl/strings/str_cat.h>
+
+#include <cstdio>
+#include <utility>
+
+#include "services/base/nearest.h"
+#include "services/domain/mapping/mapper.h"
+#include "services/domain/mapping/named_columns.h"
+#include "services/gridledger/terminal.h"
+
+namespace gridledger::cli {
+namespace {
+
+files::RowFormat FormatOf(v1::Format format) {
+  switch (format) {
+    case v1::FORMAT_CSV: return files::RowFormat::kCsv;
+    case v1::FORMAT_JSON_LINES: return files::RowFormat::kJsonLines;
+    case v1::FORMAT_XES: return files::RowFormat::kXes;
+    default: return files::RowFormat::kUnspecified;
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<files::RowOptions> RowOptionsOf(const v1::Mapping& mapping) {
+  const absl::StatusOr<char> delimiter = mapping::DelimiterOf(mapping);
+  if (!delimiter.ok()) return delimiter.status();
+  files::RowOptions options;
+  options.format = FormatOf(mapping.format());
+  options.delimiter = *delimiter;
+  options.encoding = mapping.encoding();
+  options.columns = mapping::ColumnsOf(mapping);
+  return options;
+}
+
+std::string TakenText(const std::string& name, const files::OpenedRows& opened) {
+  const bool csv = opened.format == files::RowFormat::kCsv;
+  const bool delimiter = opened.delimiter_detected && opened.delimiter != ',';
+  const bool encoding =
+      opened.encoding_detected && !absl::EqualsIgnoreCase(opened.encoding, "UTF-8");
+  const bool format = opened.format_detected && !csv;
+  if (!delimiter && !encoding && !format) return "";
+  std::string text = absl::StrCat(name, " is read as ", std::string(files::NameOf(opened.format)));
+  if (csv) {
+    const std::string shown = opened.delimiter == '\t'
+                                  ? "tabs"
+                                  : absl::StrCat("'", std::string(1, opened.delimiter), "'");
+    absl::StrAppend(&text, " with ", shown);
+  }
+  return absl::StrCat(text, ", ", opened.encoding, " (detected)");
+}
+
+absl::StatusOr<std::unique_ptr<files::RowReader>> OpenMappedRows(const std::string& path,
+                                                                 const files::RowOptions& options) {
+  auto stream = files::OpenInput(path);
+  if (!stream.ok()) return stream.status();
+  const std::string name = (*stream)->name();
+  absl::StatusOr<files::OpenedRows> opened = files::OpenRows(*std::move(stream), options);
+  if (!opened.ok()) return opened.status();
+  const std::string taken = TakenText(name, *opened);
+  if (!taken.empty()) std::fprintf(stderr, "gridledger: %s\n", taken.c_str());
+  for (const std::string& column : opened->unseen) {
+    std::fprintf(stderr, "gridledger: %s: the beginning has no value for column \"%s\"%s\n",
+                 name.c_str(), Printable(column).c_str(),
+                 Printable(Instead(column, opened->seen)).c_str());
+  }
+  return std::move(opened->reader);
+}
+
+}  // namespace gridledger::cli

@@ -1,0 +1,240 @@
+#include "services/runtime/adapters/files/encoding.h"
+
+#include <absl/strings/ascii.h>
+#include <absl/strings/match.h>
+#include <absl/strings/str_cat.h>
+#include <absl/strings/strip.h>
+#include <google/protobuf/stubs/common.h>
+#include <iconv.h>
+#include <uchardet/uchardet.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+#include <vector>
+
+#include "services/base/invariant.h"
+
+namespace gridledger::files {
+namespace {
+
+constexpr size_t kPieceBytes = size_t{64} << 10;  // decoded, of a Read
+constexpr size_t kCharacterMax = 8;               // bytes of one in any encoding, and more
+constexpr size_t kNameMax = 40;
+
+constexpr absl::string_view kMarkUtf8 = "\xef\xbb\xbf";
+
+// iconv also takes "" for the locale's and "//" before wishes: neither belongs into a mapping.
+bool IsEncodingName(absl::string_view name) {
+  return !name.empty() && name.size() <= kNameMax &&
+         std::all_of(name.begin(), name.end(), [](char c) {
+           return absl::ascii_isalnum(c) || c == '-' || c == '_' || c == '.' || c == ':' ||
+                  c == '+';
+         });
+}
+
+class DecodedInput final : public InputStream {
+ public:
+  DecodedInput(std::unique_ptr<InputStream> input, iconv_t converter, size_t unit,
+               absl::string_view no_text)
+      : input_(std::move(input)),
+        converter_(converter),
+        unit_(unit),
+        no_text_(no_text),
+        text_(kPieceBytes + kRoom) {}
+  ~DecodedInput() override { iconv_close(converter_); }
+  DecodedInput(const DecodedInput&) = delete;
+  DecodedInput& operator=(const DecodedInput&) = delete;
+
+  absl::StatusOr<absl::string_view> Read() override {
+    size_ = 0;
+    while (size_ == 0 && !ended_) {
+      if (piece_.empty()) {
+        auto piece = input_->Read();
+        if (!piece.ok()) return piece.status();
+        piece_ = *piece;
+      }
+      if (piece_.empty()) {
+        Finish();
+      } else {
+        ConvertPiece();
+      }
+    }
+    absl::string_view text(text_.data(), size_);
+    if (std::exchange(at_begin_, false)) absl::ConsumePrefix(&text, kMarkUtf8);
+    if (text.empty() && !ended_) return Read();  // there was nothing but the mark
+    return text;
+  }
+  const std::string& name() const override { return input_->name(); }
+  int64_t position() const override { return input_->position(); }
+  int64_t size() const override { return input_->size(); }
+
+ private:
+  static constexpr size_t kRoom = 64;  // for what is appended to a piece that is full
+
+  bool full() const { return size_ >= kPieceBytes; }
+
+  // Takes a byte of piece_ at least, and as many as make a piece of text.
+  void ConvertPiece() {
+    while (!piece_.empty() && !full()) {
+      if (cut_.empty()) {
+        piece_.remove_prefix(Convert(piece_));
+        if (piece_.size() >= kCharacterMax || full()) continue;
+        cut_.assign(piece_.data(), piece_.size());  // a character that goes on in the next piece
+        piece_ = {};
+        return;
+      }
+      // The character that was cut, with as much as may belong to it.
+      const size_t before = cut_.size();
+      const absl::string_view more = piece_.substr(0, kCharacterMax);
+      cut_.append(more.data(), more.size());
+      const size_t taken = Convert(cut_);
+      if (taken >= before) {
+        piece_.remove_prefix(taken - before);
+        cut_.clear();
+      } else {
+        piece_.remove_prefix(more.size());
+        cut_.erase(0, taken);
+      }
+    }
+  }
+
+  // How many bytes of `bytes` are done with: unless the piece is full, all but a character that may
+  // go on behind them.
+  size_t Convert(absl::string_view bytes) {
+    char* from = const_cast<char*>(bytes.data());  // iconv's signature; it does not write there
+    size_t left = bytes.size();
+    while (left > 0 && !full()) {
+      char* to = text_.data() + size_;
+      size_t room = text_.size() - size_;
+      const size_t result = iconv(converter_, &from, &left, &to, &room);
+      const int why = result == static_cast<size_t>(-1) ? errno : 0;
+      size_ = static_cast<size_t>(to - text_.data());
+      if (why == E2BIG) break;  // the next character does not fit: the piece is full
+      if (why == EINVAL && left < kCharacterMax) break;
+      if (why == 0) continue;
+      if (size_ + no_text_.size() > text_.size()) break;
+      const size_t skipped = std::min(unit_, left);
+      from += skipped;
+      left -= skipped;
+      Append(no_text_);
+    }
+    return bytes.size() - left;
+  }
+
+  void Append(absl::string_view text) {
+    std::copy(text.begin(), text.end(), text_.begin() + static_cast<std::ptrdiff_t>(size_));
+    size_ += text.size();
+  }
+
+  void Finish() {
+    ended_ = true;
+    if (!cut_.empty()) Append(no_text_);
+    // Some encodings keep a character back until they know what follows.
+    char* to = text_.data() + size_;
+    size_t room = text_.size() - size_;
+    iconv(converter_, nullptr, nullptr, &to, &room);
+    size_ = static_cast<size_t>(to - text_.data());
+  }
+
+  const std::unique_ptr<InputStream> input_;
+  const iconv_t converter_;
+  const size_t unit_;  // bytes that are passed over where nothing converts
+  const absl::string_view no_text_;
+  absl::string_view piece_;  // of the input, what is left of it
+  std::string cut_;          // the beginning of a character that a piece ended in
+  std::vector<char> text_;
+  size_t size_ = 0;
+  bool at_begin_ = true;
+  bool ended_ = false;
+};
+
+// encoding="…" of <?xml … ?>; empty without.
+std::string DeclaredInXml(absl::string_view beginning) {
+  constexpr size_t kDeclarationMax = 256;
+  if (!absl::StartsWith(beginning, "<?xml")) return "";
+  absl::string_view rest = beginning.substr(0, kDeclarationMax);
+  rest = rest.substr(0, rest.find("?>"));
+  const size_t at = rest.find("encoding");
+  if (at == absl::string_view::npos) return "";
+  rest = absl::StripLeadingAsciiWhitespace(rest.substr(at + 8));
+  if (!absl::StartsWith(rest, "=")) return "";
+  rest = absl::StripLeadingAsciiWhitespace(rest.substr(1));
+  if (rest.empty() || (rest[0] != '"' && rest[0] != '\'')) return "";
+  const absl::string_view name = rest.substr(1, rest.find(rest[0], 1) - 1);
+  // Who can read the declaration as ASCII does not read UTF-16.
+  const bool wide =
+      absl::StartsWithIgnoreCase(name, "UTF-16") || absl::StartsWithIgnoreCase(name, "UCS-");
+  return IsEncodingName(name) && !wide ? std::string(name) : "";
+}
+
+// Text of which most is ASCII, in UTF-16 without a mark: every other byte is zero.
+std::string Utf16ByZeros(absl::string_view beginning) {
+  beginning = beginning.substr(0, 4096);
+  size_t zeros[2] = {0, 0};
+  for (size_t i = 0; i < beginning.size(); ++i) zeros[i % 2] += beginning[i] == '\0' ? 1 : 0;
+  const size_t units = beginning.size() / 2;
+  const size_t many = units / 2;
+  const size_t few = units / 20;
+  if (units < 2) return "";
+  if (zeros[1] > many && zeros[0] <= few) return "UTF-16LE";
+  if (zeros[0] > many && zeros[1] <= few) return "UTF-16BE";
+  return "";
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<InputStream>> DecodeInput(std::unique_ptr<InputStream> input,
+                                                         const std::string& encoding,
+                                                         absl::string_view no_text) {
+  const iconv_t converter = IsEncodingName(encoding) ? iconv_open("UTF-8", encoding.c_str())
+                                                     : reinterpret_cast<iconv_t>(-1);
+  if (converter == reinterpret_cast<iconv_t>(-1)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("encoding: \"", encoding,
+                     "\" is not known on this machine; a name is like UTF-8, GB18030, ",
+                     "ISO-8859-1, windows-1252 or UTF-16 (`iconv -l` lists them)"));
+  }
+  const std::string upper = absl::AsciiStrToUpper(encoding);
+  const size_t unit = absl::StrContains(upper, "32") && absl::StartsWith(upper, "UTF") ? 4
+                      : absl::StartsWith(upper, "UTF-16") || absl::StartsWith(upper, "UTF16") ||
+                              absl::StartsWith(upper, "UCS-2")
+                          ? 2
+                          : 1;
+  return std::make_unique<DecodedInput>(std::move(input), converter, unit, no_text);
+}
+
+bool BeginsAsUtf8(absl::string_view beginning, bool is_whole) {
+  if (!is_whole) {  // without the character that may be cut
+    size_t size = beginning.size();
+    for (int back = 0; back < 3 && size > 0; ++back) {
+      const auto byte = static_cast<uint8_t>(beginning[size - 1]);
+      if (byte < 0x80) break;
+      --size;
+      if (byte >= 0xc0) break;  // a character's first byte
+    }
+    beginning = beginning.substr(0, size);
+  }
+  return google::protobuf::internal::IsStructurallyValidUTF8(beginning.data(),
+                                                             static_cast<int>(beginning.size()));
+}
+
+std::string DetectEncoding(absl::string_view beginning, bool is_whole) {
+  if (absl::StartsWith(beginning, kMarkUtf8)) return "UTF-8";
+  if (absl::StartsWith(beginning, "\xff\xfe")) return "UTF-16LE";
+  if (absl::StartsWith(beginning, "\xfe\xff")) return "UTF-16BE";
+  if (std::string utf16 = Utf16ByZeros(beginning); !utf16.empty()) return utf16;
+  if (std::string declared = DeclaredInXml(beginning); !declared.empty()) return declared;
+  if (BeginsAsUtf8(beginning, is_whole)) return "UTF-8";
+  uchardet_t const detector = uchardet_new();
+  INVARIANT(detector != nullptr, "no memory for a detector");
+  std::string found;
+  if (uchardet_handle_data(detector, beginning.data(), beginning.size()) == 0) {
+    uchardet_data_end(detector);
+    found = uchardet_get_charset(detector);
+  }
+  uchardet_delete(detector);
+  return found;
+}
+
+}  // namespace gridledger::files

@@ -1,0 +1,57 @@
+// Opens an input as rows, whatever its format, delimiter and encoding: as it is told, or by what
+// its beginning looks like; and says what was taken.
+//
+//   auto opened = OpenRows(*OpenInput(path), {.columns = {"id", "case:group"}});
+//   while (*opened->reader->Next(&row)) …
+#pragma once
+
+#include <absl/status/statusor.h>
+#include <absl/strings/string_view.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "services/runtime/adapters/files/input.h"
+#include "services/runtime/adapters/files/row_reader.h"
+
+namespace gridledger::files {
+
+enum class RowFormat { kUnspecified, kCsv, kJsonLines, kXes };
+
+// "CSV", "JSON lines", "XES".
+absl::string_view NameOf(RowFormat format);
+
+struct RowOptions {
+  // Unless told by the first byte that is no blank: < is XES, { is JSON lines, all else CSV.
+  RowFormat format = RowFormat::kUnspecified;
+  // Of CSV; 0 for the one of , ; tab and | that the header has most of outside of quotes.
+  char delimiter = 0;
+  // A name that iconv knows; empty for UTF-8 where the first 64 KiB are (256 KiB, if all of them
+  // are ASCII), else for what they look like.
+  std::string encoding;
+  // The header of JSON lines and XES, which have none. Empty for all that is in the first 1000 rows
+  // or 4 MiB, in the order of appearance; what comes up later is then passed over.
+  std::vector<std::string> columns;
+};
+
+struct OpenedRows {
+  std::unique_ptr<RowReader> reader;
+  RowFormat format = RowFormat::kUnspecified;
+  char delimiter = 0;  // of CSV
+  std::string encoding;
+  // Whether it was found, and not told.
+  bool format_detected = false;
+  bool delimiter_detected = false;
+  bool encoding_detected = false;
+  // Columns that were told, and that no row of the first 256 KiB has a value for; `seen` are those
+  // that there are.
+  std::vector<std::string> unseen;
+  std::vector<std::string> seen;
+};
+
+// InvalidArgument, with the input's name, when its encoding is not known or cannot be told, when it
+// is one JSON list, and for what CsvReader::Open and XesReader refuse; and what the stream says.
+absl::StatusOr<OpenedRows> OpenRows(std::unique_ptr<InputStream> input, const RowOptions& options);
+
+}  // namespace gridledger::files

@@ -1,0 +1,86 @@
+// Event logs in XES (IEEE 1849; 1.0 and 2.0, with or without a namespace) as rows: a row is an
+// event. A column is the key of an attribute of the event, or "case:" and the key of one of its
+// trace; the attributes within an attribute, be it a text, a container or a list, have paths:
+// "case:group.head".
+//
+// The attributes of `global` are placeholders and never values; extensions, classifiers and the
+// attributes of the log are passed over. A trace without events has no row. What a trace says
+// behind its first event holds for the events after it. Prefixes of element names are not looked
+// at.
+//
+// A row is rejected where a value that a column wants is there twice, is too long or no text, and
+// all rows of a trace are where the trace's own is. What is not well-formed, or declares a DOCTYPE
+// (and so entities), ends the reading. Memory does not grow with the document.
+#pragma once
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+#include <absl/strings/string_view.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "services/runtime/adapters/files/input.h"
+#include "services/runtime/adapters/files/markup_bounds.h"
+#include "services/runtime/adapters/files/path_columns.h"
+#include "services/runtime/adapters/files/row_reader.h"
+
+struct XML_ParserStruct;
+
+namespace gridledger::files {
+
+class XesReader final : public RowReader {
+ public:
+  // `input` is UTF-8, whatever the document declares, with kNoTextCharacter for what is no text.
+  // `columns` are the header; while they are being collected rows have no fields.
+  XesReader(std::unique_ptr<InputStream> input, PathColumns columns);
+  ~XesReader() override;
+  XesReader(const XesReader&) = delete;
+  XesReader& operator=(const XesReader&) = delete;
+
+  const std::vector<std::string>& header() const override { return columns_.names(); }
+  // InvalidArgument "path:line: …" for what is no XES; DataLoss when it ends too early.
+  absl::StatusOr<bool> Next(InputRow* row) override;
+  const InputStream& input() const override { return *input_; }
+  // Whether some row had that column twice, as lists may.
+  bool repeated(size_t column) const { return trace_.repeated(column) || event_.repeated(column); }
+
+ private:
+  class Callbacks;
+  enum class Kind : uint8_t { kLog, kTrace, kEvent, kAttribute, kValues, kPassedOver };
+  struct Level {
+    Kind kind;
+    size_t path_size;  // of the path of attributes up to here
+  };
+
+  absl::Status Advance();
+  void Begin(const char* name, const char** attributes);
+  void BeginAttribute(const char** attributes);
+  void End();
+  void Fail(absl::Status why);
+  absl::Status SyntaxError() const;
+  int64_t line() const;
+  PathValues& values() { return in_event_ ? event_ : trace_; }
+  void TakeRow(InputRow* row);
+
+  const std::unique_ptr<InputStream> input_;
+  XML_ParserStruct* const parser_;
+  PathColumns columns_;
+  PathValues trace_{&columns_};
+  PathValues event_{&columns_};
+  MarkupBounds bounds_;
+  absl::Status failed_;
+  std::vector<Level> levels_;
+  std::string path_;
+  bool in_event_ = false;
+  int64_t event_line_ = 0;
+  bool event_ended_ = false;
+  bool suspended_ = false;
+  bool anything_ = false;
+  bool ended_ = false;
+  int64_t rows_ = 0;
+};
+
+}  // namespace gridledger::files
