@@ -41,7 +41,8 @@ std::vector<std::string> ReadAll(std::string text, absl::string_view columns,
   }
 }
 
-constexpr absl::string_view kLog = R"(<?xml version="1.0" encoding="UTF-8"?>
+constexpr absl::string_view kLog =
+    R"(<?xml version="1.0" encoding="UTF-8"?>
 <log xes.version="1.0" xmlns="http://www.xes-standard.org/">
   <extension name="Concept" prefix="concept" uri="http://www.xes-standard.org/concept.xesext"/>
   <global scope="trace"><string key="group" value="PLACEHOLDER"/></global>
@@ -50,7 +51,8 @@ constexpr absl::string_view kLog = R"(<?xml version="1.0" encoding="UTF-8"?>
   <string key="org:group" value="of the log"><string key="within" value="1"/></string>
   <trace>
     <string key="concept:name" value="case-1"/>
-    <string key="group" value="g"><string key="head" value="h"><int key="age" value="7"/></string></string>
+    <string key="group" value="g">)"
+    R"(<string key="head" value="h"><int key="age" value="7"/></string></string>
     <event>
       <string key="org:group" value="one &amp; two"/>
       <date key="time:timestamp" value="2011-10-11T13:45:40.276+02:00"/>
