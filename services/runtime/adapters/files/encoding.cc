@@ -205,15 +205,13 @@ absl::StatusOr<std::unique_ptr<InputStream>> DecodeInput(std::unique_ptr<InputSt
 }
 
 bool BeginsAsUtf8(absl::string_view beginning, bool is_whole) {
-  if (!is_whole) {  // without the character that may be cut
-    size_t size = beginning.size();
-    for (int back = 0; back < 3 && size > 0; ++back) {
-      const auto byte = static_cast<uint8_t>(beginning[size - 1]);
-      if (byte < 0x80) break;
-      --size;
-      if (byte >= 0xc0) break;  // a character's first byte
-    }
-    beginning = beginning.substr(0, size);
+  constexpr size_t kUtf8Max = 4;
+  for (size_t back = 1; !is_whole && back <= std::min(kUtf8Max, beginning.size()); ++back) {
+    const auto byte = static_cast<uint8_t>(beginning[beginning.size() - back]);
+    if (byte < 0x80) break;
+    if (byte < 0xc0) continue;
+    beginning.remove_suffix(back);  // a character's first byte, and so the last character's
+    break;
   }
   return google::protobuf::internal::IsStructurallyValidUTF8(beginning.data(),
                                                              static_cast<int>(beginning.size()));

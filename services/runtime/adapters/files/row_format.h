@@ -29,10 +29,10 @@ struct RowOptions {
   char delimiter = 0;
   // A name that iconv knows; empty for UTF-8 where the first 64 KiB are (256 KiB, if all of them
   // are ASCII), else for what they look like.
-  std::string encoding;
+  std::string encoding = {};
   // The header of JSON lines and XES, which have none. Empty for all that is in the first 1000 rows
   // or 4 MiB, in the order of appearance; what comes up later is then passed over.
-  std::vector<std::string> columns;
+  std::vector<std::string> columns = {};
 };
 
 struct OpenedRows {
