@@ -90,7 +90,8 @@ TimeGuess GuessTimes(absl::Span<const absl::string_view> texts) {
   TimeGuess guess;
   const auto likely = std::count_if(texts.begin(), texts.end(), LooksLikeATime);
   if (texts.empty() || likely * 20 < static_cast<std::ptrdiff_t>(texts.size()) * 19) return guess;
-  const std::vector<Candidate> all = MakeCandidates();
+  static const auto* const made = new std::vector<Candidate>(MakeCandidates());
+  const std::vector<Candidate>& all = *made;
   std::vector<size_t> candidates;
   const size_t step = std::max<size_t>(1, texts.size() / kSample);
   for (size_t c = 0; c < all.size(); ++c) {
