@@ -43,34 +43,34 @@ struct Case {
 };
 
 TEST(JsonLinesReader, ReadsPathsAndTextsAsTheyStand) {
-  for (
-      const Case& c : std::vector<Case>{
-          {"columns in the header's order", R"({"b":"2","a":"1"})", "a b", {"1:1|2"}},
-          {"a key that is not there", "{\"a\":\"1\"}\n{\"b\":\"2\"}\n", "a b", {"1:1|", "2:|2"}},
-          {"objects and lists are paths",
-           R"({"a":{"b":{"c":1}},"t":["x",["y","z"],{"k":"v"}]})",
-           "a.b.c t.0 t.1.1 t.2.k",
-           {"1:1|x|z|v"}},
-          {"behind a list and an object the path goes on from above",
-           R"({"a":{"b":[1,2],"c":3},"d":4})",
-           "a.b.1 a.c d",
-           {"1:2|3|4"}},
-          {"numbers are their text",
-           R"({"a":1.10,"b":1e5,"c":-7,"d":18446744073709551615,"e":123456789012345678901234567890})",
-           "a b c d e",
-           {"1:1.10|1e5|-7|18446744073709551615|123456789012345678901234567890"}},
-          {"null, nothing and booleans",
-           R"({"a":null,"b":{},"c":[],"d":true,"e":false})",
-           "a b c d e",
-           {"1:|||true|false"}},
-          {"escapes", R"({"a":"x\u00e9\n\ud83d\ude00\"","b":"\\"})", "a b", {"1:xé\n😀\"|\\"}},
-          {"line ends of both kinds, empty lines, and none at the end",
-           "{\"a\":1}\r\n\n  \t\r\n{\"a\":2}",
-           "a",
-           {"1:1", "4:2"}},
-          {"what is no column may be there twice", R"({"b":1,"b":2,"a":3})", "a", {"1:3"}},
-          {"a key of dots is the path that it looks like", R"({"a.b":1})", "a.b", {"1:1"}},
-      }) {
+  for (const Case& c : std::vector<Case>{
+           {"columns in the header's order", R"({"b":"2","a":"1"})", "a b", {"1:1|2"}},
+           {"a key that is not there", "{\"a\":\"1\"}\n{\"b\":\"2\"}\n", "a b", {"1:1|", "2:|2"}},
+           {"objects and lists are paths",
+            R"({"a":{"b":{"c":1}},"t":["x",["y","z"],{"k":"v"}]})",
+            "a.b.c t.0 t.1.1 t.2.k",
+            {"1:1|x|z|v"}},
+           {"behind a list and an object the path goes on from above",
+            R"({"a":{"b":[1,2],"c":3},"d":4})",
+            "a.b.1 a.c d",
+            {"1:2|3|4"}},
+           {"numbers are their text",
+            R"({"a":1.10,"b":1e5,"c":-7,"d":18446744073709551615,)"
+            R"("e":123456789012345678901234567890})",
+            "a b c d e",
+            {"1:1.10|1e5|-7|18446744073709551615|123456789012345678901234567890"}},
+           {"null, nothing and booleans",
+            R"({"a":null,"b":{},"c":[],"d":true,"e":false})",
+            "a b c d e",
+            {"1:|||true|false"}},
+           {"escapes", R"({"a":"x\u00e9\n\ud83d\ude00\"","b":"\\"})", "a b", {"1:xé\n😀\"|\\"}},
+           {"line ends of both kinds, empty lines, and none at the end",
+            "{\"a\":1}\r\n\n  \t\r\n{\"a\":2}",
+            "a",
+            {"1:1", "4:2"}},
+           {"what is no column may be there twice", R"({"b":1,"b":2,"a":3})", "a", {"1:3"}},
+           {"a key of dots is the path that it looks like", R"({"a.b":1})", "a.b", {"1:1"}},
+       }) {
     for (size_t piece = 1; piece <= c.text.size() + 1; ++piece) {
       EXPECT_EQ(ReadAll(c.text, c.columns, piece), c.rows) << c.why << ", pieces of " << piece;
     }

@@ -173,20 +173,20 @@ void Guesser::FindMissing() {
 void Guesser::LookAt(size_t column) {
   SeenColumn& seen = guess_.columns[column];
   std::vector<absl::string_view> values;
-  absl::flat_hash_set<absl::string_view> texts;
+  absl::flat_hash_set<absl::string_view> distinct_texts;
   seen.number = true;
   seen.whole_number = true;
   for (int64_t row = 0; row < rows_; ++row) {
     const absl::string_view text = Text(row, column);
     if (!IsValue(text)) continue;
     values.push_back(text);
-    texts.insert(text);
+    distinct_texts.insert(text);
     seen.longest = std::max(seen.longest, text.size());
     seen.number = seen.number && IsNumber(text);
     seen.whole_number = seen.whole_number && IsWholeNumber(text);
   }
   seen.values = static_cast<int64_t>(values.size());
-  seen.distinct = static_cast<int64_t>(texts.size());
+  seen.distinct = static_cast<int64_t>(distinct_texts.size());
   seen.number = seen.number && !values.empty();
   seen.whole_number = seen.whole_number && !values.empty();
   seen.time = GuessTimes(values);
@@ -442,11 +442,11 @@ bool Guesser::LooksLikePlace(size_t column, int limit) const {
   if (!guess_.columns[column].number) return false;
   for (int64_t row = 0; row < rows_; ++row) {
     const absl::string_view text = Text(row, column);
-    double degrees = 0;
-    if (IsValue(text) &&
-        (!absl::SimpleAtod(text, &degrees) || degrees > limit || degrees < -limit)) {
-      return false;
-    }
+    if (!IsValue(text)) continue;
+    absl::string_view degrees = text.substr(0, text.find('.'));
+    if (!absl::ConsumePrefix(&degrees, "-")) absl::ConsumePrefix(&degrees, "+");
+    int whole = 0;
+    if (!degrees.empty() && (!absl::SimpleAtoi(degrees, &whole) || whole > limit)) return false;
   }
   return true;
 }

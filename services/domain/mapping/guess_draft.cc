@@ -68,10 +68,9 @@ class Draft {
   std::string Name(const Column& column) const { return YamlText(At(column).name); }
 
   void Opening() {
-    Line(absl::StrCat("# A draft for ", InComment(input_.name), ", guessed from ",
-                      input_.whole ? "its " : "its first ", Grouped(guess_.rows),
-                      " rows. Answer what is marked ASK, then see"));
-    Line("# what the rows become:");
+    Line(absl::StrCat("# A draft for ", InComment(input_.name), ","));
+    Line(absl::StrCat("# guessed from ", input_.whole ? "its " : "its first ", Grouped(guess_.rows),
+                      " rows. Answer what is marked ASK, then see what the rows become:"));
     Line("#   gridledger mapping check THIS.yaml FILE");
     Line("");
     Line(
@@ -285,6 +284,13 @@ class Draft {
     Line(
         "  # ASK: what does each state mean? Guessed by its word, in the order of appearance. One");
     Line("  # without a fact tells nothing. A row with a state that is not here is rejected.");
+    const bool closes =
+        std::any_of(guess_.states.begin(), guess_.states.end(),
+                    [](const SeenState& state) { return state.meaning.fact == "closed"; });
+    if (!closes) {
+      Line("  # None of them closes an incident, as far as their words say: which one does?");
+      Line("  # Write behind its names: fact: closed, disposition: UNCHECKED");
+    }
     Line("  states:");
     for (const SeenState& state : guess_.states) {
       Line(absl::StrCat("    - {names: [", YamlText(state.text), "]", Meaning(state.meaning),

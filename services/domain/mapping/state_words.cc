@@ -93,6 +93,9 @@ StateMeaning MeaningOf(absl::string_view state) {
     }
   }
   if (!token.empty()) tokens.push_back(std::move(token));
+  // A long text names a step of work, and a word of it no state: "Report reasons to hold request".
+  constexpr size_t kTokensMax = 4;
+  if (tokens.size() > kTokensMax) tokens.clear();
   for (const Word& word : kEnglish) {
     for (const absl::string_view one : absl::StrSplit(word.words, ' ')) {
       for (const std::string& found : tokens) {
