@@ -71,6 +71,7 @@ absl::Status WriteOut(absl::string_view text);
 
 // In the order of --help.
 void AddImport(CLI::App& app, Command* chosen);
+void AddMapping(CLI::App& app, Command* chosen);
 void AddSimulate(CLI::App& app, Command* chosen);
 void AddUp(CLI::App& app, Command* chosen);
 void AddDown(CLI::App& app, Command* chosen);

@@ -30,6 +30,7 @@ int Main(int argc, char** argv) {
   app.get_formatter()->column_width(28);
   Command chosen;
   AddImport(app, &chosen);
+  AddMapping(app, &chosen);
   AddSimulate(app, &chosen);
   AddUp(app, &chosen);
   AddDown(app, &chosen);

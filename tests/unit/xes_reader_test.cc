@@ -41,8 +41,7 @@ std::vector<std::string> ReadAll(std::string text, absl::string_view columns,
   }
 }
 
-constexpr absl::string_view kLog =
-    R"(<?xml version="1.0" encoding="UTF-8"?>
+constexpr absl::string_view kLog = R"(<?xml version="1.0" encoding="UTF-8"?>
 <log xes.version="1.0" xmlns="http://www.xes-standard.org/">
   <extension name="Concept" prefix="concept" uri="http://www.xes-standard.org/concept.xesext"/>
   <global scope="trace"><string key="group" value="PLACEHOLDER"/></global>
@@ -51,8 +50,8 @@ constexpr absl::string_view kLog =
   <string key="org:group" value="of the log"><string key="within" value="1"/></string>
   <trace>
     <string key="concept:name" value="case-1"/>
-    <string key="group" value="g">)"
-    R"(<string key="head" value="h"><int key="age" value="7"/></string></string>
+    <string key="group" value="g"><string key="head" value="h"><int key="age" value="7"/>
+    </string></string>
     <event>
       <string key="org:group" value="one &amp; two"/>
       <date key="time:timestamp" value="2011-10-11T13:45:40.276+02:00"/>
@@ -77,10 +76,10 @@ TEST(XesReader, ARowIsAnEvent) {
       "case:concept:name case:group case:group.head case:group.head.age org:group "
       "time:timestamp b f i c.x l.y";
   const std::vector<std::string> rows = {
-      "11:case-1|g|h|7|one & two|2011-10-11T13:45:40.276+02:00|true|1.50|u-u||",
-      "16:case-1|g|h|7||||||1|2",
-      "22:case-3||||||||||",
-      "24:case-3|late|||||||||",
+      "12:case-1|g|h|7|one & two|2011-10-11T13:45:40.276+02:00|true|1.50|u-u||",
+      "17:case-1|g|h|7||||||1|2",
+      "23:case-3||||||||||",
+      "25:case-3|late|||||||||",
   };
   for (const size_t piece : {size_t{1}, size_t{2}, size_t{3}, size_t{7}, size_t{64}, log.size()}) {
     EXPECT_EQ(ReadAll(log, columns, piece), rows) << "pieces of " << piece;

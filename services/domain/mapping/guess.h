@@ -1,0 +1,112 @@
+// What may a file's columns be? Looks at its first rows and says what a mapping of it could be: for
+// a draft (guess_draft.h) that a person reads, mends and answers for. Nothing is imported by a
+// guess.
+//
+//   Guesser guesser(header);
+//   while (guesser.wants_more() && …) guesser.Add(row);
+//   const Guess guess = guesser.Finish();
+#pragma once
+
+#include <absl/strings/string_view.h>
+#include <absl/types/span.h>
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "services/domain/mapping/columns.h"
+#include "services/domain/mapping/state_words.h"
+#include "services/domain/mapping/time_guess.h"
+
+namespace gridledger::mapping {
+
+struct SeenColumn {
+  std::string name;
+  int64_t values = 0;    // that are no spelling of "no value"
+  int64_t distinct = 0;  // of them
+  TimeGuess time;
+  bool number = false;        // every value is one, decimals too
+  bool whole_number = false;  // every value is one of at most 18 digits
+  size_t longest = 0;         // bytes
+  int64_t changing = 0;       // incidents of several rows within which it changes
+
+  bool is_time() const { return !time.formats.empty(); }
+};
+
+struct SeenState {
+  std::string text;
+  int64_t rows = 0;
+  StateMeaning meaning;
+};
+
+struct Guess {
+  using Column = std::optional<size_t>;  // its place in `columns`
+
+  int64_t rows = 0;
+  int64_t incidents = 0;     // different ids
+  int64_t several_rows = 0;  // incidents of more than one row
+  bool events = false;       // a row is an event, not an incident
+  bool chinese = false;      // names of columns, or states
+  std::vector<SeenColumn> columns;
+  std::vector<std::string> missing;  // spellings of "no value" that there are
+
+  Column id, category, community, area, unit, channel, due, latitude, longitude;
+  // The time of the event, or of the report where a row is an incident.
+  Column at;
+  Column reported_at, version;  // of events
+  Column closed_at;             // of incidents
+  Column state;
+  std::vector<SeenState> states;  // in the order of appearance
+  // Of incidents: rows whose state means closed and that have no time of it.
+  int64_t closed_without_time = 0;
+  // Of events: times that every row of an incident tells alike though they lie behind it, and what
+  // became known with them.
+  std::vector<size_t> leaks;
+};
+
+class Guesser {
+ public:
+  static constexpr int64_t kRowsMax = 20'000;
+  static constexpr size_t kBytesMax = size_t{32} << 20;  // 20,000 rows × ~400 B = 8 MB, and more
+
+  explicit Guesser(absl::Span<const std::string> header);
+  // Takes a copy. REQUIRES: wants_more(); as many fields as columns.
+  void Add(Row row);
+  bool wants_more() const { return rows() < kRowsMax && texts_.size() < kBytesMax; }
+  int64_t rows() const { return rows_; }
+  Guess Finish();
+
+ private:
+  absl::string_view Text(int64_t row, size_t column) const;  // blanks at both ends stripped
+  bool IsValue(absl::string_view text) const;
+
+  void FindMissing();
+  void LookAt(size_t column);
+  bool LooksLikePlace(size_t column, int limit) const;
+  void FindIncidents();
+  // How many of the other columns are the same in all rows of an id, in percent.
+  int64_t Constancy(size_t column);
+  // The rows of each id, by its first appearance.
+  void Group(size_t column);
+  bool ChangesWithin(size_t column, const std::vector<int64_t>& rows) const;
+  void FindTimes();
+  void FindState();
+  void FindTexts();
+  void FindLeaks();
+  std::optional<int64_t> TimeAt(int64_t row, size_t column) const;
+  // The share of rows, in percent of those with both, in which the one is later than the other.
+  int64_t Later(size_t column, size_t than) const;
+  bool Used(size_t column) const;
+  Guess::Column Best(absl::Span<const absl::string_view> words,
+                     const std::function<bool(size_t)>& fits) const;
+
+  Guess guess_;
+  std::string texts_;
+  std::vector<size_t> ends_;  // in texts_, row by row
+  int64_t rows_ = 0;
+  std::vector<std::vector<int64_t>> groups_;  // rows of each incident
+};
+
+}  // namespace gridledger::mapping

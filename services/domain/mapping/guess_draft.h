@@ -1,0 +1,24 @@
+// A guess as a mapping in YAML, with what it rests on and what a person has to answer as comments.
+// It is a mapping once the lines marked ASK are answered.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "services/domain/mapping/guess.h"
+
+namespace gridledger::mapping {
+
+struct DraftInput {
+  std::string name;       // of the file, as a person calls it
+  std::string format;     // as in a mapping: "CSV", "JSON_LINES", "XES"
+  std::string delimiter;  // of CSV
+  std::string encoding;
+  bool whole = false;  // the guess saw all rows
+};
+
+std::string DraftOf(const Guess& guess, const DraftInput& input);
+// A text as YAML, quoted where it has to be.
+std::string YamlText(absl::string_view text);
+
+}  // namespace gridledger::mapping

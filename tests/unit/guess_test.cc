@@ -1,0 +1,278 @@
+// Drafts of mappings: what is seen in the rows decides, what they do not tell is asked, and the
+// draft is a mapping.
+#include "services/domain/mapping/guess.h"
+
+#include <absl/strings/match.h>
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_join.h>
+#include <absl/strings/str_replace.h>
+#include <absl/strings/str_split.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "services/domain/mapping/guess_draft.h"
+#include "services/domain/mapping/mapper.h"
+#include "services/domain/mapping/named_columns.h"
+#include "services/domain/mapping/state_words.h"
+#include "services/domain/mapping/text_shape.h"
+#include "services/domain/mapping/time_guess.h"
+#include "services/runtime/adapters/yaml/yaml.h"
+
+namespace gridledger::mapping {
+namespace {
+
+// Lines of texts between bars, the header first.
+struct Table {
+  std::vector<std::string> header;
+  std::vector<std::vector<std::string>> rows;
+
+  explicit Table(absl::string_view text) {
+    for (const absl::string_view line : absl::StrSplit(text, '\n', absl::SkipEmpty())) {
+      std::vector<std::string> fields = absl::StrSplit(line, '|');
+      if (header.empty()) {
+        header = std::move(fields);
+      } else {
+        rows.push_back(std::move(fields));
+      }
+    }
+  }
+  Guess Guessed() const {
+    Guesser guesser(header);
+    for (const std::vector<std::string>& row : rows) {
+      guesser.Add(std::vector<absl::string_view>(row.begin(), row.end()));
+    }
+    return guesser.Finish();
+  }
+};
+
+std::string NameOf(const Guess& guess, const Guess::Column& column) {
+  return column ? guess.columns[*column].name : "";
+}
+
+std::string DraftFor(const Guess& guess) {
+  return DraftOf(guess, {.name = "data/Rows 2024.csv",
+                         .format = "CSV",
+                         .delimiter = ",",
+                         .encoding = "UTF-8",
+                         .whole = true});
+}
+
+v1::Mapping Parsed(const std::string& draft) {
+  v1::Mapping mapping;
+  const absl::Status status = yaml::ParseYaml(draft, "draft.yaml", &mapping);
+  EXPECT_TRUE(status.ok()) << status << "\n" << draft;
+  return mapping;
+}
+
+constexpr absl::string_view kIncidents =
+    "case_id|category|neighborhood|status|opened|due_date|closed|dept|lat|lon|source\n"
+    "101|Pothole|North|Closed|2024-03-01 08:00:00|2024-03-03 08:00:00|2024-03-02 "
+    "10:00:00|Works|51.5|-0.12|Phone\n"
+    "102|Pothole|North|Open|2024-03-01 09:00:00|N/A||Works|51.6|-0.13|App\n"
+    "103|Lamp|South|Closed|2024-03-02 08:00:00||2024-03-09 10:00:00|Light|||Phone\n"
+    "104|Lamp||Closed|2024-03-02 08:30:00||2024-03-09 10:00:00|Light|51.7|-0.14|Phone\n";
+
+TEST(Guess, ARowAnIncident) {
+  const Guess guess = Table(kIncidents).Guessed();
+  EXPECT_FALSE(guess.events);
+  EXPECT_EQ(guess.incidents, 4);
+  EXPECT_EQ(NameOf(guess, guess.id), "case_id");
+  EXPECT_EQ(NameOf(guess, guess.category), "category");
+  EXPECT_EQ(NameOf(guess, guess.community), "neighborhood");
+  EXPECT_EQ(NameOf(guess, guess.state), "status");
+  EXPECT_EQ(NameOf(guess, guess.at), "opened");
+  EXPECT_EQ(NameOf(guess, guess.due), "due_date");
+  EXPECT_EQ(NameOf(guess, guess.closed_at), "closed");
+  EXPECT_EQ(NameOf(guess, guess.latitude), "lat");
+  EXPECT_EQ(NameOf(guess, guess.longitude), "lon");
+  EXPECT_EQ(NameOf(guess, guess.channel), "source");
+  EXPECT_EQ(guess.missing, std::vector<std::string>{"N/A"});
+  EXPECT_TRUE(guess.leaks.empty());
+}
+
+TEST(Guess, ItsDraftMakesFactsOnceItsZoneIsTold) {
+  const Table table(kIncidents);
+  std::string draft = DraftFor(table.Guessed());
+  EXPECT_TRUE(absl::StrContains(draft, "# ASK: whose clock wrote the times?")) << draft;
+  EXPECT_FALSE(Mapper::Compile(Parsed(draft), table.header, "t#1").ok()) << "nobody has answered";
+  draft = absl::StrReplaceAll(draft, {{"zone: FILL-IN", "zone: Europe/London"}});
+  const v1::Mapping mapping = Parsed(draft);
+  EXPECT_EQ(mapping.source(), "rows-2024");
+  EXPECT_EQ(mapping.format(), v1::FORMAT_CSV);
+  const auto mapper = Mapper::Compile(mapping, table.header, "t#1");
+  ASSERT_TRUE(mapper.ok()) << mapper.status() << "\n" << draft;
+  std::vector<size_t> facts;
+  for (const std::vector<std::string>& row : table.rows) {
+    const auto made = (*mapper)->Apply(std::vector<absl::string_view>(row.begin(), row.end()), 1);
+    EXPECT_FALSE(made.empty()) << (*mapper)->rejection().column << (*mapper)->rejection().reason;
+    facts.push_back(made.size());
+  }
+  EXPECT_EQ(facts, (std::vector<size_t>{3, 2, 3, 3}));
+}
+
+TEST(Guess, NothingIsClosedByAStateWithoutATime) {
+  std::string text(kIncidents);
+  text += "105|Lamp|South|Closed|2024-03-02 09:30:00|||Light|||Phone\n";
+  const Guess guess = Table(text).Guessed();
+  EXPECT_EQ(guess.closed_without_time, 1);
+  EXPECT_FALSE(absl::StrContains(DraftFor(guess), "when:"));
+  EXPECT_TRUE(absl::StrContains(DraftFor(Table(kIncidents).Guessed()),
+                                "when: {column: status, equals: [Closed]}"));
+}
+
+constexpr absl::string_view kEvents =
+    "number|state|caller_id|opened_at|updated_at|mod_count|closed_at|closed_code|planned_end|"
+    "group\n"
+    "INC1|New|c1|1/2/2016 01:10|1/2/2016 01:10|0|20/2/2016 10:00|x|28/2/2016 10:00|?\n"
+    "INC1|Active|c1|1/2/2016 01:10|13/2/2016 02:00|1|20/2/2016 10:00|x|28/2/2016 10:00|g1\n"
+    "INC1|Closed|c1|1/2/2016 01:10|20/2/2016 10:00|2|20/2/2016 10:00|x|28/2/2016 10:00|g2\n"
+    "INC2|New|c2|2/2/2016 01:10|2/2/2016 01:10|0|25/2/2016 10:00|y|28/2/2016 10:00|g1\n"
+    "INC2|Awaiting User|c2|2/2/2016 01:10|3/2/2016 01:10|1|25/2/2016 10:00|y|28/2/2016 10:00|g1\n"
+    "INC2|-100|c2|2/2/2016 01:10|4/2/2016 01:10|2|25/2/2016 10:00|y|28/2/2016 10:00|g1\n"
+    "INC3|New|c1|3/2/2016 01:10|3/2/2016 01:10|0|26/2/2016 10:00|x|28/2/2016 10:00|g2\n"
+    "INC3|Resolved|c1|3/2/2016 01:10|26/2/2016 09:00|1|26/2/2016 10:00|x|28/2/2016 10:00|g2\n";
+
+TEST(Guess, ARowAnEvent) {
+  const Guess guess = Table(kEvents).Guessed();
+  ASSERT_TRUE(guess.events);
+  EXPECT_EQ(guess.incidents, 3);
+  EXPECT_EQ(NameOf(guess, guess.id), "number");
+  EXPECT_EQ(NameOf(guess, guess.at), "updated_at");
+  EXPECT_EQ(NameOf(guess, guess.reported_at), "opened_at");
+  EXPECT_EQ(NameOf(guess, guess.version), "mod_count");
+  EXPECT_EQ(NameOf(guess, guess.state), "state");
+  EXPECT_EQ(NameOf(guess, guess.unit), "group");
+  std::vector<std::string> leaks;
+  for (const size_t column : guess.leaks) leaks.push_back(guess.columns[column].name);
+  EXPECT_EQ(leaks, (std::vector<std::string>{"closed_at", "closed_code"}))
+      << "a plan is known beforehand, and no leak";
+
+  const v1::Mapping mapping = Parsed(DraftFor(guess));
+  EXPECT_EQ(mapping.leaks_size(), 2);
+  EXPECT_EQ(mapping.events().at().column(), "updated_at");
+  ASSERT_EQ(mapping.events().states_size(), 6);
+  EXPECT_EQ(mapping.events().states(0).names(0), "New");
+  EXPECT_EQ(mapping.events().states(0).fact(), "reported");
+  EXPECT_EQ(mapping.events().states(3).pause(), "AWAITING");
+  EXPECT_EQ(mapping.events().states(4).names(0), "-100");
+  EXPECT_EQ(mapping.events().states(4).fact(), "") << "nothing is known of it";
+  EXPECT_EQ(absl::StrJoin(ColumnsOf(mapping), " "),
+            "number group planned_end updated_at mod_count state opened_at");
+}
+
+TEST(Guess, AsksWhereNothingTells) {
+  const std::string draft = DraftFor(Table("a|b\nx|1.5\nx|2.5\ny|1.5\n").Guessed());
+  for (const char* asked :
+       {"no column looks like a number of the incident", "no column looks like a time",
+        "no column looks like it", "no time looks like the one of the report"}) {
+    EXPECT_TRUE(absl::StrContains(draft, absl::StrCat("ASK: ", asked))) << asked << "\n" << draft;
+  }
+  Parsed(draft);
+}
+
+TEST(Guess, ADraftIsYamlWhateverTheNamesAre) {
+  for (const char* name : {"a: b", "\"", "#", "-", "true", "null", "[x", "{", "a\\b", "编号", "'",
+                           "%", "&a", "*a", "!t", "a\x07", " b", "@", "123"}) {
+    const Guess guess =
+        Table(absl::StrCat(name, "|opened\n1|2024-01-13\n2|2024-01-14\n")).Guessed();
+    const v1::Mapping mapping = Parsed(DraftFor(guess));
+    EXPECT_EQ(mapping.incident().id().column(), name);
+  }
+}
+
+TEST(Guess, TimesByTheirTexts) {
+  struct Case {
+    const char* why;
+    std::vector<absl::string_view> texts;
+    std::string formats;
+    std::string other = "";
+  };
+  for (const Case& c : std::vector<Case>{
+           {"ISO", {"2024-01-02 03:04:05"}, "%Y-%m-%d %H:%M:%S"},
+           {"with an offset", {"2011-10-11T13:45:40.276+02:00"}, "%Y-%m-%dT%H:%M:%E*S%Ez"},
+           {"UTC by its letter", {"2011-10-11T13:45:40Z"}, "%Y-%m-%dT%H:%M:%E*S%Ez"},
+           {"day first, as the 13th says", {"1/2/2016 01:16", "13/2/2016 01:16"}, "%d/%m/%Y %H:%M"},
+           {"month first, likewise", {"1/2/2016 01:16", "2/13/2016 01:16"}, "%m/%d/%Y %H:%M"},
+           {"nobody can say",
+            {"1/2/2016 01:16", "2/3/2016 01:16"},
+            "%d/%m/%Y %H:%M",
+            "%m/%d/%Y %H:%M"},
+           {"with dots", {"31.12.2023"}, "%d.%m.%Y"},
+           {"half days", {"12/31/2023 11:59:00 PM"}, "%m/%d/%Y %I:%M:%S %p"},
+           {"Chinese", {"2024年3月5日 08:30", "2024年12月15日 18:30"}, "%Y年%m月%d日 %H:%M"},
+           {"digits only", {"20240305"}, "%E4Y%m%d"},
+           {"two forms", {"2024-01-02 03:04:05", "2024-01-02"}, "%Y-%m-%d %H:%M:%S %Y-%m-%d"},
+           {"numbers", {"17", "18"}, ""},
+           {"words", {"soon", "later"}, ""},
+           {"ids that look alike", {"101000304444", "101000304447"}, ""},
+           {"nothing", {}, ""},
+       }) {
+    const TimeGuess guess = GuessTimes(c.texts);
+    EXPECT_EQ(absl::StrJoin(guess.formats, " "), c.formats) << c.why;
+    EXPECT_EQ(guess.other_order, c.other) << c.why;
+  }
+  EXPECT_TRUE(GuessTimes({"2011-10-11T13:45:40.276+02:00"}).has_offset);
+  EXPECT_FALSE(GuessTimes({"2011-10-11"}).has_offset);
+  std::vector<absl::string_view> most(40, "2024-01-02");
+  most.push_back("someday, 1 2 3");
+  EXPECT_EQ(GuessTimes(most).unreadable, 1);
+  EXPECT_TRUE(absl::StrContains(DraftFor(Table("id|opened\n1|1/2/2016\n2|2/2/2016\n").Guessed()),
+                                "# ASK: is the day before the month?"));
+}
+
+TEST(Guess, StatesByTheirWords) {
+  for (const auto& [word, fact] : std::vector<std::pair<const char*, const char*>>{
+           {"New", "reported"},
+           {"OPEN", "reported"},
+           {"unassigned", "reported"},
+           {"In Progress", "handling_started"},
+           {"Active", "handling_started"},
+           {"Awaiting User Info", "handling_paused"},
+           {"Pending - parts", "handling_paused"},
+           {"Assigned", "dispatched"},
+           {"Resolved", "handling_finished"},
+           {"Unresolved", ""},
+           {"Closed (no action)", "closed"},
+           {"Closed as duplicate", "refused"},
+           {"Cancelled", "voided"},
+           {"-100", ""},
+           {"Report reasons to hold the request", ""},
+           {"待办", "reported"},
+           {"待结案", "handling_finished"},
+           {"未办结", "handling_started"},
+           {"处理中", "handling_started"},
+           {"挂账", "handling_paused"},
+           {"已派遣", "dispatched"},
+           {"办结", "closed"},
+           {"已结案", "closed"},
+           {"作废", "voided"},
+       }) {
+    EXPECT_EQ(MeaningOf(word).fact, fact) << word;
+  }
+}
+
+TEST(Guess, ShapesSayNothingOfATextsWords) {
+  for (const auto& [text, shape] : std::vector<std::pair<std::string, std::string>>{
+           {"", "nothing"},
+           {"  ", "blanks"},
+           {"hello", "5 letters"},
+           {"x", "1 letter"},
+           {"2024", "4 digits"},
+           {"2024-13", "9999-99"},
+           {"1/2/2016 01:16", "9/9/9999 99:99"},
+           {"soon, 5", "aaaa, 9"},
+           {"待办", "2 letters"},
+           {"待办7", "字字9"},
+           {"a\x1b[1m", "a?[9a"},
+           {std::string(30, '.'), "30 characters"},
+           {"\xff", "bytes that are no text"},
+       }) {
+    EXPECT_EQ(ShapeOf(text), shape);
+  }
+}
+
+}  // namespace
+}  // namespace gridledger::mapping
