@@ -1,24 +1,30 @@
 // gridledger mapping: a draft of a mapping for a file, and what a mapping makes of one. Writes no
 // ledger.
 #include <absl/container/btree_map.h>
+#include <absl/container/flat_hash_set.h>
 #include <absl/strings/ascii.h>
 #include <absl/strings/str_cat.h>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <cstdio>
+#include <memory>
+#include <optional>
 #include <string>
 #include <tuple>
 #include <utility>
 #include <vector>
 
 #include "services/base/layout.h"
+#include "services/domain/mapping/event_mapper.h"
 #include "services/domain/mapping/guess.h"
 #include "services/domain/mapping/guess_draft.h"
+#include "services/domain/mapping/life_walk.h"
 #include "services/domain/mapping/mapper.h"
 #include "services/domain/mapping/text_shape.h"
 #include "services/gridledger/command.h"
 #include "services/gridledger/mapped_rows.h"
+#include "services/gridledger/places.h"
 #include "services/gridledger/read_yaml.h"
 #include "services/gridledger/terminal.h"
 #include "services/runtime/adapters/files/row_format.h"
@@ -303,25 +309,83 @@ std::string CheckJson(const Checked& checked, const Shown& shown) {
   return Dump(json);
 }
 
+// The rows of a mapping of either shape. Of an event only what it says by itself: the report, if it
+// is its incident's first, and the fact that its state stands for. What of it is new, and which
+// steps are inferred, is seen beside the incident's other rows.
+class CheckedRows {
+ public:
+  static absl::StatusOr<CheckedRows> Compile(const v1::Mapping& mapping,
+                                             const std::vector<std::string>& header,
+                                             const mapping::Places& places) {
+    CheckedRows rows;
+    if (!mapping.has_events()) {
+      auto mapper = mapping::Mapper::Compile(mapping, header, mapping.source(), places);
+      if (!mapper.ok()) return mapper.status();
+      rows.mapper_ = *std::move(mapper);
+      return rows;
+    }
+    auto events = mapping::EventMapper::Compile(mapping, header, mapping.source(), places);
+    if (!events.ok()) return events.status();
+    rows.events_ = *std::move(events);
+    absl::StatusOr<std::vector<mapping::Target>> targets = mapping::TargetsOf(mapping);
+    if (!targets.ok()) return targets.status();
+    rows.targets_ = *std::move(targets);
+    return rows;
+  }
+
+  // Nothing when the row is rejected. Lives until the next row.
+  std::optional<absl::Span<const mapping::Mapper::Made>> Apply(mapping::Row row, uint64_t number) {
+    if (mapper_ != nullptr) {
+      const auto made = mapper_->Apply(row, number);
+      if (made.empty()) return std::nullopt;
+      return made;
+    }
+    const mapping::Event* event = events_->Apply(row, number);
+    if (event == nullptr) return std::nullopt;
+    made_.clear();
+    const absl::Time at = FromMillis(event->at_ms);
+    if (seen_.size() < kSeenMax && seen_.insert(event->incident_id).second) {
+      INVARIANT(entries_[0].mutable_fact()->ParseFromString(event->report), "a report parses");
+      made_.push_back(
+          {event->reported_at_ms != 0 ? FromMillis(event->reported_at_ms) : at, &entries_[0], 0});
+    }
+    if (event->state != 0 && !targets_[event->state - 1].tells_nothing) {
+      *entries_[1].mutable_fact() = targets_[event->state - 1].fact;
+      entries_[1].mutable_fact()->set_incident_id(event->incident_id);
+      made_.push_back({at, &entries_[1], 1});
+    }
+    return absl::MakeConstSpan(made_);
+  }
+  const mapping::Rejection& rejection() const {
+    return mapper_ != nullptr ? mapper_->rejection() : events_->rejection();
+  }
+
+ private:
+  static constexpr size_t kSeenMax = 10'000;  // incidents; only the first rows are shown
+
+  std::unique_ptr<mapping::Mapper> mapper_;
+  std::unique_ptr<mapping::EventMapper> events_;
+  std::vector<mapping::Target> targets_;
+  absl::flat_hash_set<std::string> seen_;
+  std::vector<v1::Entry> entries_ = std::vector<v1::Entry>(2);
+  std::vector<mapping::Mapper::Made> made_;
+};
+
 absl::Status RunCheck(const CheckOptions& options) {
   const absl::StatusOr<v1::Mapping> mapping = ReadMapping(options.mapping);
   if (!mapping.ok()) return mapping.status();
   const auto refused = [&](const absl::Status& why) {
     return absl::InvalidArgumentError(absl::StrCat(options.mapping, ": ", why.message()));
   };
-  if (mapping->has_events()) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        options.mapping, ": events: what events become is seen only beside all rows of their ",
-        "incident, which `mapping check` does not gather; `gridledger import` into a new folder ",
-        "shows it"));
-  }
   const absl::StatusOr<files::RowOptions> row_options = RowOptionsOf(*mapping);
   if (!row_options.ok()) return refused(row_options.status());
   const auto reader = OpenMappedRows(options.input, *row_options);
   if (!reader.ok()) return reader.status();
   const std::vector<std::string>& header = (*reader)->header();
-  const auto mapper = mapping::Mapper::Compile(*mapping, header, mapping->source());
-  if (!mapper.ok()) return refused(mapper.status());
+  const absl::StatusOr<mapping::Places> places = LoadPlaces(*mapping, options.mapping);
+  if (!places.ok()) return places.status();
+  absl::StatusOr<CheckedRows> rows = CheckedRows::Compile(*mapping, header, *places);
+  if (!rows.ok()) return refused(rows.status());
 
   Checked checked;
   Shown shown;
@@ -335,9 +399,9 @@ absl::Status RunCheck(const CheckOptions& options) {
       checked.Add(Problem{"", "", row.rejected}, row.line);
       continue;
     }
-    const auto made = (*mapper)->Apply(row.fields, static_cast<uint64_t>(row.number));
-    if (made.empty()) {
-      const mapping::Rejection& why = (*mapper)->rejection();
+    const auto made = rows->Apply(row.fields, static_cast<uint64_t>(row.number));
+    if (!made) {
+      const mapping::Rejection& why = rows->rejection();
       const auto column = std::find(header.begin(), header.end(), why.column);
       const std::string found =
           column == header.end()
@@ -346,9 +410,9 @@ absl::Status RunCheck(const CheckOptions& options) {
       checked.Add(Problem{std::string(why.column), found, std::string(why.reason)}, row.line);
       continue;
     }
-    checked.facts += static_cast<int64_t>(made.size());
+    checked.facts += static_cast<int64_t>(made->size());
     if (checked.rows > options.rows) continue;
-    for (const mapping::Mapper::Made& fact : made) shown.Add(row.line, fact);
+    for (const mapping::Mapper::Made& fact : *made) shown.Add(row.line, fact);
   }
   checked.Finish();
   absl::Status written =
