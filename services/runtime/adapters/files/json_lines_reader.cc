@@ -49,10 +49,10 @@ class JsonLinesReader::ObjectReader final : public nlohmann::json::json_sax_t {
   bool parse_error(size_t position, const std::string&,
                    const nlohmann::json::exception& error) override {
     constexpr int kOutOfRange = 406;
-    values_->Reject(absl::StrFormat(error.id == kOutOfRange
-                                        ? "a number that is too large ends at byte %d of the line"
-                                        : "no JSON: a mistake at byte %d of the line",
-                                    position));
+    values_->Reject(
+        error.id == kOutOfRange
+            ? absl::StrCat("a number that is too large ends at byte ", position, " of the line")
+            : absl::StrCat("no JSON: a mistake at byte ", position, " of the line"));
     return false;
   }
 
