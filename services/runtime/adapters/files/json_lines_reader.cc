@@ -49,10 +49,9 @@ class JsonLinesReader::ObjectReader final : public nlohmann::json::json_sax_t {
   bool parse_error(size_t position, const std::string&,
                    const nlohmann::json::exception& error) override {
     constexpr int kOutOfRange = 406;
-    values_->Reject(
-        error.id == kOutOfRange
-            ? absl::StrCat("a number that is too large ends at byte ", position, " of the line")
-            : absl::StrCat("no JSON: a mistake at byte ", position, " of the line"));
+    const absl::string_view what =
+        error.id == kOutOfRange ? "a number that is too large ends" : "no JSON: a mistake";
+    values_->Reject(absl::StrCat(what, " at byte ", position, " of the line"));
     return false;
   }
 
