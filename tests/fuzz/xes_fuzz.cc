@@ -24,7 +24,7 @@ std::string ReadAll(const std::string& text, size_t piece_bytes, PathColumns col
     const absl::StatusOr<bool> more = reader.Next(&row);
     if (!more.ok()) {
       INVARIANT(reader.Next(&row).status() == more.status(), "an error stays");
-      absl::StrAppend(&all, more.status().code());
+      absl::StrAppend(&all, "no further\n");
       break;
     }
     if (!*more) break;

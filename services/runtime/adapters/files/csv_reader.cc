@@ -147,6 +147,7 @@ absl::StatusOr<absl::string_view> CsvReader::NextSegment() {
     piece_ = *piece;
     input_ended_ = piece_.empty();
   }
+  if (piece_.empty()) return piece_;
   absl::string_view segment = piece_.substr(0, kSegmentBytesMax);
   for (const char end : {'\n', '\r'}) {
     const void* found = memchr(segment.data(), end, segment.size());

@@ -33,12 +33,32 @@ bool IsEncodingName(absl::string_view name) {
          });
 }
 
+// Bytes of the character that `text` begins with; 0 when there is none, and -1 when it may go on
+// behind the text. iconv is no judge: it takes the five bytes that UTF-8 once had.
+int Utf8Character(absl::string_view text) {
+  const auto byte = [&](size_t at) { return static_cast<uint8_t>(text[at]); };
+  const uint8_t first = byte(0);
+  if (first < 0x80) return 1;
+  if (first < 0xc2 || first > 0xf4) return 0;
+  const size_t size = first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+  // Neither longer than need be, nor half of a pair of surrogates, nor beyond U+10FFFF.
+  const uint8_t least = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
+  const uint8_t most = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
+  for (size_t i = 1; i < size; ++i) {
+    if (i == text.size()) return -1;
+    if (byte(i) < (i == 1 ? least : 0x80) || byte(i) > (i == 1 ? most : 0xbf)) return 0;
+  }
+  return static_cast<int>(size);
+}
+
 class DecodedInput final : public InputStream {
  public:
-  DecodedInput(std::unique_ptr<InputStream> input, iconv_t converter, size_t unit,
+  // `is_utf8` is only looked at, not converted.
+  DecodedInput(std::unique_ptr<InputStream> input, iconv_t converter, bool is_utf8, size_t unit,
                absl::string_view no_text)
       : input_(std::move(input)),
         converter_(converter),
+        is_utf8_(is_utf8),
         unit_(unit),
         no_text_(no_text),
         text_(kPieceBytes + kRoom) {}
@@ -102,6 +122,7 @@ class DecodedInput final : public InputStream {
   // How many bytes of `bytes` are done with: unless the piece is full, all but a character that may
   // go on behind them.
   size_t Convert(absl::string_view bytes) {
+    if (is_utf8_) return Check(bytes);
     char* from = const_cast<char*>(bytes.data());  // iconv's signature; it does not write there
     size_t left = bytes.size();
     while (left > 0 && !full()) {
@@ -122,6 +143,26 @@ class DecodedInput final : public InputStream {
     return bytes.size() - left;
   }
 
+  // As Convert, of UTF-8.
+  size_t Check(absl::string_view bytes) {
+    size_t good = 0;  // from `done` on
+    size_t done = 0;
+    while (done + good < bytes.size() && size_ + good < kPieceBytes) {
+      const int size = Utf8Character(bytes.substr(done + good));
+      if (size > 0) {
+        good += static_cast<size_t>(size);
+        continue;
+      }
+      if (size < 0) break;
+      Append(bytes.substr(done, good));
+      Append(no_text_);
+      done += good + 1;
+      good = 0;
+    }
+    Append(bytes.substr(done, good));
+    return done + good;
+  }
+
   void Append(absl::string_view text) {
     std::copy(text.begin(), text.end(), text_.begin() + static_cast<std::ptrdiff_t>(size_));
     size_ += text.size();
@@ -139,6 +180,7 @@ class DecodedInput final : public InputStream {
 
   const std::unique_ptr<InputStream> input_;
   const iconv_t converter_;
+  const bool is_utf8_;
   const size_t unit_;  // bytes that are passed over where nothing converts
   const absl::string_view no_text_;
   absl::string_view piece_;  // of the input, what is left of it
@@ -201,7 +243,8 @@ absl::StatusOr<std::unique_ptr<InputStream>> DecodeInput(std::unique_ptr<InputSt
                               absl::StartsWith(upper, "UCS-2")
                           ? 2
                           : 1;
-  return std::make_unique<DecodedInput>(std::move(input), converter, unit, no_text);
+  const bool is_utf8 = upper == "UTF-8" || upper == "UTF8";
+  return std::make_unique<DecodedInput>(std::move(input), converter, is_utf8, unit, no_text);
 }
 
 bool BeginsAsUtf8(absl::string_view beginning, bool is_whole) {
