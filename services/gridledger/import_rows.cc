@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <atomic>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "services/base/digest.h"
@@ -25,18 +26,6 @@ namespace {
 constexpr size_t kInputsMax = 256;  // each holds a file and ~256 KiB: 64 MiB
 constexpr int64_t kRowsBetweenLooks = 1024;
 
-// How an input begins: two files with the same header and the same first row are one source.
-uint32_t Beginning(const files::RowReader& reader, const files::InputRow& row) {
-  std::string bytes;
-  const auto add = [&](absl::string_view text) {
-    AppendVarint(&bytes, text.size());
-    absl::StrAppend(&bytes, text);
-  };
-  for (const std::string& column : reader.header()) add(column);
-  for (const absl::string_view field : row.fields) add(field);
-  return static_cast<uint32_t>(Fingerprint(bytes));
-}
-
 absl::StatusOr<ImportInput> OpenOne(const std::string& path, const v1::Mapping& mapping,
                                     const std::string& mapping_path,
                                     const files::RowOptions& options,
@@ -45,11 +34,14 @@ absl::StatusOr<ImportInput> OpenOne(const std::string& path, const v1::Mapping& 
   if (!reader.ok()) return reader.status();
   ImportInput input;
   input.reader = *std::move(reader);
+  input.path = path;
   input.name = input.reader->input().name();
   const absl::StatusOr<bool> found = input.reader->Next(&input.row);
   if (!found.ok()) return found.status();
   input.has_row = *found;
-  input.source = absl::StrFormat("%s#%08x", mapping.source(), Beginning(*input.reader, input.row));
+  // Two files that begin alike are one source.
+  input.source = absl::StrFormat("%s#%08x", mapping.source(),
+                                 static_cast<uint32_t>(input.reader->beginning()));
   const auto refused = [&](const absl::Status& why) {
     return absl::InvalidArgumentError(
         absl::StrCat(mapping_path, ": ", why.message(), " (with the columns of ", input.name, ")"));
@@ -77,7 +69,8 @@ struct AllRows {
   RowsRead read;
   int told = 0;
   std::vector<std::unique_ptr<RejectedRows>> rejected = {};  // by input
-  std::string bytes = {};                                    // of an entry
+  std::vector<std::set<int64_t>> late = {};  // by input: rows found out when they had gone by
+  std::string bytes = {};                    // of an entry
   std::atomic<int64_t> position{0};
   int64_t position_before = 0;  // of the inputs that are done
 
@@ -242,10 +235,32 @@ absl::Status FindTwice(std::vector<ImportInput>& inputs, AllRows& all) {
           ++all.read.ignored_twice;
           return absl::OkStatus();
         }
-        return all.Reject(fact.place.input, mark.line, static_cast<int64_t>(fact.place.row),
-                          all.options.id_column,
+        const auto row = static_cast<int64_t>(fact.place.row);
+        all.late[fact.place.input].insert(row);
+        return all.Reject(fact.place.input, mark.line, row, all.options.id_column,
                           absl::StrCat("the id of another row, at line ", first.mark->line));
       });
+}
+
+// Rows that were taken and then found to be no good are read once more, to be kept beside the list.
+// What came through standard input is gone.
+absl::Status KeepLate(const ImportInput& input, const files::RowOptions& options,
+                      const std::set<int64_t>& late, RejectedRows* rejected) {
+  if (late.empty() || input.path == "-") return absl::OkStatus();
+  auto stream = files::OpenInput(input.path);
+  if (!stream.ok()) return stream.status();
+  absl::StatusOr<files::OpenedRows> opened = files::OpenRows(*std::move(stream), options);
+  if (!opened.ok()) return opened.status();
+  files::InputRow row;
+  while (row.number < *late.rbegin()) {
+    const absl::StatusOr<bool> more = opened->reader->Next(&row);
+    if (!more.ok()) return more.status();
+    if (!*more) break;
+    if (!late.contains(row.number)) continue;
+    absl::Status kept = rejected->Keep(opened->reader->header(), row.fields);
+    if (!kept.ok()) return kept;
+  }
+  return absl::OkStatus();
 }
 
 // One row an event: what each row tells beside the others of its incident, into ledger order.
@@ -335,6 +350,7 @@ absl::StatusOr<RowsRead> ReadRows(const v1::Mapping& mapping, std::vector<Import
               by_incident->get(),
               files::DistinctCounter({options.memory_bytes / 8, options.temp_folder}),
               RowsRead{}};
+  all.late.resize(inputs.size());
   for (size_t i = 0; i < inputs.size(); ++i) {
     const char delimiter = mapping.csv().delimiter().empty() ? ',' : mapping.csv().delimiter()[0];
     all.rejected.push_back(std::make_unique<RejectedRows>(
@@ -366,6 +382,12 @@ absl::StatusOr<RowsRead> ReadRows(const v1::Mapping& mapping, std::vector<Import
     }
     if (status.ok()) status = sorter->Finish();
     if (!status.ok()) return status;
+  }
+  const absl::StatusOr<files::RowOptions> rows = RowOptionsOf(mapping);
+  if (!rows.ok()) return rows.status();
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    absl::Status kept = KeepLate(inputs[i], *rows, all.late[i], all.rejected[i].get());
+    if (!kept.ok()) return kept;
   }
   for (const std::unique_ptr<RejectedRows>& rejected : all.rejected) {
     if (absl::Status status = rejected->Finish(); !status.ok()) return status;

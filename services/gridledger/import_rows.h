@@ -26,6 +26,7 @@ namespace gridledger::cli {
 
 // An input that is open, its header understood and its first row at hand.
 struct ImportInput {
+  std::string path;    // "-" for standard input
   std::string name;    // the path, or "standard input"
   std::string source;  // "boston311#5f3a9c01": the mapping's source and how the input begins
   std::unique_ptr<files::RowReader> reader;

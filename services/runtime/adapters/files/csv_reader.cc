@@ -12,7 +12,9 @@
 #include <cstring>
 #include <utility>
 
+#include "services/base/digest.h"
 #include "services/base/invariant.h"
+#include "services/base/layout.h"
 
 namespace gridledger::files {
 namespace {
@@ -22,6 +24,18 @@ constexpr size_t kSegmentBytesMax = size_t{64} << 10;  // so that a field oversh
 int NeverSpace(unsigned char) { return 0; }  // libcsv strips what it takes for blanks
 
 constexpr absl::string_view kByteOrderMark = "\xef\xbb\xbf";
+
+uint64_t BeginningOf(const std::vector<std::string>& header,
+                     const std::vector<absl::string_view>& fields) {
+  std::string bytes;
+  const auto add = [&](absl::string_view text) {
+    AppendVarint(&bytes, text.size());
+    absl::StrAppend(&bytes, text);
+  };
+  for (const std::string& column : header) add(column);
+  for (const absl::string_view field : fields) add(field);
+  return Fingerprint(bytes);
+}
 
 }  // namespace
 
@@ -93,6 +107,8 @@ absl::StatusOr<bool> CsvReader::Next(InputRow* row) {
                            absl::StrCat(found.status().message(), "; line ", line_));
     return failed_;
   }
+  if (rows_ == 0)
+    beginning_ = BeginningOf(header_, *found ? row->fields : std::vector<absl::string_view>());
   if (!*found) return false;
   row->number = ++rows_;
   if (row->rejected.empty() && fields_ != header_.size()) {

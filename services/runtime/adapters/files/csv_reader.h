@@ -44,6 +44,7 @@ class CsvReader final : public RowReader {
 
   const std::vector<std::string>& header() const override { return header_; }
   absl::StatusOr<bool> Next(InputRow* row) override;
+  uint64_t beginning() const override { return beginning_; }
   const InputStream& input() const override { return *input_; }
 
  private:
@@ -69,6 +70,7 @@ class CsvReader final : public RowReader {
   const char delimiter_;
   csv_parser parser_;
   std::vector<std::string> header_;
+  uint64_t beginning_ = 0;
   absl::Status failed_;
 
   absl::string_view piece_;  // of the input, what is left of it

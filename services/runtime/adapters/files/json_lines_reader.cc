@@ -9,6 +9,8 @@
 #include <cstring>
 #include <utility>
 
+#include "services/base/digest.h"
+
 namespace gridledger::files {
 
 // The events of nlohmann's parser, which keeps no tree and does not recurse; each returns whether
@@ -127,6 +129,7 @@ absl::StatusOr<bool> JsonLinesReader::Next(InputRow* row) {
     object_->Read(line_text_);
   }
   row->number = ++rows_;
+  if (rows_ == 1) beginning_ = Fingerprint(line_text_);
   row->line = lines_;
   row->rejected = values_.rejected();
   row->fields.clear();

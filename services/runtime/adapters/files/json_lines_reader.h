@@ -33,6 +33,7 @@ class JsonLinesReader final : public RowReader {
 
   const std::vector<std::string>& header() const override { return columns_.names(); }
   absl::StatusOr<bool> Next(InputRow* row) override;
+  uint64_t beginning() const override { return beginning_; }
   const InputStream& input() const override { return *input_; }
 
  private:
@@ -53,6 +54,7 @@ class JsonLinesReader final : public RowReader {
   bool ended_ = false;
   int64_t lines_ = 0;
   int64_t rows_ = 0;
+  uint64_t beginning_ = 0;
 };
 
 }  // namespace gridledger::files

@@ -33,6 +33,9 @@ class RowReader {
   virtual const std::vector<std::string>& header() const = 0;
   // False at the end. After an error, of the stream, every call answers the same.
   virtual absl::StatusOr<bool> Next(InputRow* row) = 0;
+  // A fingerprint of how the input begins, header and first row, whichever columns of it are
+  // wanted: once that row has been read.
+  virtual uint64_t beginning() const = 0;
   virtual const InputStream& input() const = 0;
 };
 

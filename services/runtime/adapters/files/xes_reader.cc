@@ -8,7 +8,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "services/base/digest.h"
 #include "services/base/invariant.h"
+#include "services/base/layout.h"
 #include "services/runtime/adapters/files/encoding.h"
 
 namespace gridledger::files {
@@ -196,6 +198,11 @@ void XesReader::BeginAttribute(const char** attributes) {
                                    : kOfTrace,
                     key.substr(0, kPathBytesMax + 1));
   }
+  if (rows_ == 0 && first_.size() < kRowBytesMax) {
+    AppendVarint(&first_, path_.size());
+    AppendVarint(&first_, value.size());
+    absl::StrAppend(&first_, path_, value);
+  }
   if (absl::StrContains(value, kTooLongCharacter)) {
     values().AddBad(path_, absl::StrFormat("a text of more than %d bytes", kFieldBytesMax));
   } else if (absl::StrContains(value, kNoTextCharacter)) {
@@ -219,6 +226,7 @@ void XesReader::End() {
 
 void XesReader::TakeRow(InputRow* row) {
   row->number = ++rows_;
+  if (rows_ == 1) beginning_ = Fingerprint(std::exchange(first_, {}));
   row->line = event_line_;
   row->fields.clear();
   row->rejected = event_.rejected().empty() ? trace_.rejected() : event_.rejected();

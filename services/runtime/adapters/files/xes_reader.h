@@ -43,6 +43,7 @@ class XesReader final : public RowReader {
   const std::vector<std::string>& header() const override { return columns_.names(); }
   // InvalidArgument "path:line: …" for what is no XES; DataLoss when it ends too early.
   absl::StatusOr<bool> Next(InputRow* row) override;
+  uint64_t beginning() const override { return beginning_; }
   const InputStream& input() const override { return *input_; }
   // Whether some row had that column twice, as lists may.
   bool repeated(size_t column) const { return trace_.repeated(column) || event_.repeated(column); }
@@ -81,6 +82,8 @@ class XesReader final : public RowReader {
   bool anything_ = false;
   bool ended_ = false;
   int64_t rows_ = 0;
+  std::string first_;  // what the first event and its trace say, while it is being read
+  uint64_t beginning_ = 0;
 };
 
 }  // namespace gridledger::files
