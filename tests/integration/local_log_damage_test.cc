@@ -27,7 +27,9 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int kPartitions = 3;
-constexpr int kHarms = 320;
+constexpr int kHarms = 160;  // of each log
+constexpr int kAppendsCompacted = 50;
+constexpr int kAppendsNotYetCompacted = 22;
 
 LocalLog::Options OptionsOf(const std::string& folder, bool read_only) {
   LocalLog::Options options;
@@ -40,7 +42,7 @@ LocalLog::Options OptionsOf(const std::string& folder, bool read_only) {
 
 // A log with everything that a log may consist of: several sorted files, from flushes, compactions
 // and bulk appends, and a write-ahead log of some calls.
-std::vector<int64_t> MakeLog(const std::string& folder) {
+std::vector<int64_t> MakeLog(const std::string& folder, int appends) {
   LocalLog::Options options = OptionsOf(folder, false);
   options.partitions = kPartitions;
   const auto log = LocalLog::Open(options);
@@ -51,7 +53,7 @@ std::vector<int64_t> MakeLog(const std::string& folder) {
         (*log)->AppendAndWait(Partition{p}, RecordsAt(Partition{p}, Offset{ends[p]}, count)).ok());
     ends[p] += count;
   };
-  for (int i = 0; i < 50; ++i) append(i % 2, 7);
+  for (int i = 0; i < appends; ++i) append(i % 2, 7);
   const auto bulk = (*log)->NewBulkAppender();
   EXPECT_TRUE(AppendInBulk(*bulk, Partition{2}, Offset{0}, 60).ok() && bulk->Flush().ok());
   ends[2] += 60;
@@ -136,26 +138,29 @@ TEST(LocalLogDamageTest, IsFoundAndNamedOrDoesNotMatter) {
   std::mt19937_64 random(seed);
   const TemporaryFolder root(/*fast=*/true);
   ASSERT_EQ(::setenv("TMPDIR", root.path().c_str(), 1), 0);
-  const std::string sound = root / "sound";
-  const std::vector<int64_t> ends = MakeLog(sound);
   Tally tally;
-  ASSERT_EQ(LookAt(sound, true, ends, &tally), "");
-  const std::vector<std::string> files = FilesIn(sound);
-  std::map<std::string, int> kinds;
-  for (const std::string& file : files) ++kinds[fs::path(file).extension().string()];
-  ASSERT_GE(kinds[".sst"], 3);
-  ASSERT_GE(kinds[".log"], 1);
-  for (int i = 0; i < kHarms; ++i) {
-    const std::string folder = root / "harmed";
-    fs::remove_all(folder);
-    fs::copy(sound, folder, fs::copy_options::recursive);
-    const std::string harm = Harm(folder, files[random() % files.size()], &random);
-    const bool read_only = i % 3 == 0;
-    SCOPED_TRACE(absl::StrCat("seed=", seed, " harm ", i, ": ", harm,
-                              read_only ? ", read only" : ", for writing"));
-    EXPECT_EQ(LookAt(folder, read_only, ends, &tally), "");
+  // One log is compacted before it is closed, the other while it is opened again.
+  for (const int appends : {kAppendsCompacted, kAppendsNotYetCompacted}) {
+    const std::string sound = absl::StrCat(root.path(), "/sound-", appends);
+    const std::vector<int64_t> ends = MakeLog(sound, appends);
+    ASSERT_EQ(LookAt(sound, true, ends, &tally), "");
+    const std::vector<std::string> files = FilesIn(sound);
+    std::map<std::string, int> kinds;
+    for (const std::string& file : files) ++kinds[fs::path(file).extension().string()];
+    ASSERT_GE(kinds[".sst"], 3);
+    ASSERT_GE(kinds[".log"], 1);
+    for (int i = 0; i < kHarms; ++i) {
+      const std::string folder = root / "harmed";
+      fs::remove_all(folder);
+      fs::copy(sound, folder, fs::copy_options::recursive);
+      const std::string harm = Harm(folder, files[random() % files.size()], &random);
+      const bool read_only = i % 3 == 0;
+      SCOPED_TRACE(absl::StrCat("seed=", seed, " ", appends, " appends, harm ", i, ": ", harm,
+                                read_only ? ", read only" : ", for writing"));
+      EXPECT_EQ(LookAt(folder, read_only, ends, &tally), "");
+    }
   }
-  std::printf("%d harms: %d found at opening, %d at reading, %d did not matter\n", kHarms,
+  std::printf("%d harms: %d found at opening, %d at reading, %d did not matter\n", 2 * kHarms,
               tally.at_open, tally.at_read, tally.mattered_not);
   EXPECT_GT(tally.at_open, 0);
   EXPECT_GT(tally.at_read, 0);

@@ -66,7 +66,7 @@ void Live::Open(Group& group) {
 }
 
 absl::Status Live::Start() {
-  reader_ = log_->NewReader();
+  reader_ = log_->NewReaderOfValues();
   for (Group& group : groups_) Open(group);
   return absl::OkStatus();
 }

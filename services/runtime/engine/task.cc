@@ -110,7 +110,7 @@ absl::Status Task::FoldEntry(Offset offset, absl::Time timestamp, const v1::Entr
     ++mark.entries;
     if (at.ordinal() == 0) ++mark.rows;
   }
-  Decide(moment);
+  if (decides_) Decide(moment);
   return tier_ == nullptr ? absl::OkStatus() : tier_->status();
 }
 

@@ -129,6 +129,9 @@ class Task {
   // Whether `value` is the record that was folded last.
   bool FoldedLast(absl::string_view value) const;
 
+  // From now on the task makes no decisions: for whoever only looks, and sends nothing.
+  void OnlyFold() { decides_ = false; }
+
   // Folds the next record. REQUIRES: record.offset == next(). An undecodable record is counted and
   // parked, not an error. FailedPrecondition for an entry of a newer schema, DataLoss when a stored
   // pair cannot be read: then the task must not go on, and nothing of it may leave the process.
@@ -206,6 +209,7 @@ class Task {
 
   Offset next_;
   Offset collected_;
+  bool decides_ = true;
   bool replaces_all_ = false;  // the next collection replaces whatever the store holds
   std::deque<PendingDecision> pending_;
   EntryDecoder decoder_;

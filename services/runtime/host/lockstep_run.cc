@@ -164,7 +164,7 @@ absl::Status FoldToEnd(EventLog* log, Partition partition, const std::vector<eng
     if (absl::Status status = engine::CheckSameLog(log, *task); !status.ok()) return status;
   }
   if (next >= *end) return absl::OkStatus();
-  const std::unique_ptr<LogReader> reader = log->NewReader();
+  const std::unique_ptr<LogReader> reader = log->NewReaderOfValues();
   if (absl::Status status = reader->Assign(partition, next); !status.ok()) return status;
   RecordBatch batch;
   engine::EntryWindow window;

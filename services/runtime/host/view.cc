@@ -264,7 +264,9 @@ class Places {
 class FoldingTask {
  public:
   FoldingTask(Begun begun, const Places& places)
-      : places_(places), begun_(std::move(begun)), from_(task().next()) {}
+      : places_(places), begun_(std::move(begun)), from_(task().next()) {
+    task().OnlyFold();
+  }
   ~FoldingTask() { WaitForCheckpoint(places_.task_bytes_max()).IgnoreError(); }
 
   engine::Task& task() { return *begun_.task; }
@@ -369,7 +371,7 @@ class PartitionLook {
   };
 
   absl::Status FoldRecords() {
-    const std::unique_ptr<LogReader> reader = view_.folder->log().NewReader();
+    const std::unique_ptr<LogReader> reader = view_.folder->log().NewReaderOfValues();
     if (absl::Status status = reader->Assign(partition_, next_); !status.ok()) return status;
     RecordBatch batch;
     while (next_ < bound_) {

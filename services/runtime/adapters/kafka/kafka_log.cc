@@ -88,7 +88,8 @@ class Log final : public KafkaLog, public kafka::ReaderHost {
     producer_->Append(partition, records, std::move(done));
   }
 
-  std::unique_ptr<LogReader> NewReader() override;
+  std::unique_ptr<LogReader> NewReader() override { return MakeReader(true); }
+  std::unique_ptr<LogReader> NewReaderOfValues() override { return MakeReader(false); }
 
   std::vector<std::string> Statistics() override {
     std::vector<std::string> all = {producer_->client()->Statistics()};
@@ -103,6 +104,7 @@ class Log final : public KafkaLog, public kafka::ReaderHost {
   void FailProducerForTest() override { producer_->FailForTest(); }
 
  private:
+  std::unique_ptr<LogReader> MakeReader(bool with_headers);
   absl::Status CheckPartition(Partition partition) const {
     if (partition.value >= 0 && partition.value < partitions_) return absl::OkStatus();
     return absl::InvalidArgumentError(absl::StrCat("there is no partition ", partition.value, ": ",
@@ -156,7 +158,7 @@ class NoReader final : public LogReader {
   const absl::Status why_;
 };
 
-std::unique_ptr<LogReader> Log::NewReader() {
+std::unique_ptr<LogReader> Log::MakeReader(bool with_headers) {
   const size_t share = options_.memory_bytes / 2 / std::max(1, options_.readers);
   const size_t kbytes = std::clamp<size_t>(share >> 10, 1024, 1 << 20);
   const Properties ours = {
@@ -185,7 +187,7 @@ std::unique_ptr<LogReader> Log::NewReader() {
     std::erase_if(reading_, [](const auto& weak) { return weak.expired(); });
     reading_.push_back(*running);
   }
-  return std::make_unique<kafka::Reader>(*std::move(running), options_.topic, this);
+  return std::make_unique<kafka::Reader>(*std::move(running), options_.topic, this, with_headers);
 }
 
 }  // namespace

@@ -28,11 +28,13 @@ absl::string_view Bytes(const void* data, size_t size) {
 
 }  // namespace
 
-Reader::Reader(std::shared_ptr<RunningClient> client, std::string topic, ReaderHost* host)
+Reader::Reader(std::shared_ptr<RunningClient> client, std::string topic, ReaderHost* host,
+               bool with_headers)
     : client_(std::move(client)),
       queue_(rd_kafka_queue_get_consumer(client_->get())),
       topic_(std::move(topic)),
-      host_(host) {}
+      host_(host),
+      with_headers_(with_headers) {}
 
 Reader::~Reader() {
   left_.clear();
@@ -131,7 +133,8 @@ absl::Status Reader::Take(Message message, RecordBatch* batch) {
   }
   headers_.clear();
   rd_kafka_headers_t* headers = nullptr;
-  if (rd_kafka_message_headers(message.get(), &headers) == RD_KAFKA_RESP_ERR_NO_ERROR) {
+  if (with_headers_ &&
+      rd_kafka_message_headers(message.get(), &headers) == RD_KAFKA_RESP_ERR_NO_ERROR) {
     FromKafka(headers, &headers_);
   }
   rd_kafka_timestamp_type_t type;

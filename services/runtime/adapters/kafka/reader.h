@@ -29,7 +29,9 @@ class ReaderHost {
 
 class Reader final : public LogReader {
  public:
-  Reader(std::shared_ptr<RunningClient> client, std::string topic, ReaderHost* host);
+  // Without headers they are not even parsed: librdkafka does that for whoever asks.
+  Reader(std::shared_ptr<RunningClient> client, std::string topic, ReaderHost* host,
+         bool with_headers);
   ~Reader() override;
 
   absl::Status Assign(Partition partition, Offset from) override;
@@ -46,6 +48,7 @@ class Reader final : public LogReader {
   Queue queue_;
   const std::string topic_;
   ReaderHost* const host_;
+  const bool with_headers_;
   absl::flat_hash_map<Partition, Offset> next_;  // of each partition assigned
   std::vector<rd_kafka_message_t*> got_;         // reused
   std::deque<Message> left_;                     // taken off the queue, and over the batch's limit

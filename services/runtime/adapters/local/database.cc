@@ -103,7 +103,8 @@ rocksdb::Options RocksOptions(const DatabaseOptions& options) {
 rocksdb::ReadOptions ScanOptions() {
   rocksdb::ReadOptions o;
   o.verify_checksums = true;
-  o.fill_cache = false;  // a replay must not push out what others look up
+  o.ignore_range_deletions = true;  // there are none
+  o.fill_cache = false;             // a replay must not push out what others look up
   return o;
 }
 
@@ -226,6 +227,21 @@ absl::StatusOr<std::vector<int64_t>> ReadEnds(rocksdb::DB& db, int partitions) {
     }
   }
   return ends;
+}
+
+absl::StatusOr<bool> ReachesEnds(rocksdb::DB& db, const std::vector<int64_t>& ends) {
+  rocksdb::PinnableSlice value;
+  for (size_t p = 0; p < ends.size(); ++p) {
+    if (ends[p] == 0) continue;
+    const Partition partition{static_cast<int32_t>(p)};
+    const Offset last{ends[p] - 1};
+    value.Reset();
+    const rocksdb::Status status = db.Get(ScanOptions(), db.DefaultColumnFamily(),
+                                          SliceOf(RecordKey(partition, last).text()), &value);
+    if (status.IsNotFound()) return false;
+    if (!status.ok()) return Damaged(partition, last, status.ToString());
+  }
+  return true;
 }
 
 absl::StatusOr<bool> CountsAgree(rocksdb::DB& db, const std::vector<int64_t>& ends) {

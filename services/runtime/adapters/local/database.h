@@ -56,6 +56,9 @@ absl::StatusOr<std::shared_ptr<rocksdb::DB>> OpenForFollowing(const std::string&
 absl::StatusOr<int> ReadPartitions(rocksdb::DB& db);
 // The offset after the last record of each partition.
 absl::StatusOr<std::vector<int64_t>> ReadEnds(rocksdb::DB& db, int partitions);
+// Whether the record before each end is there. Looks at no other partition's records, as ReadEnds
+// may when it finds where one begins.
+absl::StatusOr<bool> ReachesEnds(rocksdb::DB& db, const std::vector<int64_t>& ends);
 // Whether there are as many pairs as the ends and notes call for; a hole anywhere makes it false.
 // Asks the files' properties, reads no records. Wrong while another process writes.
 absl::StatusOr<bool> CountsAgree(rocksdb::DB& db, const std::vector<int64_t>& ends);

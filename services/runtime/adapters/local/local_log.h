@@ -66,6 +66,7 @@ class LocalLog final : public EventLog {
   // Blocks while 64 MiB are waiting for the disk.
   void Append(Partition partition, std::vector<NewRecord> records, Done done) override;
   std::unique_ptr<LogReader> NewReader() override;
+  std::unique_ptr<LogReader> NewReaderOfValues() override;
 
   // FailedPrecondition from its Append when the log is read-only. Memory: one block and the index
   // of one file a partition.

@@ -15,7 +15,8 @@ constexpr size_t kBatchBytesMax = size_t{32} << 20;
 
 }  // namespace
 
-Reader::Reader(std::shared_ptr<Source> source) : source_(std::move(source)) {
+Reader::Reader(std::shared_ptr<Source> source, Headers headers)
+    : source_(std::move(source)), headers_(headers) {
   waiter_.wants.assign(source_->tail.partitions(), 0);
 }
 
@@ -89,9 +90,11 @@ absl::Status Reader::ReadWhatIsThere(int records_max, RecordBatch* batch) {
       const absl::Status status =
           cursor.Read(*source_, Offset{source_->tail.End(cursor.partition().value)},
                       [&](Offset offset, const RecordValue& value) {
-                        batch->Add(cursor.partition(), offset, value.timestamp, value.key,
-                                   value.headers, value.value);
-                        bytes += value.key.size() + value.headers.size() + value.value.size();
+                        const absl::string_view headers =
+                            headers_ == Headers::kKept ? value.headers : absl::string_view();
+                        batch->Add(cursor.partition(), offset, value.timestamp, value.key, headers,
+                                   value.value);
+                        bytes += value.key.size() + headers.size() + value.value.size();
                         --left;
                         return --wanted > 0 && bytes < kBatchBytesMax;
                       });

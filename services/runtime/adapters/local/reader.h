@@ -13,7 +13,9 @@ namespace gridledger::local {
 
 class Reader final : public LogReader {
  public:
-  explicit Reader(std::shared_ptr<Source> source);
+  enum class Headers { kKept, kLeftOut };
+
+  Reader(std::shared_ptr<Source> source, Headers headers);
 
   absl::Status Assign(Partition partition, Offset from) override;
   void Unassign(Partition partition) override;
@@ -25,6 +27,7 @@ class Reader final : public LogReader {
   bool AnythingThere() const;
 
   const std::shared_ptr<Source> source_;
+  const Headers headers_;
   Tail::Waiter waiter_;
   std::vector<Cursor> cursors_;
   size_t turn_ = 0;  // the cursor that is served first
