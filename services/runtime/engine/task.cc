@@ -8,6 +8,11 @@
 namespace gridledger::engine {
 namespace {
 
+// Keys are offsets, their highest byte first: those of a block have all but the last two in common.
+constexpr int64_t kScanBlock = 65'536;
+constexpr size_t kScanPrefix = sizeof(int64_t) - 2;
+constexpr int64_t kScanBlocksMax = 16;  // beyond 16 × 65,536 records one scan of all is cheaper
+
 struct PendingList {
   std::vector<PendingDecision> items;
   template <class A>
@@ -139,6 +144,21 @@ void Task::FoldFact(const incident::Moment& moment, const v1::Fact& fact) {
       touched_.emplace_back(change.fact->incident_id());
     }
   });
+}
+
+void Task::ScanDeadLetters(Offset from, absl::FunctionRef<void(Offset, const DeadLetter&)> visit) {
+  const auto scan = [&](absl::string_view prefix) {
+    dead_letters_.Scan(prefix, [&](const DeadLetterKey& key, const DeadLetter& letter) {
+      if (key.offset >= from) visit(key.offset, letter);
+    });
+  };
+  const int64_t first = from.value / kScanBlock, last = next_.value / kScanBlock;
+  if (last - first >= kScanBlocksMax) return scan("");
+  for (int64_t block = first; block <= last; ++block) {
+    std::string key;
+    DeadLetterKey{Offset{block * kScanBlock}}.AppendKey(&key);
+    scan(absl::string_view(key).substr(0, kScanPrefix));
+  }
 }
 
 bool Task::Waits(Offset letter) {

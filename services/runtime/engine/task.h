@@ -4,6 +4,7 @@
 #pragma once
 
 #include <absl/container/flat_hash_map.h>
+#include <absl/functional/function_ref.h>
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
@@ -166,6 +167,9 @@ class Task {
   Offset Settled(const ServiceName& service) const;
   // Records that could not be read, and what became of them.
   AppendTable<DeadLetterKey, DeadLetter>& dead_letters() { return dead_letters_; }
+  // Those at `from` or after it, in offset order, without a look at most of the others.
+  void ScanDeadLetters(Offset from,
+                       absl::FunctionRef<void(Offset letter, const DeadLetter&)> visit);
   // Null for a letter that waits.
   const Resolution* FindResolution(Offset letter) const {
     return resolutions_.Find(DeadLetterKey{letter});

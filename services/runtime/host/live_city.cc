@@ -101,6 +101,7 @@ void LiveCity::Work(Worker* worker) {
     // Asks the log, which on a cluster is a journey: only for somebody who waits for it.
     const bool idle = waiting_for_idle_ > 0 && worker->live->Idle();
     if (now >= look_at || idle) {
+      TellParked(worker);
       Publish(worker, idle);
       look_at = now + kLookEvery;
     }
@@ -124,6 +125,8 @@ absl::Status LiveCity::Change(Worker* worker, const std::vector<Partition>& want
   for (const Partition partition : worker->runs) {
     if (has(wanted, partition)) continue;
     if (absl::Status status = worker->live->Release(partition); !status.ok()) return status;
+    worker->told.erase(partition);
+    if (options_.parked != nullptr) options_.parked->GivenUp(partition);
   }
   for (const Partition partition : wanted) {
     if (has(worker->runs, partition)) continue;
@@ -151,6 +154,25 @@ void LiveCity::SetPartitions(const std::vector<Partition>& partitions) {
     };
     const absl::MutexLock lock(&worker->mutex);
     worker->mutex.Await(absl::Condition(&done));
+  }
+}
+
+void LiveCity::TellParked(Worker* worker) {
+  if (options_.parked == nullptr) return;
+  for (engine::Task* task : worker->live->tasks()) {
+    // Every service parks the same records.
+    if (task->id().service != options_.services.front().name) continue;
+    const Partition partition = task->id().partition;
+    if (!worker->live->Sends(partition)) continue;
+    Worker::Told& told = worker->told[partition];
+    if (told.undecodable < task->progress().undecodable) {
+      std::vector<ParkedRecord> records;
+      task->ScanDeadLetters(told.upto, [&](Offset offset, const engine::DeadLetter& letter) {
+        records.push_back(ParkedRecord{offset, letter.reason});
+      });
+      options_.parked->Parked(partition, std::move(records));
+    }
+    told = {task->next(), task->progress().undecodable};
   }
 }
 
