@@ -324,11 +324,15 @@ TEST_F(TaskTest, DeadLettersAreListedFromAnOffsetOn) {
     for (const int64_t letter : letters) {
       if (letter >= from) wanted.push_back(letter);
     }
-    task->ScanDeadLetters(Offset{from}, [&](Offset letter, const DeadLetter& said) {
+    const auto visit = [&](Offset letter, const DeadLetter& said) {
       EXPECT_EQ(said.reason, "the value is not a gridledger.v1.Entry");
       got.push_back(letter.value);
-    });
+    };
+    EXPECT_EQ(task->ScanDeadLetters(Offset{from}, letters.size() + 1, visit), task->next());
     EXPECT_EQ(got, wanted) << from;
+    got.clear();
+    for (Offset at{from}; at < task->next();) at = task->ScanDeadLetters(at, 1, visit);
+    EXPECT_EQ(got, wanted) << from << ", block by block";
   }
 }
 

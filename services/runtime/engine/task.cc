@@ -11,7 +11,6 @@ namespace {
 // Keys are offsets, their highest byte first: those of a block have all but the last two in common.
 constexpr int64_t kScanBlock = 65'536;
 constexpr size_t kScanPrefix = sizeof(int64_t) - 2;
-constexpr int64_t kScanBlocksMax = 16;  // beyond 16 × 65,536 records one scan of all is cheaper
 
 struct PendingList {
   std::vector<PendingDecision> items;
@@ -146,19 +145,22 @@ void Task::FoldFact(const incident::Moment& moment, const v1::Fact& fact) {
   });
 }
 
-void Task::ScanDeadLetters(Offset from, absl::FunctionRef<void(Offset, const DeadLetter&)> visit) {
-  const auto scan = [&](absl::string_view prefix) {
-    dead_letters_.Scan(prefix, [&](const DeadLetterKey& key, const DeadLetter& letter) {
-      if (key.offset >= from) visit(key.offset, letter);
-    });
-  };
-  const int64_t first = from.value / kScanBlock, last = next_.value / kScanBlock;
-  if (last - first >= kScanBlocksMax) return scan("");
-  for (int64_t block = first; block <= last; ++block) {
+Offset Task::ScanDeadLetters(Offset from, size_t enough,
+                             absl::FunctionRef<void(Offset, const DeadLetter&)> visit) {
+  size_t seen = 0;
+  while (from < next_ && seen < enough) {
+    const int64_t block = from.value / kScanBlock;
     std::string key;
     DeadLetterKey{Offset{block * kScanBlock}}.AppendKey(&key);
-    scan(absl::string_view(key).substr(0, kScanPrefix));
+    dead_letters_.Scan(absl::string_view(key).substr(0, kScanPrefix),
+                       [&](const DeadLetterKey& at, const DeadLetter& letter) {
+                         if (at.offset < from) return;
+                         ++seen;
+                         visit(at.offset, letter);
+                       });
+    from = std::min(next_, Offset{(block + 1) * kScanBlock});
   }
+  return from;
 }
 
 bool Task::Waits(Offset letter) {

@@ -20,7 +20,9 @@ constexpr absl::Duration kReadPatience = absl::Seconds(10);
 constexpr absl::Duration kStep = absl::Milliseconds(200);  // between looks at whether to stop
 constexpr int kPollMax = 100;         // records; of large ones the client's queue holds fewer
 constexpr int64_t kReadOnMax = 1000;  // records that are read to get to the next letter
-constexpr size_t kLettersMax = 100;   // in one append, or fewer:
+// Beyond it nobody tells us more: with the last telling, of a block, 66,536 × ~100 B ≈ 7 MB.
+constexpr size_t kWaitingMax = 1000;
+constexpr size_t kLettersMax = 100;  // in one append, or fewer:
 constexpr size_t kBatchBytes = size_t{1} << 20;
 // The largest record that a ledger takes, 1,150,000 B, and what its letter adds; deploy/kafka/
 // topics.yaml has it as max.message.bytes, which is of a whole batch.
@@ -94,6 +96,14 @@ DeadLetterTopic::~DeadLetterTopic() {
   thread_.join();
 }
 
+ParkedSink::Room DeadLetterTopic::AskRoom() {
+  const absl::MutexLock lock(&mutex_);
+  size_t waiting = in_work_;
+  for (const auto& [partition, queue] : queues_) waiting += queue->records.size();
+  if (waiting < kWaitingMax) return Room::kSome;
+  return fails_ ? Room::kFails : Room::kLater;
+}
+
 void DeadLetterTopic::Parked(Partition partition, std::vector<ParkedRecord> records) {
   const absl::MutexLock lock(&mutex_);
   std::shared_ptr<Queue>& queue = queues_[partition];
@@ -144,6 +154,7 @@ void DeadLetterTopic::Run() {
       {
         const absl::MutexLock lock(&mutex_);
         std::swap(mine.records, queue->records);
+        in_work_ = mine.records.size();
         mine.compared = queue->compared;
       }
       const absl::Status status = Publish(partition, &mine);
@@ -151,6 +162,7 @@ void DeadLetterTopic::Run() {
       waiting += mine.records.size();
       const absl::MutexLock lock(&mutex_);
       queue->compared = status.ok();
+      in_work_ = 0;
       // In front of what came meanwhile.
       queue->records.insert(queue->records.begin(), mine.records.begin(), mine.records.end());
     }
@@ -165,6 +177,7 @@ void DeadLetterTopic::Run() {
     }
     const absl::MutexLock lock(&mutex_);
     working_ = false;
+    fails_ = !failed.ok();
   }
 }
 

@@ -56,6 +56,7 @@ class DeadLetterTopic : public ParkedSink {
   // What waits still is found by the next process.
   ~DeadLetterTopic() override;
 
+  Room AskRoom() override;
   void Parked(Partition partition, std::vector<ParkedRecord> records) override;
   void GivenUp(Partition partition) override;
   // Waits until all that was told is published, or was tried and failed. False when `deadline`
@@ -88,7 +89,9 @@ class DeadLetterTopic : public ParkedSink {
   absl::Mutex mutex_;
   // A partition that is given up takes its queue along, whoever works at it.
   std::map<Partition, std::shared_ptr<Queue>> queues_ ABSL_GUARDED_BY(mutex_);
+  size_t in_work_ ABSL_GUARDED_BY(mutex_) = 0;  // records that the thread has taken off a queue
   bool untried_ ABSL_GUARDED_BY(mutex_) = false;
+  bool fails_ ABSL_GUARDED_BY(mutex_) = false;
   bool working_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   std::thread thread_;

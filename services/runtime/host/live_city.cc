@@ -12,6 +12,7 @@ namespace {
 
 constexpr absl::Duration kTurnWait = absl::Milliseconds(500);
 constexpr absl::Duration kLookEvery = absl::Milliseconds(250);
+constexpr size_t kTellAtOnce = 1000;  // dead letters, or the block that they lie in
 
 }  // namespace
 
@@ -101,8 +102,8 @@ void LiveCity::Work(Worker* worker) {
     // Asks the log, which on a cluster is a journey: only for somebody who waits for it.
     const bool idle = waiting_for_idle_ > 0 && worker->live->Idle();
     if (now >= look_at || idle) {
-      TellParked(worker);
-      Publish(worker, idle);
+      const bool told = TellParked(worker);
+      Publish(worker, idle && told);
       look_at = now + kLookEvery;
     }
   }
@@ -157,23 +158,33 @@ void LiveCity::SetPartitions(const std::vector<Partition>& partitions) {
   }
 }
 
-void LiveCity::TellParked(Worker* worker) {
-  if (options_.parked == nullptr) return;
+bool LiveCity::TellParked(Worker* worker) {
+  if (options_.parked == nullptr) return true;
+  bool all = true;
   for (engine::Task* task : worker->live->tasks()) {
     // Every service parks the same records.
     if (task->id().service != options_.services.front().name) continue;
     const Partition partition = task->id().partition;
     if (!worker->live->Sends(partition)) continue;
     Worker::Told& told = worker->told[partition];
-    if (told.undecodable < task->progress().undecodable) {
+    const uint64_t listed = task->progress().undecodable;
+    if (told.records == listed) {
+      told.upto = task->next();
+      continue;
+    }
+    const ParkedSink::Room room = options_.parked->AskRoom();
+    if (room == ParkedSink::Room::kSome) {
       std::vector<ParkedRecord> records;
-      task->ScanDeadLetters(told.upto, [&](Offset offset, const engine::DeadLetter& letter) {
-        records.push_back(ParkedRecord{offset, letter.reason});
-      });
+      told.upto = task->ScanDeadLetters(told.upto, kTellAtOnce,
+                                        [&](Offset offset, const engine::DeadLetter& letter) {
+                                          records.push_back(ParkedRecord{offset, letter.reason});
+                                        });
+      told.records += records.size();
       options_.parked->Parked(partition, std::move(records));
     }
-    told = {task->next(), task->progress().undecodable};
+    if (told.records < listed && room != ParkedSink::Room::kFails) all = false;
   }
+  return all;
 }
 
 void LiveCity::Publish(Worker* worker, bool idle) {

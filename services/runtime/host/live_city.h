@@ -32,8 +32,12 @@ struct ParkedRecord {
 class ParkedSink {
  public:
   virtual ~ParkedSink() = default;
-  // All that the state of a partition lists, once that is live and no standby's; from then on what
-  // comes. In offset order.
+  // Whether it takes more. When not, it is asked again, and whoever waits for everything to be done
+  // waits for that, unless it fails.
+  enum class Room { kSome, kLater, kFails };
+  virtual Room AskRoom() = 0;
+  // All that the state of a partition lists, piece by piece, once that is live and no standby's;
+  // from then on what comes. In offset order.
   virtual void Parked(Partition partition, std::vector<ParkedRecord> records) = 0;
   virtual void GivenUp(Partition partition) = 0;
 };
@@ -110,7 +114,7 @@ class LiveCity {
     // How far the sink has been told what each partition's state lists; the thread's own.
     struct Told {
       Offset upto;
-      uint64_t undecodable = 0;
+      uint64_t records = 0;
     };
     std::map<Partition, Told> told;
     // What it shall run, when that is to change.
@@ -123,7 +127,8 @@ class LiveCity {
       const std::vector<Partition>& partitions);
   void Work(Worker* worker);
   absl::Status Change(Worker* worker, const std::vector<Partition>& wanted);
-  void TellParked(Worker* worker);
+  // Whether there is nothing left to tell.
+  bool TellParked(Worker* worker);
   void Publish(Worker* worker, bool idle);
   CityLook Sum();
 
