@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <utility>
@@ -295,6 +296,44 @@ TEST_F(TaskTest, AnUndecodableRecordIsParkedAndCounted) {
     letters.push_back(absl::StrCat(key.offset.value, ": ", letter.reason));
   });
   EXPECT_THAT(letters, testing::ElementsAre("1: the value is not a gridledger.v1.Entry"));
+}
+
+// Letters lie far apart, near each other, and at the edges of what one scan looks at.
+TEST_F(TaskTest, DeadLettersAreListedFromAnOffsetOn) {
+  const auto task = NewTask(SendAllTo("U1"), kPartition);
+  const std::vector<int64_t> letters = {0, 1, 65'535, 65'536, 131'071, 131'072, 1'100'000};
+  std::string tick;
+  v1::Entry entry;
+  entry.set_schema(kEntrySchema);
+  entry.mutable_tick();
+  entry.SerializeToString(&tick);
+  for (int64_t offset = 0; offset <= letters.back(); ++offset) {
+    const bool is_letter = std::find(letters.begin(), letters.end(), offset) != letters.end();
+    Record record;
+    record.partition = kPartition;
+    record.offset = Offset{offset};
+    record.timestamp = TestTime(70);
+    record.value = is_letter ? absl::string_view("\xff no entry") : absl::string_view(tick);
+    const absl::Status folded =
+        is_letter ? task->Fold(record)
+                  : task->FoldEntry(record.offset, record.timestamp, entry, record.value);
+    ASSERT_TRUE(folded.ok()) << folded;
+  }
+  for (const int64_t from : {0, 1, 2, 65'536, 65'537, 131'072, 131'073, 1'100'000, 1'100'001}) {
+    std::vector<int64_t> wanted, got;
+    for (const int64_t letter : letters) {
+      if (letter >= from) wanted.push_back(letter);
+    }
+    const auto visit = [&](Offset letter, const DeadLetter& said) {
+      EXPECT_EQ(said.reason, "the value is not a gridledger.v1.Entry");
+      got.push_back(letter.value);
+    };
+    EXPECT_EQ(task->ScanDeadLetters(Offset{from}, letters.size() + 1, visit), task->next());
+    EXPECT_EQ(got, wanted) << from;
+    got.clear();
+    for (Offset at{from}; at < task->next();) at = task->ScanDeadLetters(at, 1, visit);
+    EXPECT_EQ(got, wanted) << from << ", block by block";
+  }
 }
 
 v1::Entry Retried(int64_t letter, const v1::Entry& meant) {

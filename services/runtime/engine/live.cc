@@ -95,6 +95,12 @@ bool Live::live() const {
                      [](const Group& group) { return group.live || !group.status.ok(); });
 }
 
+bool Live::Sends(Partition partition) const {
+  return std::any_of(groups_.begin(), groups_.end(), [&](const Group& group) {
+    return group.partition == partition && group.live && group.outputs && group.status.ok();
+  });
+}
+
 absl::Status Live::Turn(absl::Duration wait) {
   AnswerCheckpoint();
   absl::Status polled = reader_->Poll(UntilNextDuty(wait), kBatchMax, &batch_);

@@ -71,6 +71,8 @@ class Live {
   void Promote();
   // Every partition that runs has been folded to where the log ended when it began or took over.
   bool live() const;
+  // Whether that partition runs here, is live, and is no standby's.
+  bool Sends(Partition partition) const;
 
   const std::vector<Task*>& tasks() const { return all_tasks_; }
   // Why a partition stopped; empty when all run.

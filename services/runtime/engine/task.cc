@@ -8,6 +8,10 @@
 namespace gridledger::engine {
 namespace {
 
+// Keys are offsets, their highest byte first: those of a block have all but the last two in common.
+constexpr int64_t kScanBlock = 65'536;
+constexpr size_t kScanPrefix = sizeof(int64_t) - 2;
+
 struct PendingList {
   std::vector<PendingDecision> items;
   template <class A>
@@ -139,6 +143,24 @@ void Task::FoldFact(const incident::Moment& moment, const v1::Fact& fact) {
       touched_.emplace_back(change.fact->incident_id());
     }
   });
+}
+
+Offset Task::ScanDeadLetters(Offset from, size_t enough,
+                             absl::FunctionRef<void(Offset, const DeadLetter&)> visit) {
+  size_t seen = 0;
+  while (from < next_ && seen < enough) {
+    const int64_t block = from.value / kScanBlock;
+    std::string key;
+    DeadLetterKey{Offset{block * kScanBlock}}.AppendKey(&key);
+    dead_letters_.Scan(absl::string_view(key).substr(0, kScanPrefix),
+                       [&](const DeadLetterKey& at, const DeadLetter& letter) {
+                         if (at.offset < from) return;
+                         ++seen;
+                         visit(at.offset, letter);
+                       });
+    from = std::min(next_, Offset{(block + 1) * kScanBlock});
+  }
+  return from;
 }
 
 bool Task::Waits(Offset letter) {

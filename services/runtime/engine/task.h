@@ -4,6 +4,7 @@
 #pragma once
 
 #include <absl/container/flat_hash_map.h>
+#include <absl/functional/function_ref.h>
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
@@ -169,6 +170,11 @@ class Task {
   Offset Settled(const ServiceName& service) const;
   // Records that could not be read, and what became of them.
   AppendTable<DeadLetterKey, DeadLetter>& dead_letters() { return dead_letters_; }
+  // Those at `from` or after it, in offset order, without a look at the others, until `enough` are
+  // seen: the rest of a block of 65,536 records comes along. Answers where to go on; next() when
+  // that was all.
+  Offset ScanDeadLetters(Offset from, size_t enough,
+                         absl::FunctionRef<void(Offset letter, const DeadLetter&)> visit);
   // Null for a letter that waits.
   const Resolution* FindResolution(Offset letter) const {
     return resolutions_.Find(DeadLetterKey{letter});

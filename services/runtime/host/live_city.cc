@@ -12,6 +12,7 @@ namespace {
 
 constexpr absl::Duration kTurnWait = absl::Milliseconds(500);
 constexpr absl::Duration kLookEvery = absl::Milliseconds(250);
+constexpr size_t kTellAtOnce = 1000;  // dead letters, or the block that they lie in
 
 }  // namespace
 
@@ -101,7 +102,8 @@ void LiveCity::Work(Worker* worker) {
     // Asks the log, which on a cluster is a journey: only for somebody who waits for it.
     const bool idle = waiting_for_idle_ > 0 && worker->live->Idle();
     if (now >= look_at || idle) {
-      Publish(worker, idle);
+      const bool told = TellParked(worker);
+      Publish(worker, idle && told);
       look_at = now + kLookEvery;
     }
   }
@@ -124,6 +126,8 @@ absl::Status LiveCity::Change(Worker* worker, const std::vector<Partition>& want
   for (const Partition partition : worker->runs) {
     if (has(wanted, partition)) continue;
     if (absl::Status status = worker->live->Release(partition); !status.ok()) return status;
+    worker->told.erase(partition);
+    if (options_.parked != nullptr) options_.parked->GivenUp(partition);
   }
   for (const Partition partition : wanted) {
     if (has(worker->runs, partition)) continue;
@@ -152,6 +156,35 @@ void LiveCity::SetPartitions(const std::vector<Partition>& partitions) {
     const absl::MutexLock lock(&worker->mutex);
     worker->mutex.Await(absl::Condition(&done));
   }
+}
+
+bool LiveCity::TellParked(Worker* worker) {
+  if (options_.parked == nullptr) return true;
+  bool all = true;
+  for (engine::Task* task : worker->live->tasks()) {
+    // Every service parks the same records.
+    if (task->id().service != options_.services.front().name) continue;
+    const Partition partition = task->id().partition;
+    if (!worker->live->Sends(partition)) continue;
+    Worker::Told& told = worker->told[partition];
+    const uint64_t listed = task->progress().undecodable;
+    if (told.records == listed) {
+      told.upto = task->next();
+      continue;
+    }
+    const ParkedSink::Room room = options_.parked->AskRoom();
+    if (room == ParkedSink::Room::kSome) {
+      std::vector<ParkedRecord> records;
+      told.upto = task->ScanDeadLetters(told.upto, kTellAtOnce,
+                                        [&](Offset offset, const engine::DeadLetter& letter) {
+                                          records.push_back(ParkedRecord{offset, letter.reason});
+                                        });
+      told.records += records.size();
+      options_.parked->Parked(partition, std::move(records));
+    }
+    if (told.records < listed && room != ParkedSink::Room::kFails) all = false;
+  }
+  return all;
 }
 
 void LiveCity::Publish(Worker* worker, bool idle) {

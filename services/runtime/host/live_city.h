@@ -22,6 +22,26 @@
 
 namespace gridledger::host {
 
+// A record that no service could read, as the state lists it.
+struct ParkedRecord {
+  Offset offset;
+  std::string reason;
+};
+
+// Is told of the records that could not be read, by the threads that fold: has to be quick.
+class ParkedSink {
+ public:
+  virtual ~ParkedSink() = default;
+  // Whether it takes more. When not, it is asked again, and whoever waits for everything to be done
+  // waits for that, unless it fails.
+  enum class Room { kSome, kLater, kFails };
+  virtual Room AskRoom() = 0;
+  // All that the state of a partition lists, piece by piece, once that is live and no standby's;
+  // from then on what comes. In offset order.
+  virtual void Parked(Partition partition, std::vector<ParkedRecord> records) = 0;
+  virtual void GivenUp(Partition partition) = 0;
+};
+
 struct LiveCityOptions {
   std::vector<engine::Service> services;
   int threads = 1;
@@ -32,6 +52,7 @@ struct LiveCityOptions {
   // Those to begin with; every one of the log unless told.
   std::optional<std::vector<Partition>> partitions;
   std::string code_id;
+  ParkedSink* parked = nullptr;  // outlives the city
 };
 
 // One task as it stood at the last look.
@@ -90,6 +111,12 @@ class LiveCity {
     std::thread thread;
     std::atomic<bool> promote{false};
     std::vector<Partition> runs;  // the thread's own
+    // How far the sink has been told what each partition's state lists; the thread's own.
+    struct Told {
+      Offset upto;
+      uint64_t records = 0;
+    };
+    std::map<Partition, Told> told;
     // What it shall run, when that is to change.
     absl::Mutex mutex;
     std::optional<std::vector<Partition>> wanted ABSL_GUARDED_BY(mutex);
@@ -100,6 +127,8 @@ class LiveCity {
       const std::vector<Partition>& partitions);
   void Work(Worker* worker);
   absl::Status Change(Worker* worker, const std::vector<Partition>& wanted);
+  // Whether there is nothing left to tell.
+  bool TellParked(Worker* worker);
   void Publish(Worker* worker, bool idle);
   CityLook Sum();
 

@@ -23,6 +23,7 @@
 #include "services/runtime/adapters/kafka/kafka_log.h"
 #include "services/runtime/adapters/kafka/membership.h"
 #include "services/runtime/adapters/kafka/topics.h"
+#include "services/runtime/host/dead_letter_topic.h"
 #include "services/runtime/host/endpoints.h"
 #include "services/runtime/host/exit_code.h"
 #include "services/runtime/host/folder.h"
@@ -52,6 +53,7 @@ struct ServiceOptions {
 };
 
 constexpr absl::Duration kLookWait = absl::Milliseconds(50);
+constexpr absl::Duration kDrainWait = absl::Milliseconds(200);
 constexpr absl::Duration kHearEvery = absl::Seconds(1);
 
 absl::StatusOr<absl::Duration> ParseWait(const std::string& option, const std::string& text) {
@@ -96,8 +98,9 @@ std::string InstanceName(const ServiceOptions& options) {
 
 class ServiceRun {
  public:
-  ServiceRun(const engine::Service& service, const ServiceOptions& options)
-      : service_(service), options_(options) {}
+  ServiceRun(const ServiceProgram& program, const engine::Service& service,
+             const ServiceOptions& options)
+      : program_(program), service_(service), options_(options) {}
   ~ServiceRun() { StopHearing(); }
 
   absl::Status Open() {
@@ -124,7 +127,10 @@ class ServiceRun {
     while (!city_->Failed()) {
       // A member is idle only once its group has said what it is to do.
       const bool drains = options_.drain && (membership_ == nullptr || given_);
-      if (drains && city_->WaitUntilIdle(absl::Now() + absl::Milliseconds(200))) break;
+      if (drains && city_->WaitUntilIdle(absl::Now() + kDrainWait) &&
+          (dead_letters_ == nullptr || dead_letters_->WaitUntilTried(absl::Now() + kDrainWait))) {
+        break;
+      }
       if (signals.Wait(drains ? absl::ZeroDuration()
                               : (said_live ? absl::Milliseconds(500) : kLookWait))) {
         break;
@@ -155,7 +161,7 @@ class ServiceRun {
     where.path = options_.data;
     where.partitions = 0;
     where.memory_bytes = memory_;
-    where.readers = options_.threads;
+    where.readers = options_.threads + (program_.parks_dead_letters ? 1 : 0);
     where.read_only = options_.standby;
     if (options_.log.empty()) {
       if (!options_.data.empty()) return where;
@@ -216,6 +222,18 @@ class ServiceRun {
     } else if (IsMember()) {
       live.partitions.emplace();  // the group says which
     }
+    if (auto* log = dynamic_cast<KafkaLog*>(&folder_->log());
+        log != nullptr && program_.parks_dead_letters && !options_.standby) {
+      DeadLetterTopicOptions letters;
+      letters.topic.bootstrap = where.log->bootstrap;
+      letters.topic.topic = absl::StrCat(where.log->prefix, ".dead-letters.v1");
+      letters.topic.properties = where.kafka;
+      letters.topic.said = where.said;
+      letters.ledger = log;
+      letters.ledger_topic = where.log->Topic();
+      dead_letters_ = std::make_unique<DeadLetterTopic>(std::move(letters));
+    }
+    live.parked = dead_letters_.get();
     // Beside the writer of a data folder a standby's state is in memory only.
     StateStore* const store = where.read_only ? nullptr : folder_->store();
     auto city = LiveCity::Start(&folder_->log(), store, live);
@@ -300,6 +318,7 @@ class ServiceRun {
     hearing_.join();
   }
 
+  const ServiceProgram& program_;
   const engine::Service& service_;
   const ServiceOptions& options_;
   std::atomic<bool> given_{false};  // the group has said which partitions
@@ -307,6 +326,7 @@ class ServiceRun {
   bool is_cluster_ = false;
   FolderOptions cluster_;
   std::unique_ptr<Folder> folder_;
+  std::unique_ptr<DeadLetterTopic> dead_letters_;  // null where there is none
   std::unique_ptr<LiveCity> city_;
   std::unique_ptr<Endpoints> endpoints_;
   std::unique_ptr<KafkaMembership> membership_;
@@ -391,7 +411,7 @@ int ServiceMain(const ServiceProgram& program, const engine::Service& service, i
   LogTo(options.log_format, name);
   absl::Status status;
   {
-    ServiceRun run(service, options);
+    ServiceRun run(program, service, options);
     status = run.Open();
     if (status.ok()) status = run.Serve(signals);
   }

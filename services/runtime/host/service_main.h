@@ -10,6 +10,8 @@ namespace gridledger::host {
 struct ServiceProgram {
   absl::string_view name;
   absl::string_view what;  // a sentence for --help
+  // On a cluster it is this service that parks what nobody could read: see dead_letter_topic.h.
+  bool parks_dead_letters = false;
 };
 
 // Runs one service live over a data folder until SIGTERM or SIGINT, or with --drain until nothing

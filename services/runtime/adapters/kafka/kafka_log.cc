@@ -23,11 +23,11 @@ constexpr absl::Duration kAskAgain = absl::Milliseconds(50);
 // As the topics' message.timestamp.after.max.ms: a broker would refuse the whole batch.
 constexpr absl::Duration kAheadMax = absl::Minutes(1);
 
-absl::Status CheckRecord(const NewRecord& record, absl::Time now) {
+absl::Status CheckRecord(const NewRecord& record, size_t bytes_max, absl::Time now) {
   const size_t bytes = record.key.size() + record.headers.size() + record.value.size();
-  if (bytes > kRecordBytesMax) {
+  if (bytes > bytes_max) {
     return absl::InvalidArgumentError(
-        absl::StrCat("a record of ", bytes, " bytes is over the limit of ", kRecordBytesMax));
+        absl::StrCat("a record of ", bytes, " bytes is over the limit of ", bytes_max));
   }
   if (record.timestamp < absl::FromUnixMillis(1) || record.timestamp > now + kAheadMax) {
     return absl::InvalidArgumentError(
@@ -81,7 +81,7 @@ class Log final : public KafkaLog, public kafka::ReaderHost {
     absl::Status status = CheckPartition(partition);
     const absl::Time now = absl::Now();
     for (const NewRecord& record : records) {
-      if (status.ok()) status = CheckRecord(record, now);
+      if (status.ok()) status = CheckRecord(record, options_.record_bytes_max, now);
     }
     if (!status.ok()) return std::move(done)(status);
     if (records.empty()) return std::move(done)(End(partition));
@@ -195,7 +195,8 @@ std::unique_ptr<LogReader> Log::MakeReader(bool with_headers) {
 absl::StatusOr<std::unique_ptr<KafkaLog>> KafkaLog::Open(KafkaLogOptions options) {
   const absl::Time until = absl::Now() + options.wait_for_brokers;
   const kafka::ClientOptions client{options.bootstrap, options.properties, options.said};
-  auto producer = kafka::Producer::Start({client, options.topic, options.memory_bytes / 2});
+  auto producer = kafka::Producer::Start(
+      {client, options.topic, options.memory_bytes / 2, options.record_bytes_max});
   if (!producer.ok()) return producer.status();
   const absl::StatusOr<int> partitions =
       CountPartitions((*producer)->client()->get(), options.topic, until);

@@ -33,8 +33,9 @@ struct KafkaLogOptions {
   // librdkafka's own, e.g. security.protocol, client.id, client.rack. They win over our defaults,
   // but for those that the laws hang on: InvalidArgument names the first that contradicts them.
   std::map<std::string, std::string> properties = {};
-  size_t memory_bytes = size_t{64} << 20;  // of the clients' queues: half to send, half to read
-  int readers = 1;                         // that share the reading half
+  size_t memory_bytes = size_t{64} << 20;     // of the clients' queues: half to send, half to read
+  int readers = 1;                            // that share the reading half
+  size_t record_bytes_max = kRecordBytesMax;  // of key + headers + value, to send
   absl::Duration wait_for_brokers = absl::Seconds(30);
   // What the clients have to say to an operator; `severity` as in syslog (3 an error, 4 a warning,
   // 6 a note). From any thread, and quick.

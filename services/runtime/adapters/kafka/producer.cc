@@ -101,7 +101,7 @@ absl::StatusOr<std::shared_ptr<Producer::Generation>> Producer::NewGeneration() 
       {"batch.num.messages", "10000"},
       {"batch.size", "1000000"},
       {"compression.codec", "lz4"},
-      {"message.max.bytes", absl::StrCat(kRecordBytesMax + kOverheadBytes)},
+      {"message.max.bytes", absl::StrCat(options_.record_bytes_max + kOverheadBytes)},
       {"queue.buffering.max.messages", "10000000"},
       {"queue.buffering.max.kbytes", absl::StrCat(kbytes)},
       {"retry.backoff.ms", "50"},

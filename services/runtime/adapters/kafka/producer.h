@@ -24,6 +24,7 @@ struct ProducerOptions {
   ClientOptions client;
   std::string topic;
   size_t memory_bytes = size_t{64} << 20;  // of records on their way
+  size_t record_bytes_max = kRecordBytesMax;
 };
 
 class Producer {
