@@ -138,6 +138,8 @@ class TableSet {
   template <class K, class V, bool kOrdered>
   friend class MapTable;
   template <class K, class V>
+  friend class Table;
+  template <class K, class V>
   friend class OrderedTable;
   template <class K, class V>
   friend class AppendTable;
@@ -426,6 +428,38 @@ template <class K, class V>
 class Table : public MapTable<K, V, false> {
  public:
   using MapTable<K, V, false>::MapTable;
+
+  // Every pair once, in key order. Those at rest are read one by one and do not stay in memory. The
+  // visitor changes nothing.
+  void Scan(absl::FunctionRef<void(const K&, const V&)> visit) const {
+    absl::btree_map<std::string, const typename MapTable<K, V, false>::Slot*> here;
+    // tidy: allow(replay) the map puts them in order
+    for (const auto& entry : this->slots_) here.emplace(this->KeyOf(entry.slot->key), entry.slot);
+    const auto next = [&](auto at) {
+      if (at->second->present) visit(at->second->key, *at->second);
+      return here.erase(at);
+    };
+    if (this->set_.cold_ != nullptr) {
+      this->set_.cold_->Scan(
+          std::string(1, static_cast<char>(this->id_)),
+          [&](absl::string_view stored_key, absl::string_view bytes) {
+            auto at = here.begin();
+            while (at != here.end() && at->first < stored_key) at = next(at);
+            if (at != here.end() && at->first == stored_key) {
+              next(at);
+              return true;
+            }
+            K key;
+            V value;
+            INVARIANT(KeyBytes<K>::Parse(stored_key.substr(1), &key) && ParseLayout(bytes, &value),
+                      "a stored pair does not parse, though its layout was "
+                      "checked at opening");
+            visit(key, value);
+            return true;
+          });
+    }
+    for (auto at = here.begin(); at != here.end();) at = next(at);
+  }
 };
 
 // Pairs in key order, all in memory.

@@ -47,11 +47,40 @@ void LeaveTerminal() {
   close(nowhere);
 }
 
+class Child : public Background {
+ public:
+  Child(const std::string& data, int pipe) : data_(data), pipe_(pipe) {}
+  void Own() override {
+    if (owns_) return;
+    owns_ = true;
+    std::ofstream(PidPath(data_)) << getpid() << "\n";
+  }
+  void Ready() override {
+    if (is_ready_) return;
+    is_ready_ = true;
+    LeaveTerminal();
+    Tell(pipe_, "ready");
+  }
+  void End(const absl::Status& status) {
+    if (owns_) {
+      std::error_code ignored;
+      std::filesystem::remove(PidPath(data_), ignored);
+    }
+    if (is_ready_) return;
+    Tell(pipe_, absl::StrCat(static_cast<int>(status.code()), " ", std::string(status.message())));
+  }
+
+ private:
+  const std::string& data_;
+  const int pipe_;
+  bool owns_ = false;
+  bool is_ready_ = false;
+};
+
 }  // namespace
 
-absl::Status RunInBackground(
-    const std::string& data,
-    const std::function<absl::Status(const std::function<void()>& ready)>& body) {
+absl::Status RunInBackground(const std::string& data,
+                             const std::function<absl::Status(Background&)>& body) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0)
     return absl::UnavailableError("no pipe to a process in the background");
@@ -61,21 +90,9 @@ absl::Status RunInBackground(
   if (child == 0) {
     close(ends[0]);
     setsid();
-    bool is_ready = false;
-    const absl::Status status = body([&] {
-      if (is_ready) return;
-      is_ready = true;
-      std::ofstream(PidPath(data)) << getpid() << "\n";
-      LeaveTerminal();
-      Tell(ends[1], "ready");
-    });
-    if (!is_ready) {
-      Tell(ends[1],
-           absl::StrCat(static_cast<int>(status.code()), " ", std::string(status.message())));
-    } else {
-      std::error_code ignored;
-      std::filesystem::remove(PidPath(data), ignored);
-    }
+    Child background(data, ends[1]);
+    const absl::Status status = body(background);
+    background.End(status);
     std::fflush(nullptr);
     std::exit(host::ExitCodeOf(status));
   }

@@ -9,13 +9,22 @@
 
 namespace gridledger::cli {
 
-// Runs `body` in a process of its own, which outlives this one. Returns once `body` has called
-// `ready`, or with what it failed with before. Until then its output is this terminal's; afterwards
-// it has none. The process id lies in DIR/up.pid. REQUIRES: this process has one thread, and has
+// What a process in the background tells.
+class Background {
+ public:
+  virtual ~Background() = default;
+  // The data folder is this process's from now on: its id lies in DIR/up.pid, so that it can be
+  // ended while it is not ready yet.
+  virtual void Own() = 0;
+  // Whoever waits may go. From now on there is no output.
+  virtual void Ready() = 0;
+};
+
+// Runs `body` in a process of its own, which outlives this one. Returns once `body` has told that
+// it is ready, or with what it failed with before. REQUIRES: this process has one thread, and has
 // opened no database: a fork carries neither over.
-absl::Status RunInBackground(
-    const std::string& data,
-    const std::function<absl::Status(const std::function<void()>& ready)>& body);
+absl::Status RunInBackground(const std::string& data,
+                             const std::function<absl::Status(Background&)>& body);
 
 // The process of DIR/up.pid, if it is there and one of ours.
 std::optional<int> RunningInBackground(const std::string& data);

@@ -120,12 +120,12 @@ absl::Status Copy(const CopyOptions& options) {
   for (const Offset end : (*target)->ends()) there += end.value;
   const absl::Time begun = absl::Now();
   {
-    const StopFlag stop;
+    const std::atomic<bool>& stop = *options.common.stop->Listen();
     std::atomic<int64_t> done{there};
     const ProgressLine progress("copying", "records",
                                 [&] { return Reading{done, outcome.records}; });
     absl::Status status = (*source)->Read((*target)->ends(), [&](const Record& record) {
-      if (*stop.flag()) return absl::AbortedError("stopped; the same command goes on");
+      if (stop) return absl::AbortedError("stopped; the same command goes on");
       ++done;
       return (*target)->Write(record);
     });
@@ -172,7 +172,13 @@ void AddCopy(CLI::App& app, Command* chosen) {
       ->required();
   command->add_flag("!--no-digests", options->digests, "Do not fold both at the end");
   // Both ends are named; the common option has nothing to say.
-  command->callback([chosen, options] { *chosen = [options] { return Copy(*options); }; });
+  command->callback([chosen, options] {
+    *chosen = [options] {
+      const StopFlag stop;
+      options->common.stop = &stop;
+      return Copy(*options);
+    };
+  });
 }
 
 }  // namespace gridledger::cli

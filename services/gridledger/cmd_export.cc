@@ -13,6 +13,7 @@
 #include <optional>
 #include <system_error>
 
+#include "services/gridledger/checks.h"
 #include "services/gridledger/command.h"
 #include "services/gridledger/history_row.h"
 #include "services/gridledger/history_xes.h"
@@ -85,14 +86,14 @@ void AppendLine(const Record& record, v1::Entry* entry, std::string* out) {
 }
 
 absl::Status ExportPartition(EventLog& log, Partition partition, Offset from, Offset end,
-                             const StopFlag& stop, Out write) {
+                             const std::atomic<bool>& stop, Out write) {
   const std::unique_ptr<LogReader> reader = log.NewReader();
   if (absl::Status status = reader->Assign(partition, from); !status.ok()) return status;
   RecordBatch batch;
   v1::Entry entry;
   std::string out;
   for (Offset next = from; next < end;) {
-    if (*stop.flag()) return absl::AbortedError("interrupted");
+    if (stop) return absl::AbortedError("interrupted");
     absl::Status status = reader->Poll(absl::Seconds(30), kReadBatch, &batch);
     if (status.ok() && batch.records().empty()) {
       status = absl::UnavailableError(absl::StrCat("partition ", partition.value, " offset ",
@@ -121,7 +122,7 @@ absl::Status NoSuchPartition(const ExportOptions& options, EventLog& log) {
 }
 
 absl::Status ExportRecords(const ExportOptions& options, EventLog& log, Out write) {
-  const StopFlag stop;
+  const std::atomic<bool>& stop = *options.common.stop->Listen();
   const Offset from{options.from_offset};
   bool any = false;
   for (int p = 0; p < log.partitions(); ++p) {
@@ -192,11 +193,10 @@ absl::Status ExportXes(const ExportOptions& options, const HistoryOptions& histo
     return (*xes)->Add(step, row);
   });
   if (!status.ok()) return status;
-  const StopFlag stop;
   {
     const ProgressLine progress("writing", "events",
                                 [&] { return Reading{(*xes)->written(), (*xes)->events()}; });
-    status = (*xes)->Write(*stop.flag(), write);
+    status = (*xes)->Write(*options.common.stop->Listen(), write);
   }
   if (status.ok() && (*xes)->replaced() > 0) {
     std::fprintf(stderr, "gridledger: %s characters that XML cannot hold stand as U+FFFD\n",
@@ -299,10 +299,10 @@ void AddExport(CLI::App& app, Command* chosen) {
       ->type_name("FILE");
   command->add_option("--partition", options->partition, "One partition instead of all")
       ->type_name("P")
-      ->check(CLI::NonNegativeNumber);
+      ->check(WholeNumber(INT32_MAX));
   command->add_option("--from-offset", options->from_offset, "The first offset of each partition")
       ->type_name("N")
-      ->check(CLI::NonNegativeNumber)
+      ->check(WholeNumber(kOffsetMax))
       ->capture_default_str();
 }
 

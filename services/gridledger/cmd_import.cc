@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "services/base/digest.h"
+#include "services/gridledger/checks.h"
 #include "services/gridledger/import_account.h"
 #include "services/gridledger/import_record.h"
 #include "services/gridledger/import_rows.h"
@@ -296,7 +297,8 @@ void AddImport(CLI::App& app, Command* chosen) {
   command
       ->add_option("--until", options->until,
                    "After the last row time runs on to here, so that what falls due is decided")
-      ->type_name("INSTANT");
+      ->type_name("INSTANT")
+      ->check(NotEmpty());
   command
       ->add_option("--partitions", options->partitions,
                    "Of a new ledger; one that is there keeps its own")
@@ -306,7 +308,7 @@ void AddImport(CLI::App& app, Command* chosen) {
       ->add_option("--max-errors", options->errors_max,
                    "Import nothing when more rows than this are rejected")
       ->type_name("N")
-      ->check(CLI::NonNegativeNumber);
+      ->check(WholeNumber(INT32_MAX));
   command->add_option("INPUT", options->inputs, "The files, or - for standard input")
       ->type_name("FILE")
       ->required();

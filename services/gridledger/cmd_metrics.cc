@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "services/gridledger/checks.h"
 #include "services/gridledger/command.h"
 #include "services/gridledger/instant.h"
 #include "services/gridledger/look.h"
@@ -192,7 +193,8 @@ void AddMetrics(CLI::App& app, Command* chosen) {
            kInstantForms)},
       &options->common, chosen, [options] { return PrintMetrics(*options); });
   command->add_option("--as-of", options->as_of, "The instant; default: the ledger's newest record")
-      ->type_name("INSTANT");
+      ->type_name("INSTANT")
+      ->check(NotEmpty());
   command->add_option("--by", options->by, "A row for each of these, besides the total")
       ->check(CLI::IsMember({"category", "unit", "area", "community", "hour"}));
 }

@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "services/gridledger/checks.h"
 #include "services/gridledger/command.h"
 #include "services/gridledger/instant.h"
 #include "services/gridledger/look.h"
@@ -277,10 +278,10 @@ void AddReplay(CLI::App& app, Command* chosen) {
       ->capture_default_str();
   CLI::Option* until = command->add_option("--until", options->until,
                                            "Records until the partition's time passes it");
-  until->type_name("INSTANT");
+  until->type_name("INSTANT")->check(NotEmpty());
   command->add_option("--to-offset", options->to_offset, "Records below it, of each partition")
       ->type_name("N")
-      ->check(CLI::NonNegativeNumber)
+      ->check(WholeNumber(kOffsetMax))
       ->excludes(until);
   command->add_option("--service", options->service, "One service instead of all")
       ->check(CLI::IsMember({"dispatch", "escalation", "metrics", "audit"}));

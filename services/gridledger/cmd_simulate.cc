@@ -3,7 +3,12 @@
 #include <absl/time/clock.h>
 #include <nlohmann/json.hpp>
 
+#include <filesystem>
+#include <fstream>
+#include <system_error>
+
 #include "services/domain/metrics/metrics.h"
+#include "services/gridledger/checks.h"
 #include "services/gridledger/lockstep_work.h"
 #include "services/gridledger/packs.h"
 #include "services/gridledger/simulate.h"
@@ -50,7 +55,30 @@ absl::Status CheckBegunBy(const std::string& source, host::Folder& folder) {
   return absl::OkStatus();
 }
 
+// "yutang 1 52297": what is being played, until it is all there.
+std::string UnfinishedPath(const std::string& data) { return absl::StrCat(data, "/unfinished"); }
+
+absl::Status SayUnfinished(const SimulateOptions& options) {
+  const std::string path = UnfinishedPath(options.common.data);
+  std::ofstream file(path);
+  file << options.pack << " " << options.seed << " " << options.incidents << "\n";
+  file.close();
+  return file ? absl::OkStatus() : absl::UnavailableError(absl::StrCat("cannot write ", path));
+}
+
 }  // namespace
+
+absl::StatusOr<std::optional<SimulateOptions>> CutOffSimulation(const std::string& data) {
+  std::ifstream file(UnfinishedPath(data));
+  if (!file) return std::nullopt;
+  SimulateOptions options;
+  file >> options.pack >> options.seed >> options.incidents;
+  if (file) return options;
+  return absl::DataLossError(
+      absl::StrCat(UnfinishedPath(data),
+                   " does not say which simulation was cut off: run `gridledger simulate` "
+                   "over the folder again, or take a new one"));
+}
 
 absl::Status Simulate(const SimulateOptions& options) {
   absl::StatusOr<v1::Policy> policy = PackPolicy(options.pack);
@@ -62,6 +90,8 @@ absl::Status Simulate(const SimulateOptions& options) {
                                .partitions = (*folder)->log().partitions()},
                               *std::move(policy));
   if (absl::Status status = CheckBegunBy(city.source(), **folder); !status.ok()) return status;
+  if (absl::Status status = SayUnfinished(options); !status.ok()) return status;
+  options.opened();
   LockStepWork work;
   work.options = &options.common;
   work.folder = folder->get();
@@ -75,6 +105,8 @@ absl::Status Simulate(const SimulateOptions& options) {
   const absl::Time begun_at = absl::Now();
   const absl::StatusOr<LockStepOutcome> outcome = RunLockStep(work);
   if (!outcome.ok()) return outcome.status();
+  std::error_code was_not_there;
+  std::filesystem::remove(UnfinishedPath(options.common.data), was_not_there);
   const double seconds = absl::ToDoubleSeconds(absl::Now() - begun_at);
   const std::string rate = metrics::PrintedRate(outcome->closed, outcome->incidents, 2);
   if (options.common.json) {
@@ -117,10 +149,11 @@ void AddSimulate(CLI::App& app, Command* chosen) {
       ->check(CLI::IsMember({"yutang"}))
       ->capture_default_str();
   command->add_option("--seed", options->seed, "Chooses among all such periods")
+      ->check(WholeNumber(UINT64_MAX))
       ->capture_default_str();
   command
       ->add_option("--incidents", options->incidents, "How many incidents, in the same proportions")
-      ->check(CLI::Range(uint64_t{0}, simulation::kIncidentsMax))
+      ->check(WholeNumber(simulation::kIncidentsMax))
       ->capture_default_str();
   command
       ->add_option("--partitions", options->partitions,

@@ -34,15 +34,36 @@ struct UpOptions {
   int64_t trickle_per_hour = 720;
 };
 
-absl::Status FirstData(const UpOptions& options) {
-  if (std::filesystem::exists(absl::StrCat(options.common.data, "/log"))) return absl::OkStatus();
-  if (options.no_simulation) {
-    return OpenForWriting(options.common, 8).status();
+// `opened` is called when the folder is ours, if it is opened here at all.
+absl::Status FirstData(const UpOptions& options, const std::function<void()>& opened) {
+  const absl::StatusOr<size_t> memory = options.common.MemoryBytes();
+  if (!memory.ok()) return memory.status();
+  auto cut_off = CutOffSimulation(options.common.data);
+  if (!cut_off.ok()) return cut_off.status();
+  if (!cut_off->has_value()) {
+    if (std::filesystem::exists(absl::StrCat(options.common.data, "/log"))) {
+      return absl::OkStatus();
+    }
+    if (std::filesystem::exists(options.common.data) &&
+        !std::filesystem::is_directory(options.common.data)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(options.common.data, " is a file: --data names a folder"));
+    }
+    if (options.no_simulation) return OpenForWriting(options.common, 8).status();
+    std::fprintf(stderr,
+                 "There is no data in %s yet: playing the published Yutang period into it.\n",
+                 options.common.data.c_str());
+    cut_off->emplace();
+  } else {
+    std::fprintf(stderr, "A simulation was cut off in %s: going on with it.\n",
+                 options.common.data.c_str());
   }
-  std::fprintf(stderr, "There is no data in %s yet: playing the published Yutang period into it.\n",
-               options.common.data.c_str());
-  SimulateOptions simulate;
+  const StopFlag stop;
+  SimulateOptions& simulate = **cut_off;
   simulate.common = options.common;
+  simulate.common.json = false;
+  simulate.common.stop = &stop;
+  simulate.opened = opened;
   return Simulate(simulate);
 }
 
@@ -104,19 +125,21 @@ absl::Status Serve(const UpOptions& options, host::StopSignals& signals, const H
 
 absl::Status Up(const UpOptions& options) {
   if (!options.detach) {
-    if (absl::Status status = FirstData(options); !status.ok()) return status;
+    if (absl::Status status = FirstData(options, [] {}); !status.ok()) return status;
     host::StopSignals signals;
     spdlog::set_default_logger(spdlog::stderr_logger_mt("gridledger"));
     if (CityScreen::IsScreen()) spdlog::set_level(spdlog::level::warn);
     return Serve(options, signals, {});
   }
-  return RunInBackground(options.common.data, [&options](const std::function<void()>& ready) {
-    if (absl::Status status = FirstData(options); !status.ok()) return status;
+  return RunInBackground(options.common.data, [&options](Background& background) {
+    const auto own = [&background] { background.Own(); };
+    if (absl::Status status = FirstData(options, own); !status.ok()) return status;
     host::StopSignals signals;
     bool has_log = false;
     Hooks hooks;
-    hooks.live = ready;
-    hooks.opened = [&options, &has_log] {
+    hooks.live = [&background] { background.Ready(); };
+    hooks.opened = [&options, &has_log, &background] {
+      background.Own();
       const std::string path = absl::StrCat(options.common.data, "/up.log");
       try {
         spdlog::set_default_logger(spdlog::basic_logger_mt("gridledger", path));
@@ -150,7 +173,8 @@ void AddUp(CLI::App& app, Command* chosen) {
            "A folder without data gets the published Yutang period first, then a trickle of "
            "simulated\n"
            "reports. While it runs, the other commands read the same folder from other "
-           "terminals.\n"},
+           "terminals.\n",
+       .stops_itself = true},
       &options->common, chosen, [options] { return Up(*options); });
   command->add_flag(
       "--detach", options->detach,

@@ -104,6 +104,10 @@ absl::StatusOr<Report> Check(const CommonOptions& options, host::Folder& folder)
   std::vector<host::Probe> probes = ProbesFor(*recorded);
   absl::Status status = CheckLedger(options, folder, &probes, &report);
   if (!status.ok()) return status;
+  if (!folder.state_status().ok()) {
+    report.findings.push_back(Finding{Part::kState, std::nullopt, Offset{},
+                                      std::string(folder.state_status().message())});
+  }
   const auto damages = CheckStoredPairs(folder, *recorded);
   if (!damages.ok()) return damages.status();
   for (const Damage& damage : *damages) {

@@ -27,11 +27,17 @@ CLI::App* AddBareCommand(CLI::App& app, const Teaching& teaching, Command* chose
 
 CLI::App* AddCommand(CLI::App& app, const Teaching& teaching, CommonOptions* options,
                      Command* chosen, Command run) {
-  CLI::App* command = AddBareCommand(
-      app, teaching, chosen, [options, run = std::move(run), needs = teaching.needs_ledger] {
-        const absl::Status status = needs ? options->Resolve() : absl::OkStatus();
-        return status.ok() ? run() : status;
-      });
+  CLI::App* command = AddBareCommand(app, teaching, chosen,
+                                     [options, run = std::move(run), needs = teaching.needs_ledger,
+                                      stops_itself = teaching.stops_itself] {
+                                       const absl::Status status =
+                                           needs ? options->Resolve() : absl::OkStatus();
+                                       if (!status.ok() || stops_itself)
+                                         return status.ok() ? run() : status;
+                                       const StopFlag stop;
+                                       options->stop = &stop;
+                                       return run();
+                                     });
   command->add_option("--data", options->data, "The data folder, as made by import, simulate or up")
       ->type_name("DIR")
       ->envname("GRIDLEDGER_DATA_FOLDER");
@@ -69,6 +75,12 @@ absl::Status CommonOptions::Resolve() {
   if (log.empty()) {
     if (!data.empty()) return absl::OkStatus();
     return absl::InvalidArgumentError("--data DIR is required, or --log LOG: name the ledger");
+  }
+  if (!data.empty() && log != absl::StrCat("local:", data)) {
+    return absl::InvalidArgumentError(absl::StrCat("--data ", data, " and --log ", log,
+                                                   " name two ledgers: give one of them (--data "
+                                                   "may also come from GRIDLEDGER_DATA_FOLDER, "
+                                                   "--log from GRIDLEDGER_LOG)"));
   }
   const absl::StatusOr<host::LogName> name = host::ParseLogName(log);
   if (!name.ok()) return name.status();

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "services/gridledger/stop_flag.h"
 #include "services/runtime/host/folder.h"
 #include "services/runtime/host/memory_size.h"
 
@@ -33,6 +34,7 @@ struct CommonOptions {
   std::string memory = "1GiB";
   int threads = 0;  // 0: one for each core
   bool json = false;
+  const StopFlag* stop = nullptr;  // there while the command runs; `up` makes its own
 
   // InvalidArgument when --memory is no size.
   absl::StatusOr<size_t> MemoryBytes() const { return host::ParseMemorySize(memory); }
@@ -51,6 +53,7 @@ struct Teaching {
   // Whole lines, indented by two blanks; may go on with what is worth knowing.
   std::string examples;
   bool needs_ledger = true;  // false: none need be named
+  bool stops_itself = false;  // what signals do is the command's own affair
 };
 
 // A subcommand with --help alone.
@@ -78,6 +81,7 @@ void AddDown(CLI::App& app, Command* chosen);
 void AddStatus(CLI::App& app, Command* chosen);
 void AddMetrics(CLI::App& app, Command* chosen);
 void AddIncident(CLI::App& app, Command* chosen);
+void AddIncidents(CLI::App& app, Command* chosen);
 void AddReplay(CLI::App& app, Command* chosen);
 void AddVerify(CLI::App& app, Command* chosen);
 void AddDigest(CLI::App& app, Command* chosen);

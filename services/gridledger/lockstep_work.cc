@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cstdio>
 
-#include "services/gridledger/stop_flag.h"
 #include "services/gridledger/terminal.h"
 #include "services/runtime/host/lockstep_run.h"
 #include "services/runtime/host/subjects.h"
@@ -69,8 +68,7 @@ absl::StatusOr<LockStepOutcome> RunLockStep(const LockStepWork& work) {
   run.until = work.until;
   run.threads = std::min(work.options->Threads(), folder.log().partitions());
   run.tables_bytes_max = host::ShareMemory(*memory).tables;
-  StopFlag stop;
-  run.stop = stop.flag();
+  run.stop = work.options->stop->Listen();
   host::LockStepTotals totals;
   absl::Status status;
   {

@@ -2,7 +2,6 @@
 
 #include <absl/time/clock.h>
 
-#include "services/gridledger/stop_flag.h"
 #include "services/gridledger/terminal.h"
 
 namespace gridledger::cli {
@@ -14,8 +13,7 @@ absl::Status LookAt(const CommonOptions& options, const char* verb, host::View v
   if (!memory.ok()) return memory.status();
   view.memory_bytes = *memory;
   view.threads = options.Threads();
-  const StopFlag stop;
-  view.stop = stop.flag();
+  view.stop = options.stop->Listen();
   host::ViewTotals totals;
   const absl::Time begun_at = absl::Now();
   absl::Status status;

@@ -20,6 +20,7 @@ constexpr const char* kFooter =
     "  gridledger simulate --data city      play a published period into a new folder\n"
     "  gridledger status   --data city      where each service stands\n"
     "  gridledger metrics  --data city      the rates, as of now or of any instant\n"
+    "  gridledger incidents --data city     the open ones, the most urgent first\n"
     "\n";
 
 int Main(int argc, char** argv) {
@@ -36,6 +37,7 @@ int Main(int argc, char** argv) {
   AddDown(app, &chosen);
   AddStatus(app, &chosen);
   AddMetrics(app, &chosen);
+  AddIncidents(app, &chosen);
   AddIncident(app, &chosen);
   AddReplay(app, &chosen);
   AddVerify(app, &chosen);

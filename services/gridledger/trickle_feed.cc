@@ -36,7 +36,8 @@ absl::StatusOr<std::unique_ptr<TrickleFeed>> TrickleFeed::Start(host::Folder* fo
                                                                 int64_t reports_per_hour) {
   std::unique_ptr<TrickleFeed> feed(new TrickleFeed(folder, std::move(policy), reports_per_hour));
   if (absl::Status status = feed->OpenTasks(); !status.ok()) return status;
-  const bool is_ours = std::any_of(feed->views_.begin(), feed->views_.end(), [&](const auto& view) {
+  // In a partition without this policy nobody would be responsible for what is reported.
+  const bool is_ours = std::all_of(feed->views_.begin(), feed->views_.end(), [&](const auto& view) {
     return view->incidents().policy.now().version() == feed->city_.policy().version();
   });
   if (!is_ours) return nullptr;

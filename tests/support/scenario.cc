@@ -147,7 +147,7 @@ absl::btree_map<std::string, std::string> FieldsOf(const Incident& incident, abs
       {"named_unit", incident.named_unit.text()},
       {"unit", incident.unit.text()},
       {"member", incident.member.text()},
-      {"handled_by", incident.handled_by},
+      {"handled_by", absl::StrJoin(incident.handled_by, ",")},
       {"merged_into", incident.merged_into},
       {"reported_at", InstantText(incident.reported_at, zone)},
       {"filed_at", TextOf(incident.filed_at, zone)},

@@ -24,10 +24,13 @@ class Story {
     order.set_code("order");
     order.set_limit_minutes(120);
     state_.policy.Activate(policy);
+    Fact other = Make("reported");  // whom c1 may be merged into
+    other.set_incident_id("c2");
+    EXPECT_EQ(Tell(other), "applied");
   }
 
-  // A fact of that name on the present stage, by x1, checks by k2; ready
-  // to be changed and told.
+  // A fact of that name on the present stage, by x1, checks and closings by k2; ready to be changed
+  // and told.
   Fact Make(const std::string& name) const {
     Fact fact;
     fact.set_incident_id("c1");
@@ -47,7 +50,10 @@ class Story {
         break;
       case Fact::kCheckPassed:
       case Fact::kCheckFailed: fact.mutable_actor()->set_code("k2"); break;
-      case Fact::kClosed: fact.mutable_closed()->set_disposition(v1::DISPOSITION_UNCHECKED); break;
+      case Fact::kClosed:
+        fact.mutable_actor()->set_code("k2");
+        fact.mutable_closed()->set_disposition(v1::DISPOSITION_UNCHECKED);
+        break;
       case Fact::kMerged: fact.mutable_merged()->set_into("c2"); break;
       case Fact::kRated: fact.mutable_rated()->set_stars(3); break;
       case Fact::kDeadlineWarned: fact.mutable_deadline_warned()->set_due_at_ms(DueMs()); break;
@@ -203,6 +209,26 @@ TEST(IncidentTest, SaysWhyAFactIsVoid) {
       {"paused twice", "reported filed handling_paused", "handling_paused", [](Fact&) {}, "paused"},
       {"finished while the clock stands", "reported filed dispatched handling_paused",
        "handling_finished", [](Fact&) {}, "paused"},
+      {"checked by nobody", "reported filed dispatched handling_finished", "check_passed",
+       [](Fact& f) { f.mutable_actor()->clear_code(); }, "no checker"},
+      {"checked by a citizen", "reported filed dispatched handling_finished", "check_passed",
+       [](Fact& f) { f.mutable_actor()->set_role(v1::ROLE_CITIZEN); }, "no checker"},
+      {"a source's check names nobody", "reported filed dispatched handling_finished",
+       "check_passed",
+       [](Fact& f) {
+         f.mutable_actor()->set_role(v1::ROLE_SOURCE);
+         f.mutable_actor()->clear_code();
+       },
+       "applied"},
+      {"closed by whoever handled it", "reported filed dispatched handling_finished check_passed",
+       "closed", [](Fact& f) { f.mutable_actor()->set_code("x1"); }, "checker is handler"},
+      {"merged into one that nobody reported", "reported", "merged",
+       [](Fact& f) { f.mutable_merged()->set_into("c99"); }, "no such incident"},
+      {"an extension to the same instant", "reported filed", "deadline_extended",
+       [](Fact& f) {
+         f.mutable_deadline_extended()->set_due_at_ms(kStartMs + 2 * 60'000 + 120 * 60'000);
+       },
+       "not a longer limit"},
       {"the same warning again", "reported filed deadline_warned", "deadline_warned", [](Fact&) {},
        "already recorded"},
       {"the same level again", "reported filed deadline_missed escalation_raised",
@@ -221,11 +247,49 @@ TEST(IncidentTest, WhoeverHandledItDoesNotCheckIt) {
   Story story;
   story.TellAll("reported filed dispatched handling_finished");
   Fact check = story.Make("check_passed");
-  EXPECT_EQ(story.Now().handled_by, "x1");
+  EXPECT_EQ(story.Now().handled_by, std::vector<std::string>{"x1"});
   check.mutable_actor()->set_code("x1");
   EXPECT_EQ(story.Tell(check), "checker is handler");
   check.mutable_actor()->set_code("k2");
   EXPECT_EQ(story.Tell(check), "applied");
+}
+
+TEST(IncidentTest, WhoeverBeganItDoesNotCheckItEither) {
+  Story story;
+  story.TellAll("reported filed dispatched");
+  Fact started = story.Make("handling_started");
+  started.mutable_actor()->set_code("s1");
+  EXPECT_EQ(story.Tell(started), "applied");
+  story.TellAll("handling_finished");
+  EXPECT_EQ(story.Now().handled_by, (std::vector<std::string>{"s1", "x1"}));
+  Fact check = story.Make("check_passed");
+  check.mutable_actor()->set_code("s1");
+  EXPECT_EQ(story.Tell(check), "checker is handler");
+  story.TellAll("check_failed handling_finished check_passed closed reopened");
+  EXPECT_TRUE(story.Now().handled_by.empty()) << "a reopened case is handled anew";
+}
+
+TEST(IncidentTest, TwoAreNotMergedIntoEachOther) {
+  Story story;
+  story.TellAll("reported merged");
+  Fact back = story.Make("merged");
+  back.set_incident_id("c2");
+  back.set_stage(1);
+  back.mutable_merged()->set_into("c1");
+  EXPECT_EQ(story.Tell(back), "no such incident") << "or both would be gone";
+}
+
+TEST(IncidentTest, WhatWaitedForItsReportNeedNotLieInOrder) {
+  Story story;
+  for (const char* name : {"closed", "dispatch_accepted", "filed", "dispatched"}) {
+    Fact early = story.Make(name);
+    early.set_stage(0);
+    EXPECT_EQ(story.Tell(early), "parked");
+  }
+  // Filed in the first round, which lets the later ones count, in their own order.
+  EXPECT_EQ(story.Tell("reported"),
+            "applied, applied, applied, applied, illegal transition");
+  EXPECT_EQ(story.Now().phase, Phase::kClosed);
 }
 
 TEST(IncidentTest, WhatWasNotFoundIsNotFiled) {

@@ -167,7 +167,7 @@ void EvolveChange(State& state, const incident::State& incidents, const incident
     CancelTimer(state, id, state.watches.Change(found));
     return state.watches.Erase(id);
   }
-  const bool clock_moved = change.before.paused != now.paused_at.has_value();
+  const bool clock_moved = change.before.paused_at.has_value() != now.paused_at.has_value();
   if (clock_moved || *now.due_at != found->due_at) {
     Watch& watch = state.watches.Change(found);
     // The time that the clock stood is no part of the span whose share the yellow light waits for.

@@ -66,6 +66,21 @@ const Transition* RowOf(Fact::KindCase kind) {
 
 bool Has(uint32_t phases, Phase phase) { return (phases & Bit(phase)) != 0; }
 
+bool IsHandler(const Incident& incident, const v1::Actor& actor) {
+  return !actor.code().empty() && std::find(incident.handled_by.begin(), incident.handled_by.end(),
+                                            actor.code()) != incident.handled_by.end();
+}
+
+// Whoever handled it does not check it, and who checks has a name (S21). A source's word carries no
+// names to compare.
+VoidReason ObjectionToChecker(const Incident& incident, const v1::Actor& actor) {
+  if (actor.role() == v1::ROLE_SOURCE) return VoidReason::kNone;
+  if (actor.code().empty() || actor.role() == v1::ROLE_CITIZEN || actor.role() == v1::ROLE_SENSOR) {
+    return VoidReason::kNoChecker;
+  }
+  return IsHandler(incident, actor) ? VoidReason::kCheckerIsHandler : VoidReason::kNone;
+}
+
 // The rules beyond stage and phase. kNone lets the fact through.
 VoidReason Objection(const Incident& incident, const Fact& fact) {
   switch (fact.kind_case()) {
@@ -79,15 +94,15 @@ VoidReason Objection(const Incident& incident, const Fact& fact) {
     case Fact::kDispatched:
       return fact.dispatched().unit().empty() ? VoidReason::kMalformed : VoidReason::kNone;
     case Fact::kDeadlineExtended:
-      return fact.deadline_extended().due_at_ms() <= 0 ? VoidReason::kMalformed : VoidReason::kNone;
-    case Fact::kCheckPassed:
-    case Fact::kCheckFailed:
-      // Whoever handled it does not check it (S21). A source's word carries no names to compare.
-      return !incident.handled_by.empty() && fact.actor().code() == incident.handled_by
-                 ? VoidReason::kCheckerIsHandler
+      if (fact.deadline_extended().due_at_ms() <= 0) return VoidReason::kMalformed;
+      return incident.due_at && fact.deadline_extended().due_at_ms() <= ToMillis(*incident.due_at)
+                 ? VoidReason::kNotLonger
                  : VoidReason::kNone;
+    case Fact::kCheckPassed:
+    case Fact::kCheckFailed: return ObjectionToChecker(incident, fact.actor());
     case Fact::kClosed:
       if (fact.closed().disposition() == v1::DISPOSITION_UNSPECIFIED) return VoidReason::kMalformed;
+      if (IsHandler(incident, fact.actor())) return VoidReason::kCheckerIsHandler;
       return fact.closed().disposition() == v1::DISPOSITION_SOLVED &&
                      incident.phase != Phase::kChecked
                  ? VoidReason::kNotChecked
@@ -161,6 +176,14 @@ void Acknowledge(Incident& incident, absl::Time at) {
   if (!incident.first_acknowledged_at) incident.first_acknowledged_at = at;
 }
 
+void RememberHandler(Incident& incident, const v1::Actor& actor) {
+  if (actor.role() == v1::ROLE_SOURCE || actor.code().empty() || IsHandler(incident, actor) ||
+      incident.handled_by.size() >= kHandlersMax) {
+    return;
+  }
+  incident.handled_by.push_back(actor.code());
+}
+
 void Mutate(const policy::Compiled& policy, Incident& incident, const Fact& fact, absl::Time at) {
   switch (fact.kind_case()) {
     case Fact::kReported: {
@@ -185,8 +208,11 @@ void Mutate(const policy::Compiled& policy, Incident& incident, const Fact& fact
       incident.member = MemberCode(fact.dispatched().member());
       incident.dispatched_at = at;
       break;
-    case Fact::kDispatchAccepted:
-    case Fact::kHandlingStarted: Acknowledge(incident, at); break;
+    case Fact::kDispatchAccepted: Acknowledge(incident, at); break;
+    case Fact::kHandlingStarted:
+      Acknowledge(incident, at);
+      RememberHandler(incident, fact.actor());
+      break;
     case Fact::kDispatchDeclined: incident.member = MemberCode(); break;
     case Fact::kDispatchReturned:
       ++incident.times_returned;
@@ -206,7 +232,7 @@ void Mutate(const policy::Compiled& policy, Incident& incident, const Fact& fact
     case Fact::kHandlingFinished:
       Acknowledge(incident, at);
       incident.handled_at = at;
-      incident.handled_by = fact.actor().role() == v1::ROLE_SOURCE ? "" : fact.actor().code();
+      RememberHandler(incident, fact.actor());
       break;
     case Fact::kCheckPassed: break;
     case Fact::kCheckFailed: ++incident.times_reworked; break;
@@ -253,8 +279,17 @@ Before Snapshot(const Incident& incident) {
                 .member = incident.member,
                 .due_at = incident.due_at,
                 .closed_at = incident.closed_at,
+                .paused_at = incident.paused_at,
                 .filed = incident.filed_at.has_value(),
-                .paused = incident.paused_at.has_value()};
+                .solved = incident.Solved()};
+}
+
+// What a merged incident counts as from now on must count itself, and be of this partition: of
+// another one, nothing is known here (law L1).
+bool MayTakeIn(const State& state, const std::string& into) {
+  const Incident* target = state.incidents.Find(into);
+  return target != nullptr && target->phase != Phase::kVoided && target->phase != Phase::kMerged &&
+         target->phase != Phase::kRefused;
 }
 
 void Park(State& state, const Moment& moment, const Fact& fact, ChangeSink sink) {
@@ -278,6 +313,9 @@ VoidReason Apply(State& state, const Moment& moment, const Fact& fact, const Tra
   }
   if (!Has(row.from, old.phase)) return VoidReason::kIllegalTransition;
   if (const VoidReason no = Objection(old, fact); no != VoidReason::kNone) return no;
+  if (fact.has_merged() && !MayTakeIn(state, fact.merged().into())) {
+    return VoidReason::kNoSuchIncident;
+  }
 
   Change change{.moment = moment, .fact = &fact, .before = Snapshot(old)};
   Incident& now = incident == nullptr ? state.incidents.Insert(IncidentId(fact.incident_id()))
@@ -295,7 +333,8 @@ VoidReason Apply(State& state, const Moment& moment, const Fact& fact, const Tra
 }
 
 // The report has come: what waited for it is judged now, in ledger order. Facts that name a later
-// stage get further rounds, as long as a round applies something; what is left is void.
+// stage, or no stage and come too early in the life, get further rounds, as long as a round applies
+// something; what is left is void.
 void Release(State& state, const Moment& moment, const IncidentId& id, ChangeSink sink) {
   const Parked* found = state.parked.Find(id);
   if (found == nullptr) return;
@@ -316,7 +355,8 @@ void Release(State& state, const Moment& moment, const IncidentId& id, ChangeSin
       const VoidReason no = judge(item);
       if (no == VoidReason::kNone) {
         progress = true;
-      } else if (no == VoidReason::kFutureStage) {
+      } else if (no == VoidReason::kFutureStage ||
+                 (no == VoidReason::kIllegalTransition && fact.stage() == 0)) {
         still.push_back(item);
       } else {
         EvolveVoid(state, moment, fact, no, sink);
@@ -325,8 +365,7 @@ void Release(State& state, const Moment& moment, const IncidentId& id, ChangeSin
     waiting = std::move(still);
   }
   for (const Parked::Item& item : waiting) {
-    INVARIANT(fact.ParseFromString(item.fact), "a parked fact does not parse");
-    EvolveVoid(state, moment, fact, VoidReason::kFutureStage, sink);
+    EvolveVoid(state, moment, fact, judge(item), sink);
   }
 }
 
@@ -404,6 +443,9 @@ absl::string_view VoidReasonName(VoidReason reason) {
     case VoidReason::kAlreadyRecorded: return "already recorded";
     case VoidReason::kParkedFull: return "too many parked";
     case VoidReason::kDuplicateDecision: return "duplicate decision";
+    case VoidReason::kNoChecker: return "no checker";
+    case VoidReason::kNoSuchIncident: return "no such incident";
+    case VoidReason::kNotLonger: return "not a longer limit";
   }
   return "unknown";
 }

@@ -56,14 +56,17 @@ enum class VoidReason : uint8_t {
   kNotConfirmed = 6,       // filed although the verification found nothing
   kPaused = 7,             // the clock stands: resume first
   kNotPaused = 8,
-  kCheckerIsHandler = 9,    // whoever handled it does not check it
+  kCheckerIsHandler = 9,    // whoever handled it neither checks nor closes it
   kNotChecked = 10,         // closed as solved, and no check has passed
   kStaleDeadline = 11,      // speaks of a deadline that is no longer the incident's
   kAlreadyRecorded = 12,    // the warning, miss or level is there already
   kParkedFull = 13,         // too many facts wait for this incident's report
   kDuplicateDecision = 14,  // at or below what its service has settled
+  kNoChecker = 15,          // a check by nobody who has a name and may check
+  kNoSuchIncident = 16,     // merged into one that is not there, or counts for nothing itself
+  kNotLonger = 17,          // an extension to a deadline that is not later
 };
-constexpr int kVoidReasons = 15;
+constexpr int kVoidReasons = 18;
 absl::string_view VoidReasonName(VoidReason reason);
 
 // ---- State --------------------------------------------------------------------------------------
@@ -101,12 +104,15 @@ struct Incident {
   CategoryCode category;
   CommunityCode community;
   AreaCode area;
-  UnitCode named_unit;     // by the report or by the unit that returned it; empty: by the list
-  std::string handled_by;  // the actor who finished handling last; empty when a source said so
+  UnitCode named_unit;  // by the report or by the unit that returned it; empty: by the list
+  // Who started or finished handling since the case was filed or reopened, each once, in that
+  // order; without those whom a source speaks of.
+  std::vector<std::string> handled_by;
   std::string channel;
   std::string merged_into;
 
   bool Resting() const { return !IsOpen(phase); }
+  bool Solved() const { return phase == Phase::kClosed && disposition == v1::DISPOSITION_SOLVED; }
   template <class A>
   void Fields(A& a) {
     a(stage, phase, category, community, area, channel, named_unit, unit, member, handled_by,
@@ -133,6 +139,8 @@ struct Parked {
     a(items);
   }
 };
+// Of `handled_by`: 16 × ~20 B; further ones are not remembered, and a case has one or two.
+constexpr size_t kHandlersMax = 16;
 constexpr int kParkedMax = 64;  // an incident; 64 × ~200 B ≈ 13 KB, and a life has about ten facts
 
 // Counts of one partition.
@@ -164,8 +172,9 @@ struct Before {
   MemberCode member;
   std::optional<absl::Time> due_at;
   std::optional<absl::Time> closed_at;
+  std::optional<absl::Time> paused_at;
   bool filed = false;
-  bool paused = false;
+  bool solved = false;
 };
 
 struct Change {

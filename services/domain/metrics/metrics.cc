@@ -15,11 +15,12 @@ using incident::Phase;
 struct Standing {
   Phase phase = Phase::kNone;
   bool filed = false;
-  bool paused = false;
+  bool solved = false;
   bool reopened = false;
   bool reworked = false;
   std::optional<absl::Time> due_at;
   std::optional<absl::Time> closed_at;
+  std::optional<absl::Time> paused_at;
 
   friend bool operator==(const Standing&, const Standing&) = default;
 };
@@ -27,11 +28,12 @@ struct Standing {
 Standing After(const Incident& incident) {
   return Standing{.phase = incident.phase,
                   .filed = incident.filed_at.has_value(),
-                  .paused = incident.paused_at.has_value(),
+                  .solved = incident.Solved(),
                   .reopened = incident.times_reopened > 0,
                   .reworked = incident.times_reworked > 0,
                   .due_at = incident.due_at,
-                  .closed_at = incident.closed_at};
+                  .closed_at = incident.closed_at,
+                  .paused_at = incident.paused_at};
 }
 
 Standing Before(const incident::Change& change) {
@@ -40,16 +42,18 @@ Standing Before(const incident::Change& change) {
   const uint32_t reworked = change.now->times_reworked - (change.fact->has_check_failed() ? 1 : 0);
   return Standing{.phase = before.phase,
                   .filed = before.filed,
-                  .paused = before.paused,
+                  .solved = before.solved,
                   .reopened = reopened > 0,
                   .reworked = reworked > 0,
                   .due_at = before.due_at,
-                  .closed_at = before.closed_at};
+                  .closed_at = before.closed_at,
+                  .paused_at = before.paused_at};
 }
 
 // Has a deadline that counts, passed or to come.
 bool HasRunningDeadline(const Standing& standing) {
-  return standing.due_at.has_value() && !standing.paused &&
+  return standing.due_at.has_value() &&
+         !(standing.paused_at && *standing.paused_at < *standing.due_at) &&
          (incident::IsOpenCase(standing.phase) || standing.phase == Phase::kClosed);
 }
 
@@ -65,6 +69,7 @@ Row CountsOf(const Standing& standing, absl::Time now) {
           .filed = standing.filed,
           .open = incident::IsOpen(standing.phase),
           .closed = closed,
+          .solved = standing.solved,
           .voided = standing.phase == Phase::kVoided,
           .reopened = standing.reopened,
           .reworked = standing.reworked};
@@ -158,6 +163,7 @@ Row& Row::operator+=(const Row& other) {
   filed += other.filed;
   open += other.open;
   closed += other.closed;
+  solved += other.solved;
   due_to_close += other.due_to_close;
   closed_of_due += other.closed_of_due;
   closed_on_time += other.closed_on_time;
@@ -172,6 +178,7 @@ Row Row::operator-() const {
              .filed = -filed,
              .open = -open,
              .closed = -closed,
+             .solved = -solved,
              .due_to_close = -due_to_close,
              .closed_of_due = -closed_of_due,
              .closed_on_time = -closed_on_time,
@@ -265,9 +272,11 @@ const std::vector<Formula>& Formulas() {
        "GB/T 30428.4 as city bulletins print it: 按期结案数 / 应结案数, e.g. 737 / 972 = 75.82 %",
        [](const Row& row) { return row.closed_on_time; },
        [](const Row& row) { return row.due_to_close; }},
-      {"rectification", "整治率", "closed / filed",
-       "Yutang Subdistrict, January 2021: 已整治 / 累计发布, 50879 / 52297 = 97.29 %",
-       [](const Row& row) { return row.closed; }, [](const Row& row) { return row.filed; }},
+      {"rectification", "整治率", "solved / filed",
+       "Yutang Subdistrict, January 2021: 已整治 / 累计发布, 50879 / 52297 = 97.29 %; closed is "
+       "not "
+       "solved",
+       [](const Row& row) { return row.solved; }, [](const Row& row) { return row.filed; }},
   };
   return *formulas;
 }
@@ -285,6 +294,7 @@ const std::vector<Count>& CountNames() {
       {"filed", [](const Row& row) { return row.filed; }},
       {"open", [](const Row& row) { return row.open; }},
       {"closed", [](const Row& row) { return row.closed; }},
+      {"solved", [](const Row& row) { return row.solved; }},
       {"due_to_close", [](const Row& row) { return row.due_to_close; }},
       {"closed_of_due", [](const Row& row) { return row.closed_of_due; }},
       {"closed_on_time", [](const Row& row) { return row.closed_on_time; }},

@@ -29,9 +29,10 @@ struct Row {
   int64_t filed = 0;     // 立案数: ever filed
   int64_t open = 0;      // somebody's work now, filed or not
   int64_t closed = 0;    // 结案数: closed now; a reopened case is not
+  int64_t solved = 0;    // 整治: closed now, and a check said that it is done
   // 应结案数: the deadline is at or before the as-of instant, and the case stands: not voided or
-  // merged, and its clock not paused (缓办 is taken off, as in 金华's rules). Cases without a
-  // deadline never are.
+  // merged, and its clock not stopped before the deadline (缓办 is taken off, as in 金华's rules; a
+  // pause after the deadline takes nothing off). Cases without a deadline never are.
   int64_t due_to_close = 0;
   int64_t closed_of_due = 0;
   int64_t closed_on_time = 0;  // 按期结案数: of the due, closed at or before the deadline
@@ -47,8 +48,8 @@ struct Row {
   friend bool operator==(const Row&, const Row&) = default;
   template <class A>
   void Fields(A& a) {
-    a(reported, filed, open, closed, due_to_close, closed_of_due, closed_on_time, voided, reopened,
-      reworked);
+    a(reported, filed, open, closed, solved, due_to_close, closed_of_due, closed_on_time, voided,
+      reopened, reworked);
   }
 };
 
@@ -153,7 +154,7 @@ struct Formula {
 const std::vector<Formula>& Formulas();
 // Null for a name that is none of them.
 const Formula* FindFormula(absl::string_view name);
-constexpr int kFormulasVersion = 1;  // moves when a formula's meaning does
+constexpr int kFormulasVersion = 2;  // moves when a formula's meaning does
 
 // A count by its name, for whoever lists them.
 struct Count {

@@ -12,7 +12,7 @@ constexpr char kExitCodes[] =
     "  0  done\n"
     "  1  the work found a difference or damage\n"
     "  2  wrong usage or configuration: no such folder or incident, another process writes, …\n"
-    "  3  the world failed: disk, memory, network\n";
+    "  3  the world failed (disk, memory, network), or a signal ended it early\n";
 
 inline int ExitCodeOf(const absl::Status& status) {
   switch (status.code()) {

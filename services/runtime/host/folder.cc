@@ -23,9 +23,11 @@ namespace fs = std::filesystem;
 class LocalFolder : public Folder {
  public:
   LocalFolder(std::string path, std::unique_ptr<LocalLog> log,
-              std::unique_ptr<RocksStateStore> store, std::vector<std::string> said)
+              std::unique_ptr<RocksStateStore> store, absl::Status state_status,
+              std::vector<std::string> said)
       : log_(std::move(log)), store_(std::move(store)) {
     name_ = path_ = std::move(path);
+    state_status_ = std::move(state_status);
     said_ = std::move(said);
   }
   LocalLog& log() override { return *log_; }
@@ -186,10 +188,19 @@ absl::StatusOr<std::unique_ptr<Folder>> Folder::Open(const FolderOptions& option
   if (!log.ok()) return log.status();
   said.insert(said.end(), (*log)->warnings().begin(), (*log)->warnings().end());
 
+  absl::Status state_status;
   auto store = OpenState(options, shares.stores / 2, &said);
+  if (options.read_only && absl::IsDataLoss(store.status())) {
+    // Whoever only reads can do without: the ledger says it all.
+    state_status = store.status();
+    said.push_back(absl::StrCat(state_status.message(),
+                                ". What is asked for is folded from the ledger instead, which "
+                                "takes longer. `gridledger up` makes the state anew"));
+    store = nullptr;
+  }
   if (!store.ok()) return store.status();
   return std::make_unique<LocalFolder>(options.path, *std::move(log), *std::move(store),
-                                       std::move(said));
+                                       std::move(state_status), std::move(said));
 }
 
 std::string CodeId() { return absl::StrCat("gridledger ", GRIDLEDGER_VERSION); }

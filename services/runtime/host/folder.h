@@ -58,11 +58,15 @@ class Folder {
   const std::string& name() const { return name_; }
   // What an operator should know about the opening.
   const std::vector<std::string>& said() const { return said_; }
+  // DataLoss when the folder was opened for reading and its state is damaged: store() is null then,
+  // and everything is folded from the ledger.
+  const absl::Status& state_status() const { return state_status_; }
 
  protected:
   std::string path_;
   std::string name_;
   std::vector<std::string> said_;
+  absl::Status state_status_;
 };
 
 // Names the build in checkpoints.

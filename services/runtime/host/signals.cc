@@ -1,5 +1,7 @@
 #include "services/runtime/host/signals.h"
 
+#include <algorithm>
+
 namespace gridledger::host {
 
 StopSignals::StopSignals() {
@@ -9,9 +11,9 @@ StopSignals::StopSignals() {
   pthread_sigmask(SIG_BLOCK, &set_, nullptr);
 }
 
-bool StopSignals::Wait(absl::Duration wait) {
+int StopSignals::WaitForOne(absl::Duration wait) {
   const timespec limit = absl::ToTimespec(wait);
-  return sigtimedwait(&set_, nullptr, &limit) > 0;
+  return std::max(0, sigtimedwait(&set_, nullptr, &limit));
 }
 
 }  // namespace gridledger::host

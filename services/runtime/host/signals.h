@@ -12,7 +12,9 @@ class StopSignals {
  public:
   StopSignals();
   // Waits for one of them; false when `wait` passed first.
-  bool Wait(absl::Duration wait);
+  bool Wait(absl::Duration wait) { return WaitForOne(wait) != 0; }
+  // Which one came; 0 when `wait` passed first.
+  int WaitForOne(absl::Duration wait);
 
  private:
   sigset_t set_;

@@ -375,7 +375,8 @@ class PartitionLook {
     if (absl::Status status = reader->Assign(partition_, next_); !status.ok()) return status;
     RecordBatch batch;
     while (next_ < bound_) {
-      if (view_.stop != nullptr && *view_.stop) return absl::AbortedError("interrupted");
+      if (view_.stop != nullptr && *view_.stop)
+        return absl::AbortedError("interrupted: nothing was changed");
       if (absl::Status status = reader->Poll(kReadPatience, kReadBatch, &batch); !status.ok()) {
         return status;
       }
