@@ -67,6 +67,12 @@ void ExamineMapping(const std::string& path, Findings* findings) {
                                    "deploy/mappings/boston311.yaml is one to compare with"));
     return;
   }
+  if (const absl::Status sound = CheckMapping(*mapping, path); !sound.ok()) {
+    findings->push_back(BadFinding(
+        "mapping", sound,
+        "mend it there; `gridledger mapping check` then says what it makes of a file"));
+    return;
+  }
   findings->push_back({"mapping", Health::kOk, path, ""});
   const std::string policy_path = PolicyPathOf(*mapping, path);
   const absl::StatusOr<v1::Policy> policy = ReadPolicy(policy_path);
