@@ -440,15 +440,21 @@ void AddMapping(CLI::App& app, Command* chosen) {
 
   auto guess_options = std::make_shared<GuessOptions>();
   CLI::App* guess = command->add_subcommand("guess", "Draft a mapping from a file's first rows");
-  guess->add_option("FILE", guess_options->input, "The file, or - for standard input")->required();
+  guess->add_option("INPUT", guess_options->input, "The file, or - for standard input")
+      ->type_name("FILE")
+      ->required();
   guess->add_flag("--json", guess_options->json, "Print JSON for scripts; the draft is in it");
   guess->callback(
       [chosen, guess_options] { *chosen = [guess_options] { return RunGuess(*guess_options); }; });
 
   auto check_options = std::make_shared<CheckOptions>();
   CLI::App* check = command->add_subcommand("check", "See what a mapping makes of a file");
-  check->add_option("MAPPING", check_options->mapping, "Which column is what, as YAML")->required();
-  check->add_option("FILE", check_options->input, "The file, or - for standard input")->required();
+  check->add_option("MAPPING", check_options->mapping, "Which column is what, as YAML")
+      ->type_name("FILE")
+      ->required();
+  check->add_option("INPUT", check_options->input, "The file, or - for standard input")
+      ->type_name("FILE")
+      ->required();
   check->add_option("--rows", check_options->rows, "How many of the first rows are shown")
       ->type_name("N")
       ->check(CLI::Range(0, 1000))
