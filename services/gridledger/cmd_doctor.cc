@@ -68,9 +68,9 @@ void ExamineMapping(const std::string& path, Findings* findings) {
     return;
   }
   if (const absl::Status sound = CheckMapping(*mapping, path); !sound.ok()) {
-    findings->push_back(BadFinding(
-        "mapping", sound,
-        "mend it there; `gridledger mapping check` then says what it makes of a file"));
+    findings->push_back(
+        BadFinding("mapping", sound,
+                   "mend it there; `gridledger mapping check` then says what it makes of a file"));
     return;
   }
   findings->push_back({"mapping", Health::kOk, path, ""});

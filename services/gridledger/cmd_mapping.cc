@@ -91,6 +91,10 @@ nlohmann::ordered_json Json(const mapping::Guess& guess, const mapping::DraftInp
   }
   json["leaks"] = nlohmann::ordered_json::array();
   for (const size_t column : guess.leaks) json["leaks"].push_back(guess.columns[column].name);
+  json["doubtful"] = nlohmann::ordered_json::array();
+  for (const size_t column : guess.doubtful) {
+    json["doubtful"].push_back(guess.columns[column].name);
+  }
   json["columns"] = nlohmann::ordered_json::array();
   for (const mapping::SeenColumn& column : guess.columns) {
     nlohmann::ordered_json one = {

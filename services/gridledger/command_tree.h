@@ -27,8 +27,8 @@ struct CommandForm {
   std::string name;  // with those of the commands that it is nested in: "mapping check"
   std::string said;
   std::vector<OptionForm> options;
-  std::vector<OptionForm> places;  // in their order
-  std::string footer;  // empty where it is that of the command that it is nested in
+  std::vector<OptionForm> places;     // in their order
+  std::string footer;                 // empty where it is that of the command that it is nested in
   std::vector<CommandForm> commands;  // nested in it, in the order of --help
 
   // "check" of "mapping check".

@@ -39,9 +39,9 @@ Finding Subfolders(const std::string& data) {
     if (status.type() == fs::file_type::not_found) {
       // A link to nothing is not found either, and no folder can be made in its place.
       if (!fs::is_symlink(fs::symlink_status(path, error))) continue;
-      return BadFinding(
-          "folder", absl::FailedPreconditionError(absl::StrCat(path, " is a link to nothing")),
-          one.advice);
+      return BadFinding("folder",
+                        absl::FailedPreconditionError(absl::StrCat(path, " is a link to nothing")),
+                        one.advice);
     }
     if (status.type() == fs::file_type::directory) {
       static_cast<void>(fs::directory_iterator(path, error));
@@ -51,17 +51,17 @@ Finding Subfolders(const std::string& data) {
       }
     }
     if (error) {
-      return BadFinding("folder",
-                        absl::PermissionDeniedError(
-                            absl::StrCat(path, " cannot be read: ", error.message())),
-                        "run as the user whose it is, or give it back with chown");
+      return BadFinding(
+          "folder",
+          absl::PermissionDeniedError(absl::StrCat(path, " cannot be read: ", error.message())),
+          "run as the user whose it is, or give it back with chown");
     }
-    return BadFinding("folder",
-                      absl::FailedPreconditionError(absl::StrCat(
-                          path, status.type() == fs::file_type::regular ? " is a plain file"
-                                                                        : " is no folder",
-                          " where a folder must be")),
-                      one.advice);
+    return BadFinding(
+        "folder",
+        absl::FailedPreconditionError(absl::StrCat(
+            path, status.type() == fs::file_type::regular ? " is a plain file" : " is no folder",
+            " where a folder must be")),
+        one.advice);
   }
   std::string said;
   for (const std::string& name : there) {

@@ -80,7 +80,7 @@ std::string FieldOfBadPlace(const v1::Mapping& mapping, const std::string& mappi
 }
 
 absl::Status At(const absl::Status& status, absl::string_view field,
-                        const std::string& mapping_path) {
+                const std::string& mapping_path) {
   const absl::StatusOr<std::string> text = ReadText(mapping_path, "mapping");
   return absl::Status(
       status.code(),
