@@ -221,6 +221,22 @@ TEST(Guess, WarnsOfWhatIsTheSameFromTheFirstRowOn) {
   EXPECT_TRUE(doubtful(Table(kIncidents).Guessed()).empty());
 }
 
+TEST(Guess, NoReportOfAnEventSaysWhatOnlyItsEndTells) {
+  const Guess guess = Table(
+                          "case_id|event_time|activity|result_type|closed_group\n"
+                          "c1|2020-03-01 08:00|Open|A|g\n"
+                          "c1|2020-03-02 08:00|Active|A|g\n"
+                          "c1|2020-03-04 08:00|Closed|A|g\n"
+                          "c2|2020-03-01 09:00|Open|B|h\n"
+                          "c2|2020-03-13 08:00|Closed|B|h\n"
+                          "c3|2020-03-01 09:00|Open|B|h\n"
+                          "c3|2020-03-13 08:00|Closed|B|h\n")
+                          .Guessed();
+  EXPECT_EQ(NameOf(guess, guess.category), "");
+  EXPECT_EQ(NameOf(guess, guess.unit), "");
+  EXPECT_EQ(guess.doubtful.size(), 2U);
+}
+
 TEST(Guess, OnlyHanCharactersAreChinese) {
   for (const auto& [names, zone] : std::vector<std::pair<const char*, const char*>>{
            {"Vorgang|Straße|Eröffnet am|Status", "FILL-IN"},

@@ -59,6 +59,10 @@ constexpr absl::string_view kDue[] = {"due",      "deadline", "target", "sla",  
 constexpr absl::string_view kPlanned[] = {"planned", "plan", "scheduled", "expected", "target"};
 constexpr absl::string_view kEnds[] = {"end",     "enddate",    "close",  "closed",
                                        "closing", "completion", "finish", "resolution"};
+// Names of what only the end of an incident tells: of events no report may say it.
+constexpr absl::string_view kFinal[] = {"closed",  "closure", "close", "resolved", "resolution",
+                                        "outcome", "result",  "final", "finished", "completed",
+                                        "verdict", "结果",    "结论",  "结案",     "办结"};
 // Names of what is known when an incident begins, though all of its rows repeat it.
 constexpr absl::string_view kKnownFirst[] = {
     "opened",   "open",      "created", "reported", "submitted",   "requested", "received",
@@ -498,6 +502,7 @@ void Guesser::FindTexts() {
   }
   const auto code = [&](size_t c) {
     const SeenColumn& seen = guess_.columns[c];
+    if (guess_.events && Names(seen.name, kFinal)) return false;
     return !seen.is_time() && seen.distinct > 1 && seen.longest <= kCodeBytesMax &&
            seen.distinct * 2 <= std::max<int64_t>(seen.values, 8);
   };
@@ -580,7 +585,8 @@ void Guesser::FindLeaks() {
   // An outcome or a sum says nothing of itself but that it is the same from the first row on.
   for (size_t c = 0; c < guess_.columns.size() && guess_.several_rows > 1; ++c) {
     const SeenColumn& seen = guess_.columns[c];
-    if (Used(c) || !same(c) || seen.distinct < 2 || Names(seen.name, kKnownFirst) ||
+    const bool known = Names(seen.name, kKnownFirst) && !Names(seen.name, kFinal);
+    if (Used(c) || !same(c) || seen.distinct < 2 || known ||
         std::count(guess_.leaks.begin(), guess_.leaks.end(), c) > 0) {
       continue;
     }
