@@ -154,7 +154,9 @@ void AddDoctor(CLI::App& app, Command* chosen) {
            "`gridledger up`.\n",
        .needs_ledger = false},
       &options->common, chosen, [options] { return Examine(*options); });
-  command->add_option("--mapping", options->mapping, "A mapping to read, and the policy beside it")
+  command
+      ->add_option("--mapping", options->mapping,
+                   "A mapping to compile as an import would, and the policy beside it")
       ->type_name("FILE");
 }
 
