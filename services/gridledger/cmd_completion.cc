@@ -23,6 +23,12 @@ std::string Compgen(const OptionForm& option) {
   return option.takes_folder ? "-d" : "";
 }
 
+std::vector<std::string> Words(const std::vector<CommandForm>& commands) {
+  std::vector<std::string> words;
+  for (const CommandForm& command : commands) words.push_back(command.word());
+  return words;
+}
+
 // The names and values of one command, as variables of the script.
 void AppendBashCommand(const CommandForm& command, std::string* out) {
   std::vector<std::string> names;
@@ -33,8 +39,14 @@ void AppendBashCommand(const CommandForm& command, std::string* out) {
       valued.insert(valued.end(), option.names.begin(), option.names.end());
     }
   }
-  absl::StrAppend(out, "    ", command.name, ")\n      options='", absl::StrJoin(names, " "),
+  absl::StrAppend(out, "    '", command.name, "')\n      options='", absl::StrJoin(names, " "),
                   "'\n      valued=' ", absl::StrJoin(valued, " "), " '\n");
+  if (!command.commands.empty()) {
+    const std::string nested = absl::StrJoin(Words(command.commands), " ");
+    absl::StrAppend(out, "      nested=' ", nested, " '\n      places=(\"-W '", nested,
+                    "'\")\n      ;;\n");
+    return;
+  }
   if (command.places.empty()) {
     absl::StrAppend(out, "      ;;\n");
     return;
@@ -48,17 +60,17 @@ void AppendBashCommand(const CommandForm& command, std::string* out) {
 }
 
 std::string BashScript(const CommandForm& program, const std::vector<CommandForm>& commands) {
-  std::vector<std::string> names;
-  for (const CommandForm& command : commands) names.push_back(command.name);
+  const std::string names = absl::StrJoin(Words(commands), " ");
+  const std::vector<CommandForm> all = Flat(commands);
   std::string out = absl::StrCat(
       "# Completion of gridledger for bash. Made by `gridledger completion bash`.\n"
       "_gridledger_of() {\n"
-      "  options='' valued='' places=() repeats=no\n"
+      "  options='' valued='' nested='' places=() repeats=no\n"
       "  case $1 in\n"
       "    '')\n      options='",
-      absl::StrJoin(program.options.front().names, " "), "'\n      places=(\"-W '",
-      absl::StrJoin(names, " "), "'\")\n      ;;\n");
-  for (const CommandForm& command : commands) AppendBashCommand(command, &out);
+      absl::StrJoin(program.options.front().names, " "), "'\n      nested=' ", names,
+      " '\n      places=(\"-W '", names, "'\")\n      ;;\n");
+  for (const CommandForm& command : all) AppendBashCommand(command, &out);
   absl::StrAppend(&out,
                   "  esac\n"
                   "}\n"
@@ -66,7 +78,7 @@ std::string BashScript(const CommandForm& program, const std::vector<CommandForm
                   "# How the value of option $2 of command $1 is completed.\n"
                   "_gridledger_value() {\n"
                   "  case \"$1 $2\" in\n");
-  for (const CommandForm& command : commands) {
+  for (const CommandForm& command : all) {
     for (const OptionForm& option : command.options) {
       const std::string how = Compgen(option);
       if (how.empty()) continue;
@@ -82,7 +94,7 @@ std::string BashScript(const CommandForm& program, const std::vector<CommandForm
       "\n"
       "_gridledger() {\n"
       "  local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}\n"
-      "  local command='' options valued places repeats place=0 how='' i word\n"
+      "  local command='' options valued nested places repeats place=0 how='' i word\n"
       "  # --name=value is three words.\n"
       "  [[ $prev = '=' ]] && prev=${COMP_WORDS[COMP_CWORD-2]}\n"
       "  [[ $cur = '=' ]] && cur=''\n"
@@ -94,8 +106,8 @@ std::string BashScript(const CommandForm& program, const std::vector<CommandForm
       "        [[ ${COMP_WORDS[i+1]} = '=' ]] && ((++i))\n"
       "        ((++i))\n"
       "      fi\n"
-      "    elif [[ -z $command ]]; then\n"
-      "      command=$word\n"
+      "    elif [[ -z $command || $nested = *\" $word \"* ]]; then\n"
+      "      command=${command:+$command }$word\n"
       "      _gridledger_of \"$command\"\n"
       "    else\n"
       "      ((++place))\n"
@@ -132,8 +144,7 @@ std::string Action(const OptionForm& option) {
   return option.takes_folder ? "_files -/" : "";
 }
 
-void AppendZshCommand(const CommandForm& command, std::string* out) {
-  absl::StrAppend(out, "        ", command.name, ")\n          _arguments");
+void AppendZshOptions(const CommandForm& command, absl::string_view begin, std::string* out) {
   for (const OptionForm& option : command.options) {
     const std::string argument =
         option.value.empty() ? ""
@@ -142,44 +153,72 @@ void AppendZshCommand(const CommandForm& command, std::string* out) {
       // Of two names either stands once.
       const std::string excluded =
           option.names.size() > 1 ? absl::StrCat("(", absl::StrJoin(option.names, " "), ")") : "";
-      absl::StrAppend(out, " \\\n            '", option.repeats ? "*" : excluded, name,
+      absl::StrAppend(out, begin, "'", option.repeats ? "*" : excluded, name,
                       option.value.empty() ? "" : "=", "[", InBrackets(option.said), "]", argument,
                       "'");
     }
   }
+}
+
+// "_gridledger_mapping"
+std::string ZshName(const CommandForm& command) {
+  return absl::StrCat("_gridledger_", absl::StrReplaceAll(command.name, {{" ", "_"}, {"-", "_"}}));
+}
+
+void AppendZshCommand(const CommandForm& command, std::string* out) {
+  constexpr absl::string_view kBegin = " \\\n            ";
+  absl::StrAppend(out, "        ", command.word(), ")\n          ");
+  if (!command.commands.empty()) {
+    absl::StrAppend(out, ZshName(command), "\n          ;;\n");
+    return;
+  }
+  absl::StrAppend(out, "_arguments");
+  AppendZshOptions(command, kBegin, out);
   int number = 0;
   for (const OptionForm& place : command.places) {
-    absl::StrAppend(out, " \\\n            '", place.repeats ? "*" : absl::StrCat(++number), ":",
+    absl::StrAppend(out, kBegin, "'", place.repeats ? "*" : absl::StrCat(++number), ":",
                     InBrackets(place.value), ":", Action(place), "'");
   }
   absl::StrAppend(out, "\n          ;;\n");
 }
 
-std::string ZshScript(const std::vector<CommandForm>& commands) {
-  std::string out =
-      "#compdef gridledger\n"
-      "# Completion of gridledger for zsh. Made by `gridledger completion zsh`.\n"
-      "_gridledger() {\n"
-      "  local context state state_descr line\n"
-      "  typeset -A opt_args\n"
-      "  local -a commands=(\n";
+// The function that completes what stands behind a command's own name, those nested in it first.
+void AppendZshFunction(const std::string& name, const CommandForm& form,
+                       const std::vector<CommandForm>& commands, std::string* out) {
   for (const CommandForm& command : commands) {
-    absl::StrAppend(&out, "    '", InBrackets(command.name), ":", InBrackets(command.said), "'\n");
+    if (command.commands.empty()) continue;
+    AppendZshFunction(ZshName(command), command, command.commands, out);
   }
-  absl::StrAppend(&out,
-                  "  )\n"
-                  "  _arguments -C '(- *)'{-h,--help}'[how it is used]' '1:command:->command' "
-                  "'*::argument:->argument'\n"
+  absl::StrAppend(out, name,
+                  "() {\n"
+                  "  local context state state_descr line\n"
+                  "  typeset -A opt_args\n"
+                  "  local -a commands=(\n");
+  for (const CommandForm& command : commands) {
+    absl::StrAppend(out, "    '", InBrackets(command.word()), ":", InBrackets(command.said), "'\n");
+  }
+  absl::StrAppend(out, "  )\n  _arguments -C");
+  AppendZshOptions(form, " ", out);
+  absl::StrAppend(out,
+                  " '1:command:->command' '*::argument:->argument'\n"
                   "  case $state in\n"
                   "    command) _describe -t commands command commands ;;\n"
                   "    argument)\n"
                   "      case $words[1] in\n");
-  for (const CommandForm& command : commands) AppendZshCommand(command, &out);
-  absl::StrAppend(&out,
+  for (const CommandForm& command : commands) AppendZshCommand(command, out);
+  absl::StrAppend(out,
                   "      esac\n"
                   "      ;;\n"
                   "  esac\n"
-                  "}\n"
+                  "}\n");
+}
+
+std::string ZshScript(const CommandForm& program, const std::vector<CommandForm>& commands) {
+  std::string out =
+      "#compdef gridledger\n"
+      "# Completion of gridledger for zsh. Made by `gridledger completion zsh`.\n";
+  AppendZshFunction("_gridledger", program, commands, &out);
+  absl::StrAppend(&out,
                   "# Read by the shell itself, or found by it as a function.\n"
                   "if [[ $funcstack[1] = _gridledger ]]; then\n"
                   "  _gridledger \"$@\"\n"
@@ -205,8 +244,9 @@ void AddCompletion(CLI::App& app, Command* chosen) {
                    "zsh into a folder of $fpath as _gridledger.\n"},
       chosen, [&app, shell] {
         const std::vector<CommandForm> commands = CommandForms(app);
-        return WriteOut(*shell == "bash" ? BashScript(ProgramForm(app), commands)
-                                         : ZshScript(commands));
+        const CommandForm program = ProgramForm(app);
+        return WriteOut(*shell == "bash" ? BashScript(program, commands)
+                                         : ZshScript(program, commands));
       });
   command->add_option("shell", *shell, "bash or zsh")
       ->required()

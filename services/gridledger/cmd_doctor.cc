@@ -67,6 +67,12 @@ void ExamineMapping(const std::string& path, Findings* findings) {
                                    "deploy/mappings/boston311.yaml is one to compare with"));
     return;
   }
+  if (const absl::Status sound = CheckMapping(*mapping, path); !sound.ok()) {
+    findings->push_back(
+        BadFinding("mapping", sound,
+                   "mend it there; `gridledger mapping check` then says what it makes of a file"));
+    return;
+  }
   findings->push_back({"mapping", Health::kOk, path, ""});
   const std::string policy_path = PolicyPathOf(*mapping, path);
   const absl::StatusOr<v1::Policy> policy = ReadPolicy(policy_path);
@@ -148,7 +154,9 @@ void AddDoctor(CLI::App& app, Command* chosen) {
            "`gridledger up`.\n",
        .needs_ledger = false},
       &options->common, chosen, [options] { return Examine(*options); });
-  command->add_option("--mapping", options->mapping, "A mapping to read, and the policy beside it")
+  command
+      ->add_option("--mapping", options->mapping,
+                   "A mapping to compile as an import would, and the policy beside it")
       ->type_name("FILE");
 }
 

@@ -78,6 +78,7 @@ std::string Usage(const CommandForm& command) {
   for (const OptionForm& option : command.options) {
     if (option.required) absl::StrAppend(&out, " ", Names(option));
   }
+  if (!command.commands.empty()) absl::StrAppend(&out, " \\fIcommand\\fR");
   absl::StrAppend(&out, " [\\fIoptions\\fR]");
   for (const OptionForm& place : command.places) {
     absl::StrAppend(&out, place.required ? " " : " [", Names(place), place.required ? "" : "]");
@@ -91,14 +92,19 @@ bool Has(const std::vector<OptionForm>& options, const OptionForm& option) {
   });
 }
 
+bool IsOverALedger(const CommandForm& command) {
+  return std::any_of(command.options.begin(), command.options.end(), [](const OptionForm& option) {
+    return std::count(option.names.begin(), option.names.end(), "--data") > 0;
+  });
+}
+
 // Those that every command over a ledger has, so that they need not stand there each time.
 std::vector<OptionForm> CommonOptionsOf(const std::vector<CommandForm>& commands) {
   std::vector<OptionForm> common;
   for (const OptionForm& option : commands.front().options) {
     const bool everywhere =
         std::all_of(commands.begin(), commands.end(), [&](const CommandForm& command) {
-          return command.options.size() == 1 ||
-                 Has(command.options, option);  // --help alone: no ledger
+          return !IsOverALedger(command) || Has(command.options, option);
         });
     if (everywhere) common.push_back(option);
   }
@@ -115,6 +121,7 @@ void AppendCommand(const CommandForm& command, const std::vector<OptionForm>& co
   }
   // The exit codes are the same everywhere, and stand once.
   const std::string footer = absl::StrReplaceAll(command.footer, {{host::kExitCodes, ""}});
+  if (absl::StripAsciiWhitespace(footer).empty()) return;
   absl::StrAppend(out, ".PP\n");
   AppendAsItStands(footer, out);
 }
@@ -138,7 +145,7 @@ void AppendEnvironment(const std::vector<CommandForm>& commands, std::string* ou
 
 std::string Manual(const CLI::App& app) {
   const CommandForm program = ProgramForm(app);
-  const std::vector<CommandForm> commands = CommandForms(app);
+  const std::vector<CommandForm> commands = Flat(CommandForms(app));
   std::string out = absl::StrCat(
       ".\\\" Made by `gridledger manual`.\n"
       ".TH GRIDLEDGER 1 \"\" \"gridledger ",

@@ -4,6 +4,8 @@
 #include <absl/strings/str_split.h>
 #include <absl/strings/strip.h>
 
+#include <utility>
+
 namespace gridledger::cli {
 namespace {
 
@@ -40,6 +42,18 @@ OptionForm FormOf(const CLI::Option& option) {
   return form;
 }
 
+std::vector<CommandForm> NestedIn(const CLI::App& app, const std::string& before) {
+  std::vector<CommandForm> forms;
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
+    CommandForm form = ProgramForm(*command);
+    form.name = absl::StrCat(before, form.name);
+    if (form.footer == app.get_footer()) form.footer.clear();
+    form.commands = NestedIn(*command, absl::StrCat(form.name, " "));
+    forms.push_back(std::move(form));
+  }
+  return forms;
+}
+
 }  // namespace
 
 CommandForm ProgramForm(const CLI::App& app) {
@@ -53,12 +67,15 @@ CommandForm ProgramForm(const CLI::App& app) {
   return form;
 }
 
-std::vector<CommandForm> CommandForms(const CLI::App& app) {
-  std::vector<CommandForm> forms;
-  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
-    forms.push_back(ProgramForm(*command));
+std::vector<CommandForm> CommandForms(const CLI::App& app) { return NestedIn(app, ""); }
+
+std::vector<CommandForm> Flat(const std::vector<CommandForm>& commands) {
+  std::vector<CommandForm> flat;
+  for (const CommandForm& command : commands) {
+    flat.push_back(command);
+    for (CommandForm& nested : Flat(command.commands)) flat.push_back(std::move(nested));
   }
-  return forms;
+  return flat;
 }
 
 }  // namespace gridledger::cli

@@ -24,16 +24,22 @@ struct OptionForm {
 };
 
 struct CommandForm {
-  std::string name;
+  std::string name;  // with those of the commands that it is nested in: "mapping check"
   std::string said;
   std::vector<OptionForm> options;
-  std::vector<OptionForm> places;  // in their order
-  std::string footer;
+  std::vector<OptionForm> places;     // in their order
+  std::string footer;                 // empty where it is that of the command that it is nested in
+  std::vector<CommandForm> commands;  // nested in it, in the order of --help
+
+  // "check" of "mapping check".
+  std::string word() const { return name.substr(name.rfind(' ') + 1); }
 };
 
 // The program itself: its name, its own options.
 CommandForm ProgramForm(const CLI::App& app);
-// In the order of --help.
+// In the order of --help, with those nested in them.
 std::vector<CommandForm> CommandForms(const CLI::App& app);
+// All in one row, each before those nested in it.
+std::vector<CommandForm> Flat(const std::vector<CommandForm>& commands);
 
 }  // namespace gridledger::cli

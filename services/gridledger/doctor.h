@@ -29,6 +29,9 @@ Finding BadFinding(std::string about, const absl::Status& status, std::string ad
 // This machine: time zones, texts, clock, disk, open files, memory. `folder` is where the ledger
 // lies or would lie; empty when nobody says.
 void ExamineMachine(const CommonOptions& options, const std::string& folder, Findings* findings);
+// What lies in a data folder: each subfolder is one, and what is remembered of imports can be read.
+// False when the ledger in it cannot be opened as it is. Says nothing of one that is not there.
+bool ExamineFolder(const std::string& data, Findings* findings);
 // The ledger that the options name, its newest records, its state, and who runs over it.
 void ExamineLedger(const CommonOptions& options, Findings* findings);
 

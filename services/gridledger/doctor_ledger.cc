@@ -165,6 +165,7 @@ Finding City(const CommonOptions& options, const Writer& writer) {
 }  // namespace
 
 void ExamineLedger(const CommonOptions& options, Findings* findings) {
+  if (options.log.empty() && !ExamineFolder(options.data, findings)) return;
   const Writer writer = WriterOf(options);
   auto folder = OpenForReading(options);
   if (!folder.ok()) {

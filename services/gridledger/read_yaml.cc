@@ -7,14 +7,21 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <utility>
+#include <vector>
 
+#include "services/domain/mapping/columns.h"
+#include "services/domain/mapping/event_mapper.h"
+#include "services/domain/mapping/mapper.h"
+#include "services/domain/mapping/named_columns.h"
+#include "services/domain/mapping/time_format.h"
+#include "services/gridledger/places.h"
 #include "services/runtime/adapters/yaml/yaml.h"
 
 namespace gridledger::cli {
 namespace {
 
-absl::Status ReadInto(const std::string& path, const char* what,
-                      google::protobuf::Message* message) {
+absl::StatusOr<std::string> ReadText(const std::string& path, const char* what) {
   std::error_code error;
   if (std::filesystem::is_directory(path, error)) {
     return absl::InvalidArgumentError(absl::StrCat("the ", what, " ", path, " is a folder"));
@@ -29,7 +36,56 @@ absl::Status ReadInto(const std::string& path, const char* what,
   file.read(text.data(), static_cast<std::streamsize>(text.size()));
   if (file.bad()) return absl::UnavailableError(absl::StrCat("cannot read the ", what, " ", path));
   text.resize(static_cast<size_t>(file.gcount()));
-  return yaml::ParseYaml(text, path, message);
+  return text;
+}
+
+absl::Status ReadInto(const std::string& path, const char* what,
+                      google::protobuf::Message* message) {
+  const absl::StatusOr<std::string> text = ReadText(path, what);
+  return text.ok() ? yaml::ParseYaml(*text, path, message) : text.status();
+}
+
+absl::Status CompileMapping(const v1::Mapping& mapping, const mapping::Places& places) {
+  for (int i = 0; i < mapping.time_formats_size(); ++i) {
+    const auto format = mapping::TimeFormat::Compile(mapping.time_formats(i));
+    if (format.ok()) continue;
+    return mapping::MappingError(absl::StrCat("time_formats[", i + 1, "]"),
+                                 format.status().message());
+  }
+  const std::vector<std::string> header = mapping::ColumnsOf(mapping);
+  if (mapping.has_events()) {
+    return mapping::EventMapper::Compile(mapping, header, "doctor#0", places).status();
+  }
+  return mapping::Mapper::Compile(mapping, header, "doctor#0", places).status();
+}
+
+// The field that names what LoadPlaces cannot load.
+std::string FieldOfBadPlace(const v1::Mapping& mapping, const std::string& mapping_path) {
+  const v1::IncidentColumns& incident = mapping.incident();
+  v1::Mapping areas;
+  *areas.mutable_incident()->mutable_area_by_point() = incident.area_by_point();
+  if (!LoadPlaces(areas, mapping_path).ok()) return "incident.area_by_point.polygons";
+  for (const auto& [field, value] : {std::pair("incident.id", &incident.id()),
+                                     {"incident.category", &incident.category()},
+                                     {"incident.community", &incident.community()},
+                                     {"incident.area", &incident.area()},
+                                     {"incident.unit", &incident.unit()},
+                                     {"incident.channel", &incident.channel()},
+                                     {"events.state", &mapping.events().state()}}) {
+    v1::Mapping alone;
+    *alone.mutable_incident()->mutable_id() = *value;
+    if (!LoadPlaces(alone, mapping_path).ok()) return absl::StrCat(field, ".table.file");
+  }
+  return "";
+}
+
+absl::Status At(const absl::Status& status, absl::string_view field,
+                const std::string& mapping_path) {
+  const absl::StatusOr<std::string> text = ReadText(mapping_path, "mapping");
+  return absl::Status(
+      status.code(),
+      absl::StrCat(text.ok() ? yaml::PlaceOf(*text, mapping_path, field) : mapping_path, ": ",
+                   status.message()));
 }
 
 }  // namespace
@@ -57,6 +113,20 @@ absl::StatusOr<v1::Policy> ReadPolicy(const std::string& path) {
     return absl::InvalidArgumentError(absl::StrCat(path, ": escalation.warn_percent: at most 100"));
   }
   return policy;
+}
+
+absl::Status AtItsPlace(const absl::Status& status, const std::string& mapping_path) {
+  const absl::string_view message = status.message();
+  return At(status, message.substr(0, message.find(':')), mapping_path);
+}
+
+absl::Status CheckMapping(const v1::Mapping& mapping, const std::string& mapping_path) {
+  const absl::StatusOr<mapping::Places> places = LoadPlaces(mapping, mapping_path);
+  if (!places.ok()) {
+    return At(places.status(), FieldOfBadPlace(mapping, mapping_path), mapping_path);
+  }
+  const absl::Status compiled = CompileMapping(mapping, *places);
+  return compiled.ok() ? compiled : AtItsPlace(compiled, mapping_path);
 }
 
 std::string PolicyPathOf(const v1::Mapping& mapping, const std::string& mapping_path) {

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "services/domain/mapping/event_mapper.h"
 #include "services/domain/mapping/guess_draft.h"
 #include "services/domain/mapping/mapper.h"
 #include "services/domain/mapping/named_columns.h"
@@ -163,6 +164,97 @@ TEST(Guess, ARowAnEvent) {
             "number group planned_end updated_at mod_count state opened_at");
 }
 
+// An event log of activities: no state closes a case, an attribute of it does.
+constexpr absl::string_view kSteps =
+    "case:concept:name|concept:name|time:timestamp|case:startdate|case:enddate|case:deadline|"
+    "case:enddate_planned|case:verdict|org:group\n"
+    "c1|Receipt|2011-10-01T08:00:00+02:00|2011-10-01T00:00:00+02:00|2011-10-09T08:00:00+02:00|"
+    "2011-11-05T00:00:00+02:00|2011-11-01T00:00:00+02:00|granted|g1\n"
+    "c1|Look at the papers|2011-10-02T08:00:00+02:00|2011-10-01T00:00:00+02:00|"
+    "2011-10-09T08:00:00+02:00|2011-11-05T00:00:00+02:00|2011-11-01T00:00:00+02:00|granted|g1\n"
+    "c1|Print|2011-10-03T08:00:00+02:00|2011-10-01T00:00:00+02:00|2011-10-09T08:00:00+02:00|"
+    "2011-11-05T00:00:00+02:00|2011-11-01T00:00:00+02:00|granted|g2\n"
+    "c2|Print|2011-10-05T08:00:00+02:00|2011-10-02T00:00:00+02:00||2011-11-06T00:00:00+02:00|"
+    "2011-11-02T00:00:00+02:00|denied|g1\n"
+    "c2|Receipt|2011-10-04T08:00:00+02:00|2011-10-02T00:00:00+02:00||2011-11-06T00:00:00+02:00|"
+    "2011-11-02T00:00:00+02:00|denied|g1\n";
+
+TEST(Guess, StepsOfWorkAndAnEndOfTheWhole) {
+  const Guess guess = Table(kSteps).Guessed();
+  ASSERT_TRUE(guess.events);
+  EXPECT_TRUE(guess.steps);
+  EXPECT_EQ(NameOf(guess, guess.due), "case:enddate_planned") << "the planned end";
+  EXPECT_EQ(NameOf(guess, guess.closed_at), "case:enddate");
+  EXPECT_TRUE(guess.leaks.empty()) << "what closes an incident is used";
+  const std::string draft = DraftFor(guess);
+  const v1::Mapping mapping = Parsed(draft);
+  ASSERT_EQ(mapping.facts_size(), 1) << draft;
+  EXPECT_EQ(mapping.facts(0).fact(), "closed");
+  EXPECT_EQ(mapping.facts(0).at().column(), "case:enddate");
+  EXPECT_EQ(mapping.events().after_closing(), v1::AFTER_CLOSING_VOID);
+  ASSERT_EQ(mapping.events().states_size(), 2) << draft;
+  EXPECT_EQ(mapping.events().states(0).names(0), "Receipt") << "the earliest, wherever it stands";
+  EXPECT_EQ(mapping.events().states(0).fact(), "filed");
+  EXPECT_EQ(absl::StrJoin(mapping.events().states(1).names(), " "), "Look at the papers Print");
+  EXPECT_EQ(mapping.events().states(1).fact(), "handling_started");
+  EXPECT_TRUE(EventMapper::Compile(mapping, Table(kSteps).header, "t#1").ok()) << draft;
+}
+
+TEST(Guess, WarnsOfWhatIsTheSameFromTheFirstRowOn) {
+  const auto doubtful = [](const Guess& guess) {
+    std::vector<std::string> names;
+    for (const size_t column : guess.doubtful) names.push_back(guess.columns[column].name);
+    return absl::StrJoin(names, " ");
+  };
+  EXPECT_EQ(doubtful(Table(kSteps).Guessed()), "case:verdict");
+  const Guess guess = Table(
+                          "case_id|event_time|activity|outcome|hours|caller|status_now|town\n"
+                          "c1|2020-03-01 08:00|Open|Granted|46|x|Closed|a\n"
+                          "c1|2020-03-02 08:00|Closed|Granted|46|x|Closed|a\n"
+                          "c2|2020-03-01 09:00|Open|Denied|12|y|Void|a\n"
+                          "c2|2020-03-13 08:00|Closed|Denied|12|y|Void|a\n")
+                          .Guessed();
+  EXPECT_EQ(doubtful(guess), "outcome hours status_now") << "a caller is known, a town alike";
+  const std::string draft = DraftFor(guess);
+  EXPECT_TRUE(absl::StrContains(draft, "# leaks: [outcome, hours, status_now]")) << draft;
+  EXPECT_EQ(Parsed(draft).leaks_size(), 0) << "a warning, and no more";
+  EXPECT_TRUE(doubtful(Table(kIncidents).Guessed()).empty());
+}
+
+TEST(Guess, NoReportOfAnEventSaysWhatOnlyItsEndTells) {
+  const Guess guess = Table(
+                          "case_id|event_time|activity|result_type|closed_group\n"
+                          "c1|2020-03-01 08:00|Open|A|g\n"
+                          "c1|2020-03-02 08:00|Active|A|g\n"
+                          "c1|2020-03-04 08:00|Closed|A|g\n"
+                          "c2|2020-03-01 09:00|Open|B|h\n"
+                          "c2|2020-03-13 08:00|Closed|B|h\n"
+                          "c3|2020-03-01 09:00|Open|B|h\n"
+                          "c3|2020-03-13 08:00|Closed|B|h\n")
+                          .Guessed();
+  EXPECT_EQ(NameOf(guess, guess.category), "");
+  EXPECT_EQ(NameOf(guess, guess.unit), "");
+  EXPECT_EQ(guess.doubtful.size(), 2U);
+}
+
+TEST(Guess, OnlyHanCharactersAreChinese) {
+  for (const auto& [names, zone] : std::vector<std::pair<const char*, const char*>>{
+           {"Vorgang|Straße|Eröffnet am|Status", "FILL-IN"},
+           {"dossier|catégorie|opened|état", "FILL-IN"},
+           {"Номер|Улица|opened|Статус", "FILL-IN"},
+           {"编号|类别|上报时间|状态", "Asia/Shanghai"},
+           {"id|类别|opened|status", "Asia/Shanghai"},
+       }) {
+    const Guess guess = Table(absl::StrCat(names, "\n1|Weg|2024-01-13 08:00|offen\n",
+                                           "2|Weg|2024-01-14 08:00|erledigt\n"))
+                            .Guessed();
+    EXPECT_EQ(Parsed(DraftFor(guess)).zone(), zone) << names;
+  }
+  EXPECT_TRUE(Table("id|opened|status\n1|2024-01-13|待办\n2|2024-01-14|办结\n").Guessed().chinese);
+  EXPECT_FALSE(
+      Table("id|opened|status\n1|2024-01-13|reçu\n2|2024-01-14|clôturé\n").Guessed().chinese);
+}
+
 TEST(Guess, AsksWhereNothingTells) {
   const std::string draft = DraftFor(Table("a|b\nx|1.5\nx|2.5\ny|1.5\n").Guessed());
   for (const char* asked :
@@ -240,6 +332,21 @@ TEST(Guess, StatesByTheirWords) {
            {"Cancelled", "voided"},
            {"-100", ""},
            {"Report reasons to hold the request", ""},
+           {"Not closed", ""},
+           {"offen", "reported"},
+           {"In Bearbeitung", "handling_started"},
+           {"nicht erledigt", ""},
+           {"zurückgestellt", "handling_paused"},
+           {"Erledigt", "handling_finished"},
+           {"Abgeschlossen", "closed"},
+           {"En cours", "handling_started"},
+           {"clôturé", "closed"},
+           {"en attente", "handling_paused"},
+           {"Pendiente", "handling_paused"},
+           {"Cerrada", "closed"},
+           {"in behandeling", "handling_started"},
+           {"Afgesloten", "closed"},
+           {"Closed已结案", "closed"},
            {"待办", "reported"},
            {"待结案", "handling_finished"},
            {"未办结", "handling_started"},

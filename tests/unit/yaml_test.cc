@@ -8,6 +8,7 @@
 #include <fstream>
 #include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "gridledger/v1/mapping.pb.h"
@@ -133,6 +134,20 @@ TEST(Yaml, EverythingHasABound) {
 }
 
 // The files that ship are what the schema says.
+TEST(Yaml, PlacesOfFields) {
+  constexpr absl::string_view kText =
+      "source: town\nevents:\n  states:\n    - {names: [a]}\n    - names: [b]\n      fact: c\n";
+  for (const auto& [field, place] : {std::pair("source", "m.yaml:1:1"),
+                                     {"events.states[2].fact", "m.yaml:6:7"},
+                                     {"events.states[1]", "m.yaml:4:7"},
+                                     {"events.states[9]", "m.yaml:3:3"},
+                                     {"events.at", "m.yaml:2:1"},
+                                     {"policy", "m.yaml:1:1"}}) {
+    EXPECT_EQ(PlaceOf(kText, "m.yaml", field), place) << field;
+  }
+  EXPECT_EQ(PlaceOf("a: [", "m.yaml", "a"), "m.yaml");
+}
+
 TEST(Yaml, ShippedFilesParse) {
   const char* const root = std::getenv("GRIDLEDGER_SOURCE_DIR");
   ASSERT_NE(root, nullptr) << "GRIDLEDGER_SOURCE_DIR names the top of the tree";

@@ -32,9 +32,9 @@ constexpr absl::string_view kMissing[] = {
 constexpr absl::string_view kIds[] = {"id",   "number", "no",        "nr",     "num",
                                       "key",  "ref",    "reference", "code",   "编号",
                                       "案号", "单号",   "工单",      "流水号", "案件号"};
-constexpr absl::string_view kMatters[] = {"case",    "incident", "ticket", "request",
-                                          "enquiry", "inquiry",  "report", "complaint",
-                                          "案",      "工单",     "事件",   "任务"};
+constexpr absl::string_view kMatters[] = {
+    "case",    "incident", "ticket", "request",    "enquiry", "inquiry", "report", "complaint",
+    "vorgang", "dossier",  "zaak",   "expediente", "案",      "工单",    "事件",   "任务"};
 constexpr absl::string_view kNotIds[] = {
     "caller",   "user",     "person", "agent",    "customer", "employee", "parent",   "problem",
     "resource", "location", "street", "zip",      "zipcode",  "phone",    "assigned", "opened",
@@ -44,21 +44,44 @@ constexpr absl::string_view kEventTimes[] = {"timestamp", "updated",  "changed",
                                              "event",     "time",     "at",      "操作时间",
                                              "更新时间",  "办理时间", "时间"};
 constexpr absl::string_view kReported[] = {
-    "reported", "opened",     "open",  "created",   "submitted", "requested",
-    "received", "registered", "start", "startdate", "begin",     "上报",
-    "登记",     "受理",       "创建",  "发现",      "来电"};
+    "reported",  "opened",     "open",     "created",   "submitted", "requested",
+    "received",  "registered", "start",    "startdate", "begin",     "上报",
+    "登记",      "受理",       "创建",     "发现",      "来电",      "eingang",
+    "ouverture", "inicio",     "apertura", "ontvangst"};
 constexpr absl::string_view kClosedTimes[] = {
-    "closed", "close",   "closing", "resolved", "completed", "finished", "ended",
-    "end",    "enddate", "结案",    "办结",     "完成",      "处置",     "关闭"};
+    "closed", "close",    "closing",   "resolved", "completed", "finished", "ended",
+    "end",    "enddate",  "结案",      "办结",     "完成",      "处置",     "关闭",
+    "ende",   "erledigt", "abschluss", "cloture",  "fin",       "cierre",   "afgehandeld"};
 constexpr absl::string_view kDue[] = {"due",      "deadline", "target", "sla",  "planned",
-                                      "promised", "expected", "截止",   "期限", "时限"};
-constexpr absl::string_view kStates[] = {"state", "status", "状态",     "环节", "阶段", "stage",
-                                         "phase", "step",   "activity", "节点", "name"};
+                                      "promised", "expected", "截止",   "期限", "时限",
+                                      "frist",    "plazo",    "termijn"};
+// Which is meant for the due time where there are several: the planned end of the whole.
+constexpr absl::string_view kPlanned[] = {"planned", "plan", "scheduled", "expected", "target"};
+constexpr absl::string_view kEnds[] = {"end",     "enddate",    "close",  "closed",
+                                       "closing", "completion", "finish", "resolution"};
+// Names of what only the end of an incident tells: of events no report may say it.
+constexpr absl::string_view kFinal[] = {"closed",  "closure", "close", "resolved", "resolution",
+                                        "outcome", "result",  "final", "finished", "completed",
+                                        "verdict", "结果",    "结论",  "结案",     "办结"};
+// Names of what is known when an incident begins, though all of its rows repeat it.
+constexpr absl::string_view kKnownFirst[] = {
+    "opened",   "open",      "created", "reported", "submitted",   "requested", "received",
+    "start",    "startdate", "begin",   "caller",   "reporter",    "requester", "applicant",
+    "customer", "citizen",   "user",    "channel",  "source",      "contact",   "origin",
+    "location", "address",   "street",  "district", "ward",        "area",      "zone",
+    "region",   "city",      "town",    "zip",      "postcode",    "latitude",  "longitude",
+    "lat",      "lon",       "lng",     "category", "subcategory", "type",      "kind",
+    "subject",  "topic",     "id",      "number",   "planned",     "due",       "deadline",
+    "target",   "上报",      "登记",    "来源",     "编号",        "社区",      "街道",
+    "地址",     "类别",      "类型",    "小类",     "大类",        "网格",      "期限"};
+constexpr absl::string_view kStates[] = {"state", "status",  "状态",   "环节",     "阶段",
+                                         "stage", "phase",   "step",   "activity", "节点",
+                                         "name",  "zustand", "statut", "estado",   "toestand"};
 constexpr absl::string_view kVersions[] = {"version",  "revision", "mod", "seq",
                                            "sequence", "序号",     "版本"};
-constexpr absl::string_view kCategories[] = {"category", "type",    "小类",   "类别",    "类型",
-                                             "大类",     "kind",    "class",  "subject", "reason",
-                                             "topic",    "problem", "service"};
+constexpr absl::string_view kCategories[] = {
+    "category", "type",  "小类",    "类别",    "类型",      "大类", "kind",      "class", "subject",
+    "reason",   "topic", "problem", "service", "kategorie", "art",  "categorie", "tipo",  "soort"};
 constexpr absl::string_view kCommunities[] = {
     "community", "neighborhood", "neighbourhood", "社区",     "borough",    "街道",   "district",
     "suburb",    "village",      "town",          "location", "department", "region", "city"};
@@ -98,6 +121,18 @@ bool Names(absl::string_view name, absl::Span<const absl::string_view> words) {
                      [&](absl::string_view word) { return Matches(name, word) >= 2; });
 }
 
+// Whether there is a Han character in it: U+3400 to U+4DBF, U+4E00 to U+9FFF, or beyond U+20000.
+bool HasHan(absl::string_view text) {
+  for (size_t i = 0; i + 2 < text.size(); ++i) {
+    const auto first = static_cast<uint8_t>(text[i]);
+    const auto second = static_cast<uint8_t>(text[i + 1]);
+    if (first >= 0xe4 && first <= 0xe9) return true;
+    if (first == 0xe3 && second >= 0x90) return true;
+    if (first == 0xf0 && second >= 0xa0 && second <= 0xb3) return true;
+  }
+  return false;
+}
+
 bool IsText(absl::string_view text) {
   return std::none_of(text.begin(), text.end(), absl::ascii_iscntrl) &&
          google::protobuf::internal::IsStructurallyValidUTF8(text.data(),
@@ -122,7 +157,7 @@ Guesser::Guesser(absl::Span<const std::string> header) {
   for (const std::string& name : header) {
     guess_.columns.push_back({});
     guess_.columns.back().name = name;
-    guess_.chinese = guess_.chinese || !IsAscii(name);
+    guess_.chinese = guess_.chinese || HasHan(name);
   }
 }
 
@@ -152,7 +187,9 @@ Guess Guesser::Finish() {
   if (rows_ > 0) {
     FindTimes();
     FindState();
+    FindSteps();
     FindTexts();
+    FindEnd();
     FindLeaks();
   }
   return std::move(guess_);
@@ -361,7 +398,12 @@ void Guesser::FindTimes() {
       guess_.at = c;
     }
   }
-  guess_.due = Best(kDue, is_time);
+  guess_.due = Best({"due"}, is_time);
+  if (!guess_.due) {
+    guess_.due = Best(kPlanned,
+                      [&](size_t c) { return is_time(c) && Names(guess_.columns[c].name, kEnds); });
+  }
+  if (!guess_.due) guess_.due = Best(kDue, is_time);
   const auto whole = [&](size_t c) {
     return is_time(c) && (!guess_.events || guess_.columns[c].changing * 50 <= guess_.several_rows);
   };
@@ -421,7 +463,7 @@ void Guesser::FindState() {
     const auto [at, is_new] = places.emplace(text, guess_.states.size());
     if (is_new) guess_.states.push_back(SeenState{std::string(text), 0, MeaningOf(text)});
     ++guess_.states[at->second].rows;
-    guess_.chinese = guess_.chinese || !IsAscii(text);
+    guess_.chinese = guess_.chinese || HasHan(text);
   }
   // Where nothing is closed by its word, what is finished is.
   const bool closes = std::any_of(guess_.states.begin(), guess_.states.end(),
@@ -460,6 +502,7 @@ void Guesser::FindTexts() {
   }
   const auto code = [&](size_t c) {
     const SeenColumn& seen = guess_.columns[c];
+    if (guess_.events && Names(seen.name, kFinal)) return false;
     return !seen.is_time() && seen.distinct > 1 && seen.longest <= kCodeBytesMax &&
            seen.distinct * 2 <= std::max<int64_t>(seen.values, 8);
   };
@@ -470,11 +513,57 @@ void Guesser::FindTexts() {
   guess_.channel = Best(kChannels, code);
 }
 
+// Where no word of a state closes an incident and what happens are steps of work, the first of most
+// incidents files it, and every other one is work on it.
+void Guesser::FindSteps() {
+  constexpr int64_t kStepsMin = 3;
+  if (!guess_.events || !guess_.state) return;
+  const auto known =
+      std::count_if(guess_.states.begin(), guess_.states.end(),
+                    [](const SeenState& state) { return !state.meaning.fact.empty(); });
+  const auto all = static_cast<int64_t>(guess_.states.size());
+  if (all < kStepsMin || known * 5 > all) return;
+  absl::flat_hash_map<absl::string_view, int64_t> begun;
+  for (const std::vector<int64_t>& rows : groups_) {
+    int64_t first = rows.front();
+    std::optional<int64_t> first_at;
+    for (const int64_t row : rows) {
+      const std::optional<int64_t> at = guess_.at ? TimeAt(row, *guess_.at) : std::nullopt;
+      if (!at || (first_at && *at >= *first_at)) continue;
+      first_at = at;
+      first = row;
+    }
+    ++begun[Text(first, *guess_.state)];
+  }
+  guess_.steps = true;
+  for (SeenState& state : guess_.states) {
+    if (!state.meaning.fact.empty()) continue;
+    const auto times = begun.find(state.text);
+    const bool begins = times != begun.end() && times->second * 2 > guess_.incidents;
+    state.meaning = StateMeaning{begins ? "filed" : "handling_started", "", "", ""};
+  }
+}
+
+void Guesser::FindEnd() {
+  if (!guess_.events || !guess_.at) return;
+  const bool closes =
+      std::any_of(guess_.states.begin(), guess_.states.end(),
+                  [](const SeenState& state) { return state.meaning.fact == "closed"; });
+  if (closes) return;
+  guess_.closed_at = Best(kClosedTimes, [&](size_t c) {
+    return guess_.columns[c].is_time() && SameWithin(c) &&
+           !Names(guess_.columns[c].name, kPlanned) && Later(c, *guess_.at) >= 50;
+  });
+}
+
+bool Guesser::SameWithin(size_t column) const {
+  return guess_.columns[column].changing * 50 <= guess_.several_rows &&
+         guess_.columns[column].values > 0;
+}
+
 void Guesser::FindLeaks() {
   if (!guess_.events || !guess_.at) return;
-  const auto same = [&](size_t c) {
-    return guess_.columns[c].changing * 50 <= guess_.several_rows && guess_.columns[c].values > 0;
-  };
+  const auto same = [&](size_t c) { return SameWithin(c); };
   for (size_t c = 0; c < guess_.columns.size(); ++c) {
     if (Used(c) || !guess_.columns[c].is_time() || !same(c)) continue;
     if (Names(guess_.columns[c].name, kDue)) continue;  // a plan is known beforehand
@@ -492,6 +581,16 @@ void Guesser::FindLeaks() {
       guess_.leaks.push_back(c);
       break;
     }
+  }
+  // An outcome or a sum says nothing of itself but that it is the same from the first row on.
+  for (size_t c = 0; c < guess_.columns.size() && guess_.several_rows > 1; ++c) {
+    const SeenColumn& seen = guess_.columns[c];
+    const bool known = Names(seen.name, kKnownFirst) && !Names(seen.name, kFinal);
+    if (Used(c) || !same(c) || seen.distinct < 2 || known ||
+        std::count(guess_.leaks.begin(), guess_.leaks.end(), c) > 0) {
+      continue;
+    }
+    guess_.doubtful.push_back(c);
   }
 }
 

@@ -48,7 +48,7 @@ struct Guess {
   int64_t incidents = 0;     // different ids
   int64_t several_rows = 0;  // incidents of more than one row
   bool events = false;       // a row is an event, not an incident
-  bool chinese = false;      // names of columns, or states
+  bool chinese = false;      // names of columns, or states, have its characters
   std::vector<SeenColumn> columns;
   std::vector<std::string> missing;  // spellings of "no value" that there are
 
@@ -56,14 +56,20 @@ struct Guess {
   // The time of the event, or of the report where a row is an incident.
   Column at;
   Column reported_at, version;  // of events
-  Column closed_at;             // of incidents
+  // Of incidents; of events where no state closes one: a time that stands on each of its rows.
+  Column closed_at;
   Column state;
   std::vector<SeenState> states;  // in the order of appearance
+  // Of events: they are steps of work by their words, and no states.
+  bool steps = false;
   // Of incidents: rows whose state means closed and that have no time of it.
   int64_t closed_without_time = 0;
   // Of events: times that every row of an incident tells alike though they lie behind it, and what
   // became known with them.
   std::vector<size_t> leaks;
+  // Of events: what else every row of an incident tells alike, though incidents differ, and whose
+  // name does not say that it is known when one begins.
+  std::vector<size_t> doubtful;
 };
 
 class Guesser {
@@ -93,12 +99,15 @@ class Guesser {
   bool ChangesWithin(size_t column, const std::vector<int64_t>& rows) const;
   void FindTimes();
   void FindState();
+  void FindSteps();
+  void FindEnd();
   void FindTexts();
   void FindLeaks();
   std::optional<int64_t> TimeAt(int64_t row, size_t column) const;
   // The share of rows, in percent of those with both, in which the one is later than the other.
   int64_t Later(size_t column, size_t than) const;
   bool Used(size_t column) const;
+  bool SameWithin(size_t column) const;  // an incident, but for what is mistyped
   Guess::Column Best(absl::Span<const absl::string_view> words,
                      const std::function<bool(size_t)>& fits) const;
 

@@ -237,11 +237,9 @@ class Draft {
     Required("category", guess_.category, "unknown");
     Line("  # The unit of the ledger: what concerns one community stays in order.");
     Required("community", guess_.community, "all");
-    for (const auto& [field, column] :
-         {std::pair("area", guess_.area), std::pair("unit", guess_.unit),
-          std::pair("channel", guess_.channel)}) {
-      if (column) Line(absl::StrCat("  ", field, ": ", Value(column, "")));
-    }
+    if (guess_.area) Line(absl::StrCat("  area: ", Value(guess_.area, "")));
+    Unit();
+    if (guess_.channel) Line(absl::StrCat("  channel: ", Value(guess_.channel, "")));
     if (guess_.due) {
       Line("  # The promised date.");
       Line(absl::StrCat("  due: ", Time(guess_.due)));
@@ -253,6 +251,18 @@ class Draft {
     Line("");
   }
 
+  // States of work need one: what has none is done by somebody all the same.
+  void Unit() {
+    if (guess_.unit) {
+      Line(absl::StrCat("  unit: ", Value(guess_.unit, guess_.events ? "unassigned" : "")));
+    } else if (guess_.events && guess_.state) {
+      Line(
+          "  # ASK: no column looks like the unit that works on it. Name one, or leave all to "
+          "one.");
+      Line("  unit: {constant: unassigned}");
+    }
+  }
+
   std::string Meaning(const StateMeaning& meaning) const {
     if (meaning.fact.empty()) return "";
     std::string text = absl::StrCat(", fact: ", meaning.fact);
@@ -261,6 +271,25 @@ class Draft {
     if (!meaning.reason.empty()) absl::StrAppend(&text, ", reason: ", meaning.reason);
     if (!meaning.pause.empty()) absl::StrAppend(&text, ", pause: ", meaning.pause);
     return text;
+  }
+
+  bool IsWork(const SeenState& state) const {
+    return guess_.steps && state.meaning.fact == "handling_started";
+  }
+
+  // All steps of work are one state: going from one to the next says nothing new.
+  void Work() {
+    if (std::none_of(guess_.states.begin(), guess_.states.end(),
+                     [&](const SeenState& state) { return IsWork(state); })) {
+      return;
+    }
+    Line("    - names:");
+    for (const SeenState& state : guess_.states) {
+      if (!IsWork(state)) continue;
+      Line(absl::StrCat("        - ", YamlText(state.text), "  # ", Grouped(state.rows),
+                        state.rows == 1 ? " row" : " rows"));
+    }
+    Line("      fact: handling_started");
   }
 
   void Events() {
@@ -281,22 +310,42 @@ class Draft {
       return;
     }
     Line(absl::StrCat("  state: {column: ", Name(guess_.state), ", trim: true}"));
-    Line(
-        "  # ASK: what does each state mean? Guessed by its word, in the order of appearance. One");
+    if (guess_.steps) {
+      Line("  # ASK: what does each step mean? They look like activities, and no states: the one");
+      Line("  # that begins most incidents files them, and every other one is work on them. One");
+    } else {
+      Line(
+          "  # ASK: what does each state mean? Guessed by its word, in the order of appearance. "
+          "One");
+    }
     Line("  # without a fact tells nothing. A row with a state that is not here is rejected.");
     const bool closes =
         std::any_of(guess_.states.begin(), guess_.states.end(),
                     [](const SeenState& state) { return state.meaning.fact == "closed"; });
-    if (!closes) {
+    if (!closes && !guess_.closed_at) {
       Line("  # None of them closes an incident, as far as their words say: which one does?");
       Line("  # Write behind its names: fact: closed, disposition: UNCHECKED");
     }
     Line("  states:");
     for (const SeenState& state : guess_.states) {
+      if (IsWork(state)) continue;
       Line(absl::StrCat("    - {names: [", YamlText(state.text), "]", Meaning(state.meaning),
                         "}  # ", Grouped(state.rows), state.rows == 1 ? " row" : " rows",
                         state.meaning.fact.empty() ? "; nothing is known of this word" : ""));
     }
+    Work();
+    if (guess_.closed_at) {
+      Line("  # What is done after the end opens nothing anew (REOPEN if it does).");
+      Line("  after_closing: VOID");
+    }
+    Line("");
+    if (!guess_.closed_at) return;
+    Line(absl::StrCat("# ASK: is an incident over at its ", InComment(At(guess_.closed_at).name),
+                      "? No state closes one, and every row of it"));
+    Line("# repeats this time, the first one too. Nobody but the source says so: UNCHECKED.");
+    Line("facts:");
+    Line(absl::StrCat("  - {fact: closed, at: ", Time(guess_.closed_at),
+                      ", disposition: UNCHECKED}"));
     Line("");
   }
 
@@ -342,15 +391,30 @@ class Draft {
     Line("");
   }
 
+  std::vector<std::string> NamesOf(const std::vector<size_t>& columns) const {
+    std::vector<std::string> names;
+    for (const size_t column : columns) names.push_back(guess_.columns[column].name);
+    return names;
+  }
+
   void Leaks() {
+    CertainLeaks();
+    if (guess_.doubtful.empty()) return;
+    Line("# ASK: are these known when an incident begins? Every row of one tells the same, though");
+    Line("# incidents differ. What is found out later, as an outcome or a sum, belongs to leaks:");
+    std::vector<size_t> all = guess_.leaks;
+    all.insert(all.end(), guess_.doubtful.begin(), guess_.doubtful.end());
+    Line(absl::StrCat("# leaks: ", InComment(List(NamesOf(all)))));
+    Line("");
+  }
+
+  void CertainLeaks() {
     if (guess_.leaks.empty()) return;
     Line(
         "# They tell at every event what became known later: all rows of an incident have the "
         "same, and");
     Line("# it lies behind them. Who used one would count with the future.");
-    std::vector<std::string> names;
-    for (const size_t column : guess_.leaks) names.push_back(guess_.columns[column].name);
-    Line(absl::StrCat("leaks: ", List(names)));
+    Line(absl::StrCat("leaks: ", List(NamesOf(guess_.leaks))));
     Line("");
   }
 

@@ -3,6 +3,7 @@
 #include <absl/strings/ascii.h>
 #include <absl/strings/match.h>
 #include <absl/strings/str_split.h>
+#include <absl/types/span.h>
 
 #include <string>
 #include <vector>
@@ -56,6 +57,35 @@ constexpr Word kEnglish[] = {
     {"filed approved", kFiled},
 };
 
+// German, French, Spanish and Dutch, in the same order.
+constexpr Word kOthers[] = {
+    {"duplikat dublette doublon duplicado dubbel", kDuplicate},
+    {"storniert zurückgezogen annulé annulée cancelado cancelada anulado geannuleerd ingetrokken",
+     kWithdrawn},
+    {"abgelehnt rejeté rejetée refusé refusée rechazado rechazada afgewezen", kRefused},
+    {"weitergeleitet transféré transférée transferido doorgestuurd", kTransferred},
+    {"wiedereröffnet rouvert réouvert reabierto reabierta heropend", kStarted},
+    {"wartend wartet rückfrage attente pendiente espera wacht wachtend wachten", kAwaiting},
+    {"zurückgestellt vertagt reporté reportée aplazado aplazada uitgesteld", kDeferred},
+    {"geschlossen abgeschlossen beendet archiviert fermé fermée clos close clôturé clôturée "
+     "cerrado cerrada archivado gesloten afgesloten gearchiveerd",
+     kClosed},
+    {"erledigt gelöst behoben résolu résolue terminé terminée traité traitée resuelto resuelta "
+     "terminado terminada finalizado finalizada afgehandeld opgelost voltooid gereed",
+     kFinished},
+    {"geprüft vérifié vérifiée verificado gecontroleerd", kPassed},
+    {"offen neu eingegangen gemeldet ouvert ouverte nouveau nouvelle reçu reçue nuevo nueva "
+     "abierto abierta recibido recibida nieuw ontvangen",
+     kReported},
+    {"bearbeitung cours curso proceso behandeling uitvoering", kStarted},
+    {"zugewiesen zugeteilt affecté affectée assigné attribué asignado asignada toegewezen",
+     kDispatched},
+    {"angenommen accepté acceptée aceptado aceptada geaccepteerd", kAccepted},
+};
+
+// What is not closed is anything but closed.
+constexpr absl::string_view kNots[] = {"not", "nicht", "niet", "non", "pas"};
+
 // Longer ones before those that they have in them: what is 待结案 is not 结案 yet.
 constexpr Word kChinese[] = {
     {"重复", kDuplicate},
@@ -85,7 +115,7 @@ StateMeaning MeaningOf(absl::string_view state) {
   std::vector<std::string> tokens;
   std::string token;
   for (const char c : lower) {
-    if (absl::ascii_isalpha(c)) {
+    if (absl::ascii_isalpha(c) || !absl::ascii_isascii(c)) {
       token += c;
     } else if (!token.empty()) {
       tokens.push_back(std::move(token));
@@ -96,10 +126,18 @@ StateMeaning MeaningOf(absl::string_view state) {
   // A long text names a step of work, and a word of it no state: "Report reasons to hold request".
   constexpr size_t kTokensMax = 4;
   if (tokens.size() > kTokensMax) tokens.clear();
-  for (const Word& word : kEnglish) {
-    for (const absl::string_view one : absl::StrSplit(word.words, ' ')) {
-      for (const std::string& found : tokens) {
-        if (found == one) return word.meaning;
+  for (const std::string& found : tokens) {
+    for (const absl::string_view no : kNots) {
+      if (found == no) return {};
+    }
+  }
+  for (const absl::Span<const Word> words :
+       {absl::MakeConstSpan(kEnglish), absl::MakeConstSpan(kOthers)}) {
+    for (const Word& word : words) {
+      for (const absl::string_view one : absl::StrSplit(word.words, ' ')) {
+        for (const std::string& found : tokens) {
+          if (found == one) return word.meaning;
+        }
       }
     }
   }

@@ -6,6 +6,7 @@
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_join.h>
 #include <absl/strings/str_replace.h>
+#include <absl/strings/str_split.h>
 #include <google/protobuf/descriptor.h>
 
 #include <algorithm>
@@ -228,6 +229,29 @@ absl::Status ParseYaml(absl::string_view text, absl::string_view path, Message* 
     return ErrorAt(path, root->place, absl::StrCat(Found(*root), ", expected a mapping"));
   }
   return Filler(path).Fill(*root, message);
+}
+
+std::string PlaceOf(absl::string_view text, absl::string_view path, absl::string_view field) {
+  const absl::StatusOr<Node> root = ParseTree(text, path);
+  if (!root.ok()) return std::string(path);
+  const Node* node = &*root;
+  Place place = node->place;
+  for (const absl::string_view step :
+       absl::StrSplit(absl::StrReplaceAll(field, {{"[", "."}, {"]", ""}}), '.')) {
+    size_t number = 0;
+    if (node->kind == Node::Kind::kSequence) {
+      if (!absl::SimpleAtoi(step, &number) || number < 1 || number > node->items.size()) break;
+      node = &node->items[number - 1];
+      place = node->place;
+      continue;
+    }
+    const auto key = std::find_if(node->keys.begin(), node->keys.end(),
+                                  [&](const Node& one) { return one.scalar == step; });
+    if (key == node->keys.end()) break;
+    place = key->place;
+    node = &node->values[static_cast<size_t>(key - node->keys.begin())];
+  }
+  return absl::StrCat(path, ":", place.line, ":", place.column);
 }
 
 }  // namespace gridledger::yaml

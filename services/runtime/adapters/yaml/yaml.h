@@ -7,6 +7,8 @@
 #include <absl/strings/string_view.h>
 #include <google/protobuf/message.h>
 
+#include <string>
+
 namespace gridledger::yaml {
 
 inline constexpr size_t kTextBytesMax = size_t{1} << 20;  // 1 MiB: a catalogue line takes some 80 B
@@ -28,5 +30,9 @@ inline constexpr int kNodesMax = 200'000;  // × ~150 B = 30 MB; a line has some
 // expected", and the message is then of no use.
 absl::Status ParseYaml(absl::string_view text, absl::string_view path,
                        google::protobuf::Message* message);
+
+// "path:line:column" of a field by its name from the root, "events.states[2].fact", items counted
+// from 1: of as much of it as there is. `path` alone where the text is no YAML.
+std::string PlaceOf(absl::string_view text, absl::string_view path, absl::string_view field);
 
 }  // namespace gridledger::yaml

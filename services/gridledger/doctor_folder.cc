@@ -1,0 +1,114 @@
+#include <absl/strings/str_cat.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <system_error>
+#include <vector>
+
+#include "services/gridledger/doctor.h"
+#include "services/gridledger/import_record.h"
+#include "services/gridledger/terminal.h"
+
+namespace gridledger::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+// A subfolder of the data folder, and what to do when something else stands in its place.
+struct Subfolder {
+  const char* name;
+  const char* advice;
+};
+
+constexpr Subfolder kSubfolders[] = {
+    {"log", "move it away, and restore the ledger from a backup"},
+    {"state", "move it away: the ledger makes the state anew with `gridledger up`"},
+    {"snapshots", "move it away: the next snapshot makes the folder anew"},
+    {"imports", "move it away: an import then takes its input for a new one"},
+    {"rejected", "move it away: the next import that rejects rows makes the folder anew"},
+    {"tmp", "move it away: the next import makes the folder anew"},
+};
+
+Finding Subfolders(const std::string& data) {
+  std::vector<std::string> there;
+  for (const Subfolder& one : kSubfolders) {
+    const std::string path = absl::StrCat(data, "/", one.name);
+    std::error_code error;
+    const fs::file_status status = fs::status(path, error);
+    if (status.type() == fs::file_type::not_found) {
+      // A link to nothing is not found either, and no folder can be made in its place.
+      if (!fs::is_symlink(fs::symlink_status(path, error))) continue;
+      return BadFinding("folder",
+                        absl::FailedPreconditionError(absl::StrCat(path, " is a link to nothing")),
+                        one.advice);
+    }
+    if (status.type() == fs::file_type::directory) {
+      static_cast<void>(fs::directory_iterator(path, error));
+      if (!error) {
+        there.emplace_back(one.name);
+        continue;
+      }
+    }
+    if (error) {
+      return BadFinding(
+          "folder",
+          absl::PermissionDeniedError(absl::StrCat(path, " cannot be read: ", error.message())),
+          "run as the user whose it is, or give it back with chown");
+    }
+    return BadFinding(
+        "folder",
+        absl::FailedPreconditionError(absl::StrCat(
+            path, status.type() == fs::file_type::regular ? " is a plain file" : " is no folder",
+            " where a folder must be")),
+        one.advice);
+  }
+  std::string said;
+  for (const std::string& name : there) {
+    absl::StrAppend(&said, said.empty() ? "" : ", ", name, "/");
+  }
+  return {"folder", Health::kOk, said, ""};
+}
+
+// What is remembered of each import: a damaged one would stop the next import of its input.
+Finding Imports(const std::string& data) {
+  std::vector<fs::path> paths;
+  std::error_code error;
+  for (const fs::directory_entry& entry :
+       fs::directory_iterator(absl::StrCat(data, "/imports"), error)) {
+    if (entry.path().extension() == ".json") paths.push_back(entry.path());
+  }
+  std::sort(paths.begin(), paths.end());
+  int64_t cut_off = 0;
+  for (const fs::path& path : paths) {
+    if (!std::ifstream(path)) {
+      return BadFinding("imports",
+                        absl::PermissionDeniedError(absl::StrCat(path.string(), " cannot be read")),
+                        "run as the user whose it is, or give it back with chown");
+    }
+    // Compared with no mapping at all, a sound one differs.
+    const absl::StatusOr<ImportRecord> record = CheckImportRecord(data, path.stem().string(), {});
+    if (absl::IsDataLoss(record.status())) return BadFinding("imports", record.status(), "");
+    std::ifstream file(path);
+    const std::string text((std::istreambuf_iterator<char>(file)), {});
+    if (text.find("\"complete\": false") != std::string::npos) ++cut_off;
+  }
+  if (cut_off == 0) return {"imports", Health::kOk, absl::StrCat(paths.size()), ""};
+  return {"imports", Health::kWarn,
+          absl::StrCat(Grouped(cut_off), " of ", paths.size(), " did not come to their end"),
+          "the same `gridledger import` once more goes on where it stood"};
+}
+
+}  // namespace
+
+bool ExamineFolder(const std::string& data, Findings* findings) {
+  std::error_code error;
+  if (!fs::is_directory(data, error)) return true;
+  Finding subfolders = Subfolders(data);
+  const bool sound = subfolders.health != Health::kBad;
+  findings->push_back(std::move(subfolders));
+  if (sound) findings->push_back(Imports(data));
+  return sound;
+}
+
+}  // namespace gridledger::cli

@@ -1,0 +1,465 @@
+#include "services/gridledger/mapping_check.h"
+
+#include <absl/container/btree_map.h>
+#include <absl/container/flat_hash_map.h>
+#include <absl/strings/match.h>
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_join.h>
+#include <absl/strings/strip.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "services/base/digest.h"
+#include "services/base/layout.h"
+#include "services/domain/mapping/event_mapper.h"
+#include "services/domain/mapping/mapper.h"
+#include "services/domain/mapping/text_shape.h"
+#include "services/gridledger/command.h"
+#include "services/gridledger/first_lives.h"
+#include "services/gridledger/mapped_rows.h"
+#include "services/gridledger/places.h"
+#include "services/gridledger/read_yaml.h"
+#include "services/gridledger/terminal.h"
+#include "services/runtime/adapters/files/row_format.h"
+
+namespace gridledger::cli {
+namespace {
+
+constexpr size_t kProblemsMax = 1000;  // kinds; × ~300 B = 300 KB. What comes after is one more
+constexpr size_t kLinesMax = 5;        // told of each kind
+constexpr size_t kIdsMax = 4'000'000;  // compared; × ~40 B = 160 MB
+constexpr size_t kValueBytesMax = 60;  // of a text that is shown as it is
+constexpr int kStatesMax = 12;         // named where one is not known
+
+// ---- problems
+
+enum class FoundIs { kNothing, kValue, kShape };
+
+struct Problem {
+  std::string column;
+  std::string found;
+  FoundIs found_is = FoundIs::kNothing;
+  std::string why;
+
+  friend bool operator<(const Problem& a, const Problem& b) {
+    return std::tie(a.column, a.why, a.found_is, a.found) <
+           std::tie(b.column, b.why, b.found_is, b.found);
+  }
+};
+
+struct Seen {
+  int64_t rows = 0;
+  std::vector<int64_t> lines;  // the first ones
+  std::string expected;
+};
+
+struct Checked {
+  int64_t rows = 0;
+  int64_t rejected = 0;
+  int64_t twice = 0;             // rows that were there before, word for word
+  std::optional<int64_t> facts;  // where a row makes its facts by itself
+  bool all_ids = true;           // were compared
+  bool cut = false;              // the first rows belong to more events than were kept
+  std::vector<std::pair<Problem, Seen>> problems;  // by their first line
+  absl::btree_map<Problem, Seen> by_kind;
+
+  void Add(Problem problem, std::string expected, int64_t line) {
+    ++rejected;
+    if (by_kind.size() == kProblemsMax && !by_kind.contains(problem)) {
+      problem = Problem{"", "", FoundIs::kNothing, "other kinds, beyond the first 1,000"};
+      expected.clear();
+    }
+    Seen& seen = by_kind[std::move(problem)];
+    if (seen.rows++ == 0) seen.expected = std::move(expected);
+    if (seen.lines.size() < kLinesMax) seen.lines.push_back(line);
+  }
+
+  void Finish() {
+    problems.assign(by_kind.begin(), by_kind.end());
+    std::stable_sort(problems.begin(), problems.end(), [](const auto& a, const auto& b) {
+      return a.second.lines.front() < b.second.lines.front();
+    });
+  }
+};
+
+std::string StateNames(const v1::Mapping& mapping) {
+  std::vector<std::string> names;
+  int more = 0;
+  for (const v1::StateRule& state : mapping.events().states()) {
+    for (const std::string& name : state.names()) {
+      if (static_cast<int>(names.size()) < kStatesMax) {
+        names.push_back(name);
+      } else {
+        ++more;
+      }
+    }
+  }
+  return absl::StrCat("one of ", absl::StrJoin(names, ", "),
+                      more > 0 ? absl::StrCat(", and ", more, " more") : "");
+}
+
+// What should have been there, where the reason is that something is not.
+std::string Expected(const v1::Mapping& mapping, absl::string_view why) {
+  if (absl::StrContains(why, "events.states")) return StateNames(mapping);
+  if (absl::StartsWith(why, "without a value")) return "a value";
+  if (absl::StartsWith(why, "with a control character")) return "a text without one";
+  if (absl::StartsWith(why, "not in its table")) return "a text of its table";
+  if (absl::ConsumePrefix(&why, "longer than ")) return absl::StrCat("at most ", why);
+  return absl::ConsumePrefix(&why, "not ") ? std::string(why) : "";
+}
+
+// Of a column whose texts are words of the city's own, the text as it is; of any other its shape,
+// for it may be somebody's name.
+void Find(const v1::Mapping& mapping, absl::string_view text, Problem* problem) {
+  problem->found = mapping::ShapeOf(text);
+  problem->found_is = FoundIs::kShape;
+  const bool words = problem->column == mapping.events().state().column() ||
+                     problem->column == mapping.incident().category().column();
+  const absl::string_view value = absl::StripAsciiWhitespace(text);
+  if (!words || value.empty() || value.size() > kValueBytesMax ||
+      absl::StrContains(problem->found, '?') || absl::StartsWith(problem->found, "bytes")) {
+    return;
+  }
+  problem->found.assign(value.data(), value.size());
+  problem->found_is = FoundIs::kValue;
+}
+
+// ---- what the first rows become
+
+std::string TimeText(absl::Time at) {
+  return absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", at, absl::UTCTimeZone());
+}
+
+std::string ShortName(const std::string& name, absl::string_view prefix) {
+  return std::string(absl::StripPrefix(name, prefix));
+}
+
+// What a fact says, beside its incident's id.
+std::vector<std::pair<std::string, std::string>> FieldsOf(const v1::Fact& fact) {
+  std::vector<std::pair<std::string, std::string>> fields;
+  const auto add = [&](const char* name, const std::string& text) {
+    if (!text.empty()) fields.emplace_back(name, text);
+  };
+  if (fact.has_reported()) {
+    const v1::IncidentReported& report = fact.reported();
+    add("category", report.category());
+    add("community", report.community());
+    add("area", report.area());
+    add("unit", report.unit());
+    add("channel", report.channel());
+    if (report.due_at_ms() != 0) add("due", TimeText(FromMillis(report.due_at_ms())));
+    if (report.has_point()) {
+      add("point",
+          absl::StrCat(report.point().latitude_e7(), "e-7,", report.point().longitude_e7(), "e-7"));
+    }
+  }
+  if (fact.has_dispatched()) add("unit", fact.dispatched().unit());
+  if (fact.has_deadline_extended()) {
+    add("due", TimeText(FromMillis(fact.deadline_extended().due_at_ms())));
+  }
+  if (fact.has_handling_paused() && fact.handling_paused().kind() != v1::PAUSE_KIND_UNSPECIFIED) {
+    add("pause", ShortName(v1::PauseKind_Name(fact.handling_paused().kind()), "PAUSE_KIND_"));
+  }
+  if (fact.has_closed()) {
+    add("disposition",
+        ShortName(v1::Disposition_Name(fact.closed().disposition()), "DISPOSITION_"));
+  }
+  return fields;
+}
+
+std::string KindName(const v1::Fact& fact) {
+  const auto* field = v1::Fact::descriptor()->FindFieldByNumber(fact.kind_case());
+  return field == nullptr ? "" : field->name();
+}
+
+// For people and for scripts.
+class Shown {
+ public:
+  void Add(int64_t line, absl::Time at, const v1::Fact& fact,
+           incident::VoidReason void_reason = incident::VoidReason::kNone) {
+    const std::string kind = KindName(fact);
+    nlohmann::ordered_json one = {
+        {"line", line}, {"at", TimeText(at)}, {"fact", kind}, {"incident", fact.incident_id()}};
+    std::string about;
+    if (fact.inferred()) {
+      one["inferred"] = true;
+      about = "inferred";
+    }
+    if (void_reason != incident::VoidReason::kNone) {
+      const std::string reason(incident::VoidReasonName(void_reason));
+      one["void"] = reason;
+      absl::StrAppend(&about, about.empty() ? "" : "  ", "void: ", reason);
+    }
+    for (const auto& [name, text] : FieldsOf(fact)) {
+      one[name] = text;
+      absl::StrAppend(&about, about.empty() ? "" : "  ", name, " ", Printable(text));
+    }
+    table_.Add({absl::StrCat(line), TimeText(at), kind, Printable(fact.incident_id()), about});
+    json_.push_back(std::move(one));
+  }
+  void AddNothing(int64_t line, const std::string& incident_id, const std::string& why) {
+    table_.Add({absl::StrCat(line), "", "", Printable(incident_id), why});
+    json_.push_back({{"line", line}, {"incident", incident_id}, {"ignored", why}});
+  }
+  const TextTable& table() const { return table_; }
+  const nlohmann::ordered_json& json() const { return json_; }
+
+ private:
+  TextTable table_{{{"line", TextTable::Align::kRight}, {"time"}, {"fact"}, {"incident"}, {""}}};
+  nlohmann::ordered_json json_ = nlohmann::ordered_json::array();
+};
+
+std::string Lines(const Seen& seen) {
+  std::vector<std::string> lines;
+  for (const int64_t line : seen.lines) lines.push_back(Grouped(line));
+  const int64_t more = seen.rows - static_cast<int64_t>(lines.size());
+  return absl::StrCat(absl::StrJoin(lines, " "), more > 0 ? " …" : "");
+}
+
+std::string CheckText(const CheckOptions& options, const Checked& checked, const Shown& shown) {
+  std::string text;
+  if (!shown.table().empty()) {
+    absl::StrAppend(&text, "The first rows become (times in UTC):\n\n", shown.table().Print(),
+                    "\n");
+  }
+  if (checked.cut) {
+    absl::StrAppend(&text,
+                    "Their incidents have more rows than are looked at; an import may differ.\n\n");
+  }
+  if (!checked.problems.empty()) {
+    using Align = TextTable::Align;
+    TextTable table({{"rows", Align::kRight}, {"lines"}, {"column"}, {"found"}, {"what is wrong"}});
+    for (const auto& [problem, seen] : checked.problems) {
+      table.Add({Grouped(seen.rows), Lines(seen), Printable(problem.column),
+                 absl::StrCat(problem.found_is == FoundIs::kShape ? "shape: " : "",
+                              Printable(problem.found)),
+                 Printable(problem.why)});
+      if (!seen.expected.empty()) {
+        table.AddNote(absl::StrCat("expected: ", Printable(seen.expected)));
+      }
+    }
+    absl::StrAppend(&text, "Rows that cannot be taken:\n\n", table.Print(), "\n");
+  }
+  const std::string taken = Grouped(checked.rows - checked.rejected);
+  if (checked.facts) {
+    absl::StrAppend(&text, taken, " of ", Grouped(checked.rows), " rows make ",
+                    Grouped(*checked.facts), " facts.\n");
+  } else {
+    absl::StrAppend(&text, taken, " of ", Grouped(checked.rows), " rows can be taken.\n");
+  }
+  if (checked.twice > 0) {
+    absl::StrAppend(&text, Grouped(checked.twice),
+                    " of them were there before, word for word: ignored.\n");
+  }
+  if (!checked.all_ids) {
+    absl::StrAppend(&text, "The ids of the first ", Grouped(static_cast<int64_t>(kIdsMax)),
+                    " were compared.\n");
+  }
+  if (checked.rejected == 0) {
+    absl::StrAppend(&text, "\nNext: gridledger import --data CITY --mapping ", options.mapping, " ",
+                    options.input, "\n");
+  }
+  return text;
+}
+
+std::string CheckJson(const Checked& checked, const Shown& shown) {
+  nlohmann::ordered_json json = {
+      {"rows", checked.rows}, {"rejected", checked.rejected}, {"twice", checked.twice}};
+  if (checked.facts) json["facts"] = *checked.facts;
+  json["shown"] = shown.json();
+  json["problems"] = nlohmann::ordered_json::array();
+  for (const auto& [problem, seen] : checked.problems) {
+    json["problems"].push_back({{"rows", seen.rows},
+                                {"first_line", seen.lines.front()},
+                                {"lines", seen.lines},
+                                {"column", problem.column},
+                                {"found", problem.found},
+                                {"found_is", problem.found_is == FoundIs::kValue   ? "value"
+                                             : problem.found_is == FoundIs::kShape ? "shape"
+                                                                                   : ""},
+                                {"why", problem.why},
+                                {"expected", seen.expected}});
+  }
+  // A byte that is no text would end the JSON.
+  return absl::StrCat(json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace), "\n");
+}
+
+// ---- the rows of a mapping of either shape
+
+class Check {
+ public:
+  static absl::StatusOr<std::unique_ptr<Check>> Compile(const CheckOptions& options,
+                                                        const v1::Mapping& mapping,
+                                                        std::vector<std::string> header,
+                                                        const mapping::Places& places) {
+    std::unique_ptr<Check> check(new Check(options, mapping, std::move(header)));
+    if (!mapping.has_events()) {
+      auto mapper = mapping::Mapper::Compile(mapping, check->header_, mapping.source(), places);
+      if (!mapper.ok()) return mapper.status();
+      check->mapper_ = *std::move(mapper);
+      check->checked_.facts = 0;
+      return check;
+    }
+    auto events = mapping::EventMapper::Compile(mapping, check->header_, mapping.source(), places);
+    if (!events.ok()) return events.status();
+    check->events_ = *std::move(events);
+    // Limits and units of the policy, where it can be read; an import says why where it cannot.
+    const auto policy = ReadPolicy(PolicyPathOf(mapping, options.mapping));
+    auto lives = FirstLives::Make(mapping, policy.ok() ? *policy : v1::Policy(), options.rows);
+    if (!lives.ok()) return lives.status();
+    check->lives_ = *std::move(lives);
+    return check;
+  }
+
+  void Add(const files::InputRow& row) {
+    ++checked_.rows;
+    if (!row.rejected.empty()) {
+      checked_.Add(Problem{"", "", FoundIs::kNothing, row.rejected}, "", row.line);
+    } else if (mapper_ != nullptr) {
+      AddIncident(row);
+    } else {
+      AddEvent(row);
+    }
+  }
+
+  const Checked& Finish() {
+    if (lives_ != nullptr) ShowLives();
+    checked_.Finish();
+    return checked_;
+  }
+  const Shown& shown() const { return shown_; }
+
+ private:
+  struct First {
+    int64_t line = 0;
+    uint64_t content = 0;
+  };
+
+  Check(const CheckOptions& options, const v1::Mapping& mapping, std::vector<std::string> header)
+      : options_(options), mapping_(mapping), header_(std::move(header)) {}
+
+  void AddIncident(const files::InputRow& row) {
+    const auto made = mapper_->Apply(row.fields, static_cast<uint64_t>(row.number));
+    if (made.empty()) return Reject(row, mapper_->rejection());
+    if (!IsNew(row)) return;
+    *checked_.facts += static_cast<int64_t>(made.size());
+    if (row.number > options_.rows) return;
+    for (const mapping::Mapper::Made& fact : made)
+      shown_.Add(row.line, fact.at, fact.entry->fact());
+  }
+
+  // Of rows with the same id an import takes the first one.
+  bool IsNew(const files::InputRow& row) {
+    const uint64_t id = Fingerprint(mapper_->incident_id());
+    bytes_.clear();
+    for (const absl::string_view field : row.fields) {
+      AppendVarint(&bytes_, field.size());
+      absl::StrAppend(&bytes_, field);
+    }
+    const uint64_t content = Fingerprint(bytes_);
+    const auto before = ids_.find(id);
+    if (before == ids_.end()) {
+      if (ids_.size() < kIdsMax) {
+        ids_.emplace(id, First{row.line, content});
+      } else {
+        checked_.all_ids = false;
+      }
+      return true;
+    }
+    if (before->second.content == content) {
+      ++checked_.twice;
+      if (row.number <= options_.rows) {
+        shown_.AddNothing(row.line, mapper_->incident_id(), "the same row twice");
+      }
+      return false;
+    }
+    checked_.Add(
+        Problem{mapping_.incident().id().column(), "", FoundIs::kNothing, "the id of another row"},
+        absl::StrCat("an id of its own; line ", row.line, " has that of line ",
+                     before->second.line),
+        row.line);
+    return false;
+  }
+
+  void AddEvent(const files::InputRow& row) {
+    const mapping::Event* event = events_->Apply(row.fields, static_cast<uint64_t>(row.number));
+    if (event == nullptr) return Reject(row, events_->rejection());
+    lives_->Add(*event, row.number, row.line);
+  }
+
+  void Reject(const files::InputRow& row, const mapping::Rejection& why) {
+    Problem problem{std::string(why.column), "", FoundIs::kNothing, std::string(why.reason)};
+    const auto column = std::find(header_.begin(), header_.end(), why.column);
+    if (column != header_.end()) {
+      Find(mapping_, row.fields[static_cast<size_t>(column - header_.begin())], &problem);
+    }
+    std::string expected = Expected(mapping_, problem.why);
+    checked_.Add(std::move(problem), std::move(expected), row.line);
+  }
+
+  void ShowLives() {
+    for (const FirstLives::Told& told : lives_->Tell()) {
+      switch (told.answer) {
+        case mapping::CaseTeller::Answer::kTold:
+          shown_.Add(told.line, told.at, told.fact, told.void_reason);
+          break;
+        case mapping::CaseTeller::Answer::kNothingNew:
+          shown_.AddNothing(told.line, told.incident_id, "nothing new");
+          break;
+        case mapping::CaseTeller::Answer::kTwice:
+          shown_.AddNothing(told.line, told.incident_id, "the same row twice");
+          break;
+      }
+    }
+    checked_.cut = lives_->cut();
+  }
+
+  const CheckOptions& options_;
+  const v1::Mapping& mapping_;
+  const std::vector<std::string> header_;
+  std::unique_ptr<mapping::Mapper> mapper_;       // of rows with an incident each
+  std::unique_ptr<mapping::EventMapper> events_;  // of rows with an event each
+  std::unique_ptr<FirstLives> lives_;             // of these
+  absl::flat_hash_map<uint64_t, First> ids_;      // look-ups only
+  std::string bytes_;
+  Checked checked_;
+  Shown shown_;
+};
+
+}  // namespace
+
+absl::Status RunCheck(const CheckOptions& options) {
+  const absl::StatusOr<v1::Mapping> mapping = ReadMapping(options.mapping);
+  if (!mapping.ok()) return mapping.status();
+  const absl::StatusOr<files::RowOptions> row_options = RowOptionsOf(*mapping);
+  if (!row_options.ok()) return AtItsPlace(row_options.status(), options.mapping);
+  const auto reader = OpenMappedRows(options.input, *row_options);
+  if (!reader.ok()) return reader.status();
+  const absl::StatusOr<mapping::Places> places = LoadPlaces(*mapping, options.mapping);
+  if (!places.ok()) return places.status();
+  auto check = Check::Compile(options, *mapping, (*reader)->header(), *places);
+  if (!check.ok()) return AtItsPlace(check.status(), options.mapping);
+
+  files::InputRow row;
+  while (true) {
+    const absl::StatusOr<bool> more = (*reader)->Next(&row);
+    if (!more.ok()) return more.status();
+    if (!*more) break;
+    (*check)->Add(row);
+  }
+  const Checked& checked = (*check)->Finish();
+  const Shown& shown = (*check)->shown();
+  absl::Status written =
+      WriteOut(options.json ? CheckJson(checked, shown) : CheckText(options, checked, shown));
+  if (!written.ok() || checked.rejected == 0) return written;
+  return absl::DataLossError(absl::StrCat(Grouped(checked.rejected), " of ", Grouped(checked.rows),
+                                          " rows of ", options.input, " cannot be taken"));
+}
+
+}  // namespace gridledger::cli
