@@ -1,5 +1,8 @@
 #include "tests/support/live_simulation.h"
 
+#include <absl/strings/str_cat.h>
+
+#include <algorithm>
 #include <deque>
 #include <utility>
 
@@ -10,6 +13,7 @@ namespace {
 
 constexpr Partition kPartition{0};
 constexpr int64_t kStepsMax = 200'000;  // a simulation of a hundred inputs takes some thousand
+constexpr size_t kCheckpointsMax = 16;  // an owner: each is folded on to the end by a test
 
 // What a process that was killed leaves behind: nobody waits for its answers, so nobody may end it
 // tidily either.
@@ -23,7 +27,7 @@ std::vector<std::unique_ptr<engine::Live>>& Graveyard() {
 // Keeps collections in flight until the seed has them stored.
 class LiveSimulation::Sink : public engine::CheckpointSink {
  public:
-  explicit Sink(StateStore* store) : store_(store) {}
+  explicit Sink(MemoryStateStore* store) : store_(store) {}
 
   void Submit(std::vector<TaskCheckpoint> checkpoints,
               absl::AnyInvocable<void(absl::Status)> done) override {
@@ -38,7 +42,7 @@ class LiveSimulation::Sink : public engine::CheckpointSink {
   }
 
  private:
-  StateStore* const store_;
+  MemoryStateStore* const store_;
   std::deque<std::pair<std::vector<TaskCheckpoint>, absl::AnyInvocable<void(absl::Status)>>>
       waiting_;
 };
@@ -72,7 +76,7 @@ void LiveSimulation::Begin(Owner& owner) {
   }
   owner.sink = std::make_unique<Sink>(owner.store.get());
   engine::LiveOptions live;
-  live.checkpoint_interval = absl::Seconds(5);
+  live.checkpoint_interval = options_.checkpoint_interval;
   live.tables_bytes_max = 0;  // everything clean leaves memory
   owner.live =
       std::make_unique<engine::Live>(std::move(tasks), &log_, owner.sink.get(), &clock_, live);
@@ -121,32 +125,62 @@ Ledger LiveSimulation::Play(const std::vector<Input>& inputs, absl::Duration res
         if (AppendInput(inputs[next]) && ++next < inputs.size()) due += inputs[next].after;
         break;
       case 1: log_.Step(); break;
-      case 2: owners_[Random(owners_.size())].sink->Step(); break;
-      default: {
-        const absl::Status turned =
-            owners_[Random(owners_.size())].live->Turn(absl::ZeroDuration());
-        INVARIANT(turned.ok(), "nothing but the log fails here");
-      }
+      case 2: KeepCheckpoint(owners_[Random(owners_.size())]); break;
+      default: INVARIANT(Turn(Random(owners_.size())).ok(), "nothing but the log fails here");
     }
     if (clock_.Now() < due && Random(4) == 0) clock_.MoveTo(due);
   }
   clock_.Advance(rest);
   log_.SetFaults({});
   while (log_.Step()) continue;
-  for (size_t i = 1; i < owners_.size(); ++i) Graveyard().push_back(std::move(owners_[i].live));
   Settle();
-  digests_.clear();
-  for (engine::Task* task : owners_[0].live->tasks()) digests_.push_back(task->digest());
   return ReadLedger(log_, kPartition);
 }
 
+absl::Status LiveSimulation::Turn(size_t owner) {
+  engine::Live& live = *owners_[owner].live;
+  absl::Status status = live.Turn(absl::ZeroDuration());
+  for (size_t service = 0; service < live.tasks().size(); ++service) {
+    engine::Task& task = *live.tasks()[service];
+    standings_.push_back(Standing{owner, service, task.next(), task.digest()});
+  }
+  return status;
+}
+
+void LiveSimulation::KeepCheckpoint(Owner& owner) {
+  if (!owner.sink->Step()) return;
+  const std::string name = absl::StrCat(owner.store->commits());
+  INVARIANT(owner.store->Snapshot(name).ok(), "a checkpoint is kept under a new name");
+  owner.checkpoints.push_back(name);
+  if (owner.checkpoints.size() <= kCheckpointsMax) return;
+  // Every second one of the older half: what stays is spread over the run.
+  for (size_t i = 0; i < kCheckpointsMax / 4; ++i) {
+    owner.checkpoints.erase(owner.checkpoints.begin() + static_cast<int64_t>(i));
+  }
+}
+
+std::vector<std::unique_ptr<MemoryStateStore>> LiveSimulation::OpenCheckpoints() {
+  std::vector<std::unique_ptr<MemoryStateStore>> stores;
+  for (Owner& owner : owners_) {
+    for (const std::string& name : owner.checkpoints) {
+      stores.push_back(owner.store->OpenSnapshot(name));
+    }
+  }
+  return stores;
+}
+
 void LiveSimulation::Settle() {
-  engine::Live& live = *owners_[0].live;
-  for (int64_t turns = 0; !live.Idle(); ++turns) {
-    INVARIANT(turns < kStepsMax, "the owner does not come to rest");
-    INVARIANT(live.Turn(absl::ZeroDuration()).ok(), "an owner without faults goes on");
-    INVARIANT(live.stopped().empty(), "an owner without faults does not stop");
-    owners_[0].sink->Step();
+  const auto idle = [this] {
+    return std::all_of(owners_.begin(), owners_.end(),
+                       [](Owner& owner) { return owner.live->Idle(); });
+  };
+  for (int64_t turns = 0; !idle(); ++turns) {
+    INVARIANT(turns < kStepsMax, "the owners do not come to rest");
+    for (size_t i = 0; i < owners_.size(); ++i) {
+      INVARIANT(Turn(i).ok(), "an owner without faults goes on");
+      INVARIANT(owners_[i].live->stopped().empty(), "an owner without faults does not stop");
+      KeepCheckpoint(owners_[i]);
+    }
     if (turns % 64 == 63) clock_.Advance(absl::Milliseconds(200));  // what is tried again waits
   }
 }
