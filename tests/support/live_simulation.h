@@ -22,6 +22,7 @@ struct Input {
 
 struct LiveSimulationOptions {
   uint64_t seed = 1;
+  absl::Time begin = TestTime(0);
   int owners = 1;  // processes that all believe the partition theirs
   int crashes_per_mille =
       0;  // of the steps: every process dies, and the tails of the log with them
@@ -49,14 +50,15 @@ class LiveSimulation {
   // Plays the inputs, among faults and deaths; then lets the owners come to rest without faults,
   // with the clock moved on by `rest`. Answers the ledger.
   Ledger Play(const std::vector<Input>& inputs, absl::Duration rest);
-  // Each input settles before the next one comes, by one owner, without faults; the clock stops at
-  // every timer on its way. Answers the ledger.
+  // Each input settles before the next one comes, whatever fails and whoever dies meanwhile; the
+  // clock stops at every timer on its way, and moves besides only for what is tried again. Answers
+  // the ledger.
   Ledger PlaySettled(const std::vector<Input>& inputs, absl::Time until);
 
-  // After Play: wherever a task of any owner stood after a turn, of those that died later as well.
+  // Wherever a task of any owner stood after a turn, of those that died later as well.
   // Each owner's last ones, at the ledger's end, are among them.
   const std::vector<Standing>& standings() const { return standings_; }
-  // After Play: stores as they were after a checkpoint, of all owners and from the whole run.
+  // Stores as they were after a checkpoint, of all owners and from the whole run.
   std::vector<std::unique_ptr<MemoryStateStore>> OpenCheckpoints();
   int owners() const { return options_.owners; }
   int64_t steps() const { return steps_; }
@@ -74,9 +76,13 @@ class LiveSimulation {
   void Begin(Owner& owner);
   void Crash();
   // Stores the oldest checkpoint in flight, if there is one, and keeps it for OpenCheckpoints.
-  void KeepCheckpoint(Owner& owner);
+  bool KeepCheckpoint(Owner& owner);
   bool AppendInput(const Input& input);
   absl::Status Turn(size_t owner);
+  // Somebody does something, or everybody dies, as the seed says.
+  void AnyStep();
+  bool Idle();
+  // Without faults.
   void Settle();
   uint64_t Random(uint64_t below);
 
