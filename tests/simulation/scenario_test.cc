@@ -3,10 +3,10 @@
 // lives through the day, with two owners, crashes and a log that fails, comes to the same.
 #include "tests/support/scenario.h"
 
+#include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_join.h>
 #include <absl/strings/strip.h>
-#include <absl/strings/numbers.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -65,8 +65,9 @@ class EveryScenario : public ::testing::TestWithParam<std::string> {
     ASSERT_TRUE(city.ok()) << file << ": " << city.status() << "\n" << HowToRerun();
     city_ = *std::move(city);
   }
-  void ExpectHolds(const Ledger& ledger, JudgeOptions options = {}) const {
-    const std::vector<std::string> findings = Judge(scenario_, ledger, options);
+  static void ExpectHolds(const Scenario& scenario, const Ledger& ledger,
+                          JudgeOptions options = {}) {
+    const std::vector<std::string> findings = Judge(scenario, ledger, options);
     EXPECT_TRUE(findings.empty()) << absl::StrJoin(findings, "\n") << "\n" << HowToRerun();
   }
 
@@ -75,7 +76,7 @@ class EveryScenario : public ::testing::TestWithParam<std::string> {
 };
 
 TEST_P(EveryScenario, HoldsAsTold) {
-  ExpectHolds(city_.ledger);
+  ExpectHolds(scenario_, city_.ledger);
   for (const auto& task : city_.tasks) {
     EXPECT_THAT(task->pending(), IsEmpty()) << task->id().service.text() << "\n" << HowToRerun();
   }
@@ -85,7 +86,7 @@ TEST_P(EveryScenario, CountsARedeliveryOnce) {
   const absl::StatusOr<City> twice = Play(scenario_, PlayOptions{.repeat = true});
   ASSERT_TRUE(twice.ok()) << twice.status() << "\n" << HowToRerun();
   EXPECT_EQ(Outcome(scenario_, city_), Outcome(scenario_, *twice)) << HowToRerun();
-  ExpectHolds(twice->ledger, JudgeOptions{.voids = false});
+  ExpectHolds(scenario_, twice->ledger, JudgeOptions{.voids = false});
 }
 
 TEST_P(EveryScenario, CountsADecisionOfTwoOwnersOnce) {
@@ -128,6 +129,10 @@ Ledger ToTheMinute(const gridledger::Ledger& ledger) {
 }
 
 TEST_P(EveryScenario, ComesToTheSameWithCrashesTwoOwnersAndAFaultyLog) {
+  Scenario to_the_minute = scenario_;
+  for (Expected& expected : to_the_minute.then) {
+    for (Lived& lived : expected.life) lived.at.resize(sizeof("2021-01-04 09:00") - 1);
+  }
   int64_t crashes = 0;
   for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
     SCOPED_TRACE(absl::StrCat("seed ", seed, "\n", HowToRerun()));
@@ -139,13 +144,12 @@ TEST_P(EveryScenario, ComesToTheSameWithCrashesTwoOwnersAndAFaultyLog) {
     options.faults = {
         .append_lost = 60, .append_unanswered = 60, .append_delayed = 600, .batch_short = 300};
     LiveSimulation live(host::AllServices(), options);
-    const gridledger::Ledger ledger =
-        live.PlaySettled(FromOutside(city_.ledger), scenario_.until);
+    const gridledger::Ledger ledger = live.PlaySettled(FromOutside(city_.ledger), scenario_.until);
     crashes += live.crashes();
     const absl::StatusOr<City> told = Fold(ToTheMinute(ledger));
     ASSERT_TRUE(told.ok()) << told.status();
     EXPECT_EQ(Outcome(scenario_, city_), Outcome(scenario_, *told));
-    ExpectHolds(told->ledger, JudgeOptions{.voids = false});
+    ExpectHolds(to_the_minute, told->ledger, JudgeOptions{.voids = false});
     // And wherever an owner stood, it stood as one does that folds alone.
     for (size_t s = 0; s < host::AllServices().size(); ++s) {
       const auto alone = NewTask(host::AllServices()[s], Partition{0});
