@@ -119,7 +119,7 @@ absl::StatusOr<Outcome> Run(const ReplayOptions& options, host::Folder& folder, 
                      bounded ? " below that bound" : "");
     if (!bounded) {
       return absl::NotFoundError(
-          absl::StrCat(none, ": use --from zero, or let import or simulate keep one at its end"));
+          absl::StrCat(none, ": use --from zero; import, simulate and up keep one at their end"));
     }
     // As a bound moves on, there is one or not: a script need not know.
     std::fprintf(stderr, "gridledger: %s: begun at zero\n", none.c_str());

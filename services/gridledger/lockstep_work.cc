@@ -6,6 +6,7 @@
 #include <cstdio>
 
 #include "services/gridledger/terminal.h"
+#include "services/runtime/host/keep_snapshot.h"
 #include "services/runtime/host/lockstep_run.h"
 #include "services/runtime/host/subjects.h"
 
@@ -88,14 +89,7 @@ absl::StatusOr<LockStepOutcome> RunLockStep(const LockStepWork& work) {
   if (absl::Status summed = Sum(folder, first, &outcome); !summed.ok()) return summed;
   outcome.voids_before = before.voids;
   if (outcome.records > 0) {
-    int64_t end = 0;
-    for (int p = 0; p < folder.log().partitions(); ++p) {
-      const absl::StatusOr<Offset> at = folder.log().End(Partition{p});
-      if (!at.ok()) return at.status();
-      end += at->value;
-    }
-    absl::Status snapshot = folder.store()->Snapshot(absl::StrCat("at-", end));
-    if (!snapshot.ok() && !absl::IsAlreadyExists(snapshot)) return snapshot;
+    if (absl::Status kept = host::KeepSnapshot(folder.store()); !kept.ok()) return kept;
   }
   return outcome;
 }

@@ -1,5 +1,8 @@
 #include "tests/support/live_simulation.h"
 
+#include <absl/strings/str_cat.h>
+
+#include <algorithm>
 #include <deque>
 #include <utility>
 
@@ -10,6 +13,7 @@ namespace {
 
 constexpr Partition kPartition{0};
 constexpr int64_t kStepsMax = 200'000;  // a simulation of a hundred inputs takes some thousand
+constexpr size_t kCheckpointsMax = 16;  // an owner: each is folded on to the end by a test
 
 // What a process that was killed leaves behind: nobody waits for its answers, so nobody may end it
 // tidily either.
@@ -23,7 +27,7 @@ std::vector<std::unique_ptr<engine::Live>>& Graveyard() {
 // Keeps collections in flight until the seed has them stored.
 class LiveSimulation::Sink : public engine::CheckpointSink {
  public:
-  explicit Sink(StateStore* store) : store_(store) {}
+  explicit Sink(MemoryStateStore* store) : store_(store) {}
 
   void Submit(std::vector<TaskCheckpoint> checkpoints,
               absl::AnyInvocable<void(absl::Status)> done) override {
@@ -38,7 +42,7 @@ class LiveSimulation::Sink : public engine::CheckpointSink {
   }
 
  private:
-  StateStore* const store_;
+  MemoryStateStore* const store_;
   std::deque<std::pair<std::vector<TaskCheckpoint>, absl::AnyInvocable<void(absl::Status)>>>
       waiting_;
 };
@@ -47,7 +51,7 @@ LiveSimulation::LiveSimulation(std::vector<engine::Service> services, Options op
     : services_(std::move(services)),
       options_(options),
       log_(MemoryLogOptions{1, options.seed, options.faults, false}),
-      clock_(TestTime(0)),
+      clock_(options.begin),
       random_(options.seed * 2 + 1) {
   for (int i = 0; i < options_.owners; ++i) {
     Owner& owner = owners_.emplace_back();
@@ -72,7 +76,7 @@ void LiveSimulation::Begin(Owner& owner) {
   }
   owner.sink = std::make_unique<Sink>(owner.store.get());
   engine::LiveOptions live;
-  live.checkpoint_interval = absl::Seconds(5);
+  live.checkpoint_interval = options_.checkpoint_interval;
   live.tables_bytes_max = 0;  // everything clean leaves memory
   owner.live =
       std::make_unique<engine::Live>(std::move(tasks), &log_, owner.sink.get(), &clock_, live);
@@ -102,78 +106,130 @@ bool LiveSimulation::AppendInput(const Input& input) {
   return there;
 }
 
+void LiveSimulation::AnyStep() {
+  INVARIANT(steps_ < kStepsMax, "the simulation does not come to an end");
+  if (steps_ == options_.crash_before_step ||
+      Random(1000) < static_cast<uint64_t>(options_.crashes_per_mille)) {
+    Crash();
+  }
+  ++steps_;
+  switch (Random(5)) {
+    case 0: log_.Step(); break;
+    case 1: KeepCheckpoint(owners_[Random(owners_.size())]); break;
+    default: INVARIANT(Turn(Random(owners_.size())).ok(), "nothing but the log fails here");
+  }
+}
+
 Ledger LiveSimulation::Play(const std::vector<Input>& inputs, absl::Duration rest) {
   size_t next = 0;
   absl::Time due = clock_.Now();
   if (!inputs.empty()) due += inputs[0].after;
   while (next < inputs.size()) {
-    INVARIANT(steps_ < kStepsMax, "the simulation does not come to an end");
-    if (steps_ == options_.crash_before_step ||
-        Random(1000) < static_cast<uint64_t>(options_.crashes_per_mille)) {
-      Crash();
-    }
-    ++steps_;
-    switch (Random(6)) {
-      case 0:
-        clock_.Advance(absl::Milliseconds(static_cast<int64_t>(Random(2000))));
-        if (clock_.Now() < due) break;
-        // One that was not answered well is tried again, and then maybe there twice.
-        if (AppendInput(inputs[next]) && ++next < inputs.size()) due += inputs[next].after;
-        break;
-      case 1: log_.Step(); break;
-      case 2: owners_[Random(owners_.size())].sink->Step(); break;
-      default: {
-        const absl::Status turned =
-            owners_[Random(owners_.size())].live->Turn(absl::ZeroDuration());
-        INVARIANT(turned.ok(), "nothing but the log fails here");
+    if (Random(6) != 0) {
+      AnyStep();
+    } else {
+      clock_.Advance(absl::Milliseconds(static_cast<int64_t>(Random(2000))));
+      // One that was not answered well is tried again, and then maybe there twice.
+      if (clock_.Now() >= due && AppendInput(inputs[next]) && ++next < inputs.size()) {
+        due += inputs[next].after;
       }
     }
     if (clock_.Now() < due && Random(4) == 0) clock_.MoveTo(due);
   }
   clock_.Advance(rest);
-  log_.SetFaults({});
-  while (log_.Step()) continue;
-  for (size_t i = 1; i < owners_.size(); ++i) Graveyard().push_back(std::move(owners_[i].live));
   Settle();
-  digests_.clear();
-  for (engine::Task* task : owners_[0].live->tasks()) digests_.push_back(task->digest());
   return ReadLedger(log_, kPartition);
 }
 
+absl::Status LiveSimulation::Turn(size_t owner) {
+  engine::Live& live = *owners_[owner].live;
+  absl::Status status = live.Turn(absl::ZeroDuration());
+  for (size_t service = 0; service < live.tasks().size(); ++service) {
+    engine::Task& task = *live.tasks()[service];
+    standings_.push_back(Standing{owner, service, task.next(), task.digest()});
+  }
+  return status;
+}
+
+bool LiveSimulation::KeepCheckpoint(Owner& owner) {
+  if (!owner.sink->Step()) return false;
+  const std::string name = absl::StrCat(owner.store->commits());
+  INVARIANT(owner.store->Snapshot(name).ok(), "a checkpoint is kept under a new name");
+  owner.checkpoints.push_back(name);
+  if (owner.checkpoints.size() <= kCheckpointsMax) return true;
+  // Every second one of the older half: what stays is spread over the run.
+  for (size_t i = 0; i < kCheckpointsMax / 4; ++i) {
+    owner.checkpoints.erase(owner.checkpoints.begin() + static_cast<int64_t>(i));
+  }
+  return true;
+}
+
+std::vector<std::unique_ptr<MemoryStateStore>> LiveSimulation::OpenCheckpoints() {
+  std::vector<std::unique_ptr<MemoryStateStore>> stores;
+  for (Owner& owner : owners_) {
+    for (const std::string& name : owner.checkpoints) {
+      stores.push_back(owner.store->OpenSnapshot(name));
+    }
+  }
+  return stores;
+}
+
+bool LiveSimulation::Idle() {
+  return std::all_of(owners_.begin(), owners_.end(),
+                     [](Owner& owner) { return owner.live->Idle(); });
+}
+
 void LiveSimulation::Settle() {
-  engine::Live& live = *owners_[0].live;
-  for (int64_t turns = 0; !live.Idle(); ++turns) {
-    INVARIANT(turns < kStepsMax, "the owner does not come to rest");
-    INVARIANT(live.Turn(absl::ZeroDuration()).ok(), "an owner without faults goes on");
-    INVARIANT(live.stopped().empty(), "an owner without faults does not stop");
-    owners_[0].sink->Step();
+  log_.SetFaults({});
+  while (log_.Step()) continue;
+  for (int64_t turns = 0; !Idle(); ++turns) {
+    INVARIANT(turns < kStepsMax, "the owners do not come to rest");
+    for (size_t i = 0; i < owners_.size(); ++i) {
+      INVARIANT(Turn(i).ok(), "an owner without faults goes on");
+      INVARIANT(owners_[i].live->stopped().empty(), "an owner without faults does not stop");
+      KeepCheckpoint(owners_[i]);
+    }
     if (turns % 64 == 63) clock_.Advance(absl::Milliseconds(200));  // what is tried again waits
+  }
+  // Whoever ends tidily waits for its checkpoint.
+  for (Owner& owner : owners_) {
+    while (KeepCheckpoint(owner)) continue;
   }
 }
 
 Ledger LiveSimulation::PlaySettled(const std::vector<Input>& inputs, absl::Time until) {
-  const auto settle_up_to = [&](absl::Time at) {
-    while (true) {
+  const auto rest = [this] {
+    for (int64_t steps = 1; !Idle(); ++steps) {
+      AnyStep();
+      if (steps % 256 == 0) clock_.Advance(absl::Milliseconds(200));
+    }
+  };
+  const auto rest_up_to = [&](absl::Time at) {
+    for (bool due = true; due;) {
+      due = false;
       absl::Time stop = at;
-      for (engine::Task* task : owners_[0].live->tasks()) {
-        stop = std::min(stop, std::max(task->EarliestTimer(), task->now()));
+      for (const Owner& owner : owners_) {
+        for (engine::Task* task : owner.live->tasks()) {
+          stop = std::min(stop, std::max(task->EarliestTimer(), task->now()));
+        }
       }
       clock_.MoveTo(stop);
-      Settle();
-      bool due = false;
-      for (engine::Task* task : owners_[0].live->tasks()) due |= task->EarliestTimer() <= at;
-      if (!due) break;
+      rest();
+      for (const Owner& owner : owners_) {
+        for (engine::Task* task : owner.live->tasks()) due |= task->EarliestTimer() <= at;
+      }
     }
     clock_.MoveTo(at);
   };
   absl::Time at = clock_.Now();
   for (const Input& input : inputs) {
     at += input.after;
-    settle_up_to(at);
-    INVARIANT(AppendInput(input), "a log without faults takes every input");
-    Settle();
+    rest_up_to(at);
+    while (!AppendInput(input)) continue;
+    rest();
   }
-  settle_up_to(until);
+  rest_up_to(until);
+  Settle();
   return ReadLedger(log_, kPartition);
 }
 

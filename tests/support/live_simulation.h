@@ -22,12 +22,22 @@ struct Input {
 
 struct LiveSimulationOptions {
   uint64_t seed = 1;
+  absl::Time begin = TestTime(0);
   int owners = 1;  // processes that all believe the partition theirs
   int crashes_per_mille =
       0;  // of the steps: every process dies, and the tails of the log with them
   MemoryLogFaults faults;
   // Die exactly before this step, besides; -1 for never.
   int64_t crash_before_step = -1;
+  absl::Duration checkpoint_interval = absl::Seconds(5);
+};
+
+// Where a task of an owner stood after a turn.
+struct Standing {
+  size_t owner = 0;
+  size_t service = 0;
+  Offset next;
+  Digest digest;
 };
 
 class LiveSimulation {
@@ -37,17 +47,20 @@ class LiveSimulation {
   LiveSimulation(std::vector<engine::Service> services, Options options);
   ~LiveSimulation();
 
-  // Plays the inputs, among faults and deaths; then lets one owner without faults come to rest,
+  // Plays the inputs, among faults and deaths; then lets the owners come to rest without faults,
   // with the clock moved on by `rest`. Answers the ledger.
   Ledger Play(const std::vector<Input>& inputs, absl::Duration rest);
-  // Each input settles before the next one comes, by one owner, without faults; the clock stops at
-  // every timer on its way. Answers the ledger.
+  // Each input settles before the next one comes, whatever fails and whoever dies meanwhile; the
+  // clock stops at every timer on its way, and moves besides only for what is tried again. Answers
+  // the ledger.
   Ledger PlaySettled(const std::vector<Input>& inputs, absl::Time until);
 
-  // After Play: the digests of the owner that came to rest, in the order of the services.
-  const std::vector<Digest>& digests() const { return digests_; }
-  // After Play: a state store with whatever checkpoints that owner has made.
-  StateStore* store() { return owners_[0].store.get(); }
+  // Wherever a task of any owner stood after a turn, of those that died later as well.
+  // Each owner's last ones, at the ledger's end, are among them.
+  const std::vector<Standing>& standings() const { return standings_; }
+  // Stores as they were after a checkpoint, of all owners and from the whole run.
+  std::vector<std::unique_ptr<MemoryStateStore>> OpenCheckpoints();
+  int owners() const { return options_.owners; }
   int64_t steps() const { return steps_; }
   int64_t crashes() const { return crashes_; }
 
@@ -57,11 +70,19 @@ class LiveSimulation {
     std::unique_ptr<MemoryStateStore> store;
     std::unique_ptr<Sink> sink;
     std::unique_ptr<engine::Live> live;
+    std::vector<std::string> checkpoints;  // names of those kept, in the store
   };
 
   void Begin(Owner& owner);
   void Crash();
+  // Stores the oldest checkpoint in flight, if there is one, and keeps it for OpenCheckpoints.
+  bool KeepCheckpoint(Owner& owner);
   bool AppendInput(const Input& input);
+  absl::Status Turn(size_t owner);
+  // Somebody does something, or everybody dies, as the seed says.
+  void AnyStep();
+  bool Idle();
+  // Without faults.
   void Settle();
   uint64_t Random(uint64_t below);
 
@@ -70,7 +91,7 @@ class LiveSimulation {
   MemoryLog log_;
   VirtualClock clock_;
   std::vector<Owner> owners_;
-  std::vector<Digest> digests_;
+  std::vector<Standing> standings_;
   uint64_t random_;
   int64_t steps_ = 0;
   int64_t crashes_ = 0;

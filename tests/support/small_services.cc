@@ -121,6 +121,34 @@ class OnlookerSubject : public Subject {
   void Decide(const Moment&, absl::Span<const IncidentId>, v1::Decision*) const override {}
 };
 
+class WitnessSubject : public OnlookerSubject {
+ public:
+  explicit WitnessSubject(std::function<void(const Change&)> told) : told_(std::move(told)) {}
+  void EvolveChange(const Change& change) override { told_(change); }
+
+ private:
+  const std::function<void(const Change&)> told_;
+};
+
+class EchoSubject : public Subject {
+ public:
+  void EvolveChange(const Change& change) override {
+    if (change.verdict != incident::Verdict::kApplied || !change.fact->has_reported()) return;
+    reported_at_ = change.moment.offset;
+    reported_ = change.fact->incident_id();
+  }
+  void Decide(const Moment& cause, absl::Span<const IncidentId>,
+              v1::Decision* decision) const override {
+    if (cause.offset != reported_at_) return;
+    for (int i = 0; i < 2; ++i) decision->add_facts()->set_incident_id(reported_);
+  }
+
+ private:
+  // Follow from the record being folded, and so are in no table.
+  Offset reported_at_{-1};
+  std::string reported_;
+};
+
 }  // namespace
 
 Service SendAllTo(absl::string_view unit) {
@@ -139,6 +167,17 @@ Service Alarms(int fired_max) {
 Service Onlooker() {
   return Service{ServiceName("onlooker"), 1,
                  [](TableSet&, incident::State&) { return std::make_unique<OnlookerSubject>(); }};
+}
+
+Service Witness(std::function<void(const Change&)> told) {
+  return Service{ServiceName("witness"), 1, [told = std::move(told)](TableSet&, incident::State&) {
+                   return std::make_unique<WitnessSubject>(told);
+                 }};
+}
+
+Service Echoes() {
+  return Service{ServiceName("echoes"), 1,
+                 [](TableSet&, incident::State&) { return std::make_unique<EchoSubject>(); }};
 }
 
 std::vector<std::string> Fired(const Subject& alarms) {

@@ -3,6 +3,7 @@
 
 #include <absl/strings/string_view.h>
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,13 @@ engine::Service Alarms(int fired_max = 1000);
 
 // Decides nothing and keeps nothing: the shared incident fold alone.
 engine::Service Onlooker();
+
+// As an onlooker, and tells `told` of every change.
+engine::Service Witness(std::function<void(const incident::Change&)> told);
+
+// Answers each report that counts with one decision of two facts about it, void both. So what it
+// has to decide can be said without asking it.
+engine::Service Echoes();
 
 // Firings of an Alarms task so far, as "incident@milliseconds since TestTime(0)/offset of the
 // tick".

@@ -10,6 +10,8 @@ namespace {
 // Ticks at one instant before we call it a loop: a tick fires up to a thousand timers, and a
 // partition never has a thousand million of them due at once.
 constexpr int kTicksAtOnceMax = 1'000'000;
+// Where an entry comes from that names no source.
+constexpr absl::string_view kPeople = "/gridledger/people";
 
 }  // namespace
 
@@ -64,7 +66,10 @@ absl::StatusOr<bool> LockStep::Step(OutsideSource& source) {
   }
   outside_.timestamp = std::max(next_.at, tasks_[0]->now());
   outside_.key = next_.key;
-  EncodeEntry(entry, entry.source().source(), id_, &outside_.headers, &outside_.value);
+  // A CloudEvents source is never empty.
+  const absl::string_view ce_source =
+      entry.has_source() ? absl::string_view(entry.source().source()) : kPeople;
+  EncodeEntry(entry, ce_source, id_, &outside_.headers, &outside_.value);
   // Written and read again it would be the same entry: that way is saved here.
   absl::Status status = Take(outside_, entry);
   if (status.ok()) status = Settle();

@@ -4,7 +4,8 @@
 
 namespace gridledger::host {
 
-Committer::Committer(StateStore* store) : store_(store), thread_([this] { Run(); }) {}
+Committer::Committer(StateStore* store, std::function<void()> committed)
+    : store_(store), committed_(std::move(committed)), thread_([this] { Run(); }) {}
 
 Committer::~Committer() {
   {
@@ -39,6 +40,7 @@ void Committer::Run() {
     }
     const absl::Status status = store_->Commit(std::move(checkpoints));
     for (Job& job : jobs) job.done(status);
+    if (status.ok()) committed_();
   }
 }
 

@@ -15,8 +15,8 @@ namespace gridledger::host {
 
 class Committer : public engine::CheckpointSink {
  public:
-  // `store` outlives the committer.
-  explicit Committer(StateStore* store);
+  // `store` outlives the committer. `committed` is called after each commit, on its thread.
+  explicit Committer(StateStore* store, std::function<void()> committed = [] {});
   // Commits what was handed in before.
   ~Committer() override;
 
@@ -31,6 +31,7 @@ class Committer : public engine::CheckpointSink {
   void Run();
 
   StateStore* const store_;
+  const std::function<void()> committed_;
   absl::Mutex mutex_;
   std::vector<Job> jobs_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "services/runtime/host/keep_snapshot.h"
 #include "services/runtime/host/subjects.h"
 
 namespace gridledger::host {
@@ -18,7 +19,19 @@ constexpr size_t kTellAtOnce = 1000;  // dead letters, or the block that they li
 
 LiveCity::LiveCity(EventLog* log, StateStore* store, LiveCityOptions options)
     : log_(log), store_(store), options_(std::move(options)) {
-  if (store != nullptr) committer_ = std::make_unique<Committer>(store);
+  if (store == nullptr) return;
+  snapshot_at_ = clock_.Now() + options_.snapshot_interval;
+  committer_ = std::make_unique<Committer>(store, [this] {
+    if (clock_.Now() < snapshot_at_) return;
+    snapshot_at_ = clock_.Now() + options_.snapshot_interval;
+    Snapshot();
+  });
+}
+
+void LiveCity::Snapshot() {
+  absl::Status kept = KeepSnapshot(store_);
+  const absl::MutexLock lock(&mutex_);
+  snapshot_ = std::move(kept);
 }
 
 absl::StatusOr<std::vector<std::unique_ptr<engine::Task>>> LiveCity::OpenTasks(
@@ -316,9 +329,11 @@ absl::Status LiveCity::Stop() {
     if (worker->thread.joinable()) worker->thread.join();
     worker->live.reset();
   }
+  const bool had_committer = committer_ != nullptr;
   committer_.reset();
+  if (had_committer && !Failed()) Snapshot();
   absl::MutexLock lock(&mutex_);
-  return failure_;
+  return failure_.ok() ? snapshot_ : failure_;
 }
 
 }  // namespace gridledger::host

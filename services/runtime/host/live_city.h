@@ -49,6 +49,8 @@ struct LiveCityOptions {
   bool outputs = true;                                       // false: a standby
   absl::Duration takeover_after = absl::InfiniteDuration();  // see engine::LiveOptions
   absl::Duration checkpoint_interval = absl::Seconds(10);
+  // Between snapshots of the store; the last one at a clean end.
+  absl::Duration snapshot_interval = absl::Minutes(10);
   // Those to begin with; every one of the log unless told.
   std::optional<std::vector<Partition>> partitions;
   std::string code_id;
@@ -97,7 +99,8 @@ class LiveCity {
   // Runs these partitions from now on, and no others: gives up and takes on what differs. Waits
   // until that is done.
   void SetPartitions(const std::vector<Partition>& partitions);
-  // Ends the threads after a last checkpoint. The first thing that went wrong, if any.
+  // Ends the threads after a last checkpoint and keeps a snapshot. The first thing that went wrong,
+  // if any.
   absl::Status Stop();
   // Waits until all is folded, decided, read back and due timers have fired, a partition stopped,
   // or `deadline` passed. True in the first case.
@@ -131,11 +134,13 @@ class LiveCity {
   bool TellParked(Worker* worker);
   void Publish(Worker* worker, bool idle);
   CityLook Sum();
+  void Snapshot();
 
   EventLog* const log_;
   StateStore* const store_;
   const LiveCityOptions options_;
   SystemClock clock_;
+  absl::Time snapshot_at_;  // the next one is due; the committer's
   std::unique_ptr<Committer> committer_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::atomic<bool> stopping_{false};
@@ -148,6 +153,7 @@ class LiveCity {
     int64_t turn = 0;
   };
   absl::Mutex mutex_;
+  absl::Status snapshot_ ABSL_GUARDED_BY(mutex_);  // of the last one
   std::vector<WorkerLook> looks_ ABSL_GUARDED_BY(mutex_);
   absl::Status failure_ ABSL_GUARDED_BY(mutex_);
   std::map<Partition, Offset> ends_ ABSL_GUARDED_BY(mutex_);  // as last heard

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "services/runtime/host/committer.h"
+#include "services/runtime/host/keep_snapshot.h"
 
 namespace gridledger::host {
 namespace {
@@ -86,6 +87,7 @@ class PartitionRun {
       }
       Report(lockstep, steps);
       if (absl::Status status = MaybeCheckpoint(bulk); !status.ok()) return status;
+      if (absl::Status status = MaybeSnapshot(bulk); !status.ok()) return status;
       if (Stopping()) return absl::CancelledError("stopped");
     }
     absl::Status status = lockstep.RunTo(run_.until);
@@ -116,6 +118,19 @@ class PartitionRun {
       if (absl::Status status = bulk->Flush(); !status.ok()) return status;
     }
     return Checkpoint();
+  }
+
+  // By the thread that comes to the mark, with its own partition as it is just then.
+  absl::Status MaybeSnapshot(BulkAppender* bulk) {
+    int64_t mark = totals_->snapshot_at;
+    if (totals_->appended < mark) return absl::OkStatus();
+    if (!totals_->snapshot_at.compare_exchange_strong(mark, 2 * mark)) return absl::OkStatus();
+    absl::Status status = WaitForCheckpoint();
+    if (status.ok()) status = bulk->Flush();
+    if (status.ok()) status = Checkpoint();
+    if (status.ok()) status = WaitForCheckpoint();
+    if (status.ok()) status = KeepSnapshot(run_.store);
+    return status;
   }
 
   absl::Status Checkpoint() {

@@ -36,14 +36,16 @@ struct LockStepRun {
 };
 
 struct LockStepTotals {
-  std::atomic<int64_t> appended{0};     // records
-  std::atomic<int64_t> steps{0};        // entries taken from the sources
-  std::atomic<int64_t> passed_over{0};  // entries that the ledger had already
-  std::atomic<int64_t> late{0};         // entries older than their partition's time
-  std::atomic<int64_t> caught_up{0};    // records folded before the first step
+  std::atomic<int64_t> appended{0};        // records
+  std::atomic<int64_t> steps{0};           // entries taken from the sources
+  std::atomic<int64_t> passed_over{0};     // entries that the ledger had already
+  std::atomic<int64_t> late{0};            // entries older than their partition's time
+  std::atomic<int64_t> caught_up{0};       // records folded before the first step
+  std::atomic<int64_t> snapshot_at{8192};  // appended records that the next snapshot is due at
 };
 
-// The totals move while the run goes on, for a progress bar.
+// The totals move while the run goes on, for a progress bar. A long run keeps snapshots on its way,
+// at twice as many records each time: the newest is never before its middle.
 absl::Status Run(const LockStepRun& run, LockStepTotals* totals);
 
 // Folds `tasks`, all of one partition, to the end of the log. `after_batch` is called with the

@@ -7,12 +7,16 @@
 #include <absl/strings/strip.h>
 #include <malloc.h>
 
+#include <algorithm>
 #include <cstdint>
 
 namespace gridledger::host {
 namespace {
 
-constexpr size_t kSmallest = size_t{64} << 20;
+constexpr size_t kSmallest = size_t{128} << 20;
+// What a process needs whatever it does: program and libraries ~30 MiB, its threads' stacks and
+// arenas, RocksDB's own structures for two databases. The shares are of what is left.
+constexpr size_t kBase = size_t{56} << 20;
 
 }  // namespace
 
@@ -37,7 +41,7 @@ absl::StatusOr<size_t> ParseMemorySize(absl::string_view text) {
   const size_t bytes = static_cast<size_t>(value) << shift;
   if (bytes < kSmallest) {
     return absl::InvalidArgumentError(
-        absl::StrCat("a memory limit of ", text, " is too small: 64MiB is the least"));
+        absl::StrCat("a memory limit of ", text, " is too small: 128MiB is the least"));
   }
   return bytes;
 }
@@ -51,6 +55,7 @@ std::string PrintMemorySize(size_t bytes) {
 }
 
 MemoryShares ShareMemory(size_t limit) {
+  limit -= std::min(limit / 2, kBase);
   return MemoryShares{.tables = limit / 16 * 7, .stores = limit / 4, .batches = limit / 16 * 5};
 }
 

@@ -124,9 +124,11 @@ class Places {
       auto begun = FromState(service, partition, bound);
       if (!begun.ok() || begun->task != nullptr) return begun;
     }
-    for (size_t i = 0; i < snapshots_.size(); ++i) {
-      auto begun = FromSnapshot(i, service, partition, bound);
-      if (!begun.ok() || begun->task != nullptr) return begun;
+    for (const Offset upto : SnapshotBounds(bound)) {
+      for (size_t i = 0; i < snapshots_.size(); ++i) {
+        auto begun = FromSnapshot(i, service, partition, upto);
+        if (!begun.ok() || begun->task != nullptr) return begun;
+      }
     }
     return FromZero(service, partition, bound);
   }
@@ -138,9 +140,11 @@ class Places {
       const auto found = view_.folder->store()->Find(id);
       if (found.ok() && found->has_value() && (*found)->next <= bound) return (*found)->next;
     }
-    for (const SnapshotSummary& snapshot : snapshots_) {
-      const Checkpoint* checkpoint = CheckpointIn(snapshot, id);
-      if (checkpoint != nullptr && checkpoint->next <= bound) return checkpoint->next;
+    for (const Offset upto : SnapshotBounds(bound)) {
+      for (const SnapshotSummary& snapshot : snapshots_) {
+        const Checkpoint* checkpoint = CheckpointIn(snapshot, id);
+        if (checkpoint != nullptr && checkpoint->next <= upto) return checkpoint->next;
+      }
     }
     return Offset{0};
   }
@@ -150,6 +154,12 @@ class Places {
     std::unique_ptr<RocksStateStore> store;
     std::unique_ptr<Committer> committer;  // goes first
   };
+
+  // How far snapshots may be, the better bound first.
+  std::vector<Offset> SnapshotBounds(Offset bound) const {
+    if (view_.begin != Begin::kSnapshot || bound.value == 0) return {bound};
+    return {Offset{bound.value - 1}, bound};
+  }
 
   static const Checkpoint* CheckpointIn(const SnapshotSummary& snapshot, const TaskId& id) {
     for (const SnapshotTask& one : snapshot.tasks) {
