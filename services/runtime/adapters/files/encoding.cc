@@ -260,10 +260,16 @@ bool BeginsAsUtf8(absl::string_view beginning, bool is_whole) {
                                                              static_cast<int>(beginning.size()));
 }
 
-std::string DetectEncoding(absl::string_view beginning, bool is_whole) {
+std::string MarkedEncoding(absl::string_view beginning) {
   if (absl::StartsWith(beginning, kMarkUtf8)) return "UTF-8";
   if (absl::StartsWith(beginning, "\xff\xfe")) return "UTF-16LE";
   if (absl::StartsWith(beginning, "\xfe\xff")) return "UTF-16BE";
+  if (absl::StartsWith(beginning, "\x84\x31\x95\x33")) return "GB18030";
+  return "";
+}
+
+std::string DetectEncoding(absl::string_view beginning, bool is_whole) {
+  if (std::string marked = MarkedEncoding(beginning); !marked.empty()) return marked;
   if (std::string utf16 = Utf16ByZeros(beginning); !utf16.empty()) return utf16;
   if (std::string declared = DeclaredInXml(beginning); !declared.empty()) return declared;
   if (BeginsAsUtf8(beginning, is_whole)) return "UTF-8";
