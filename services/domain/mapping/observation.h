@@ -46,7 +46,7 @@ struct Observation {
   template <class A>
   void Fields(A& a) {
     a(incident_id, happened_at_ms, report, target, target_changed, unit, unit_changed,
-      new_due_at_ms);
+      new_due_at_ms, overtaken);
   }
 };
 
