@@ -146,6 +146,7 @@ std::string Json(const ImportOutcome& outcome) {
   json["reasons"] = outcome.rows.reasons;
   json["void_facts"] = outcome.rows.void_facts;
   json["late"] = outcome.ledger.late;
+  json["left_out"] = 0;  // nothing is, any more; scripts add it up
   json["changed"] = outcome.read.changed;
   json["as_of"] = absl::FormatTime(absl::RFC3339_full, outcome.ledger.now, absl::UTCTimeZone());
   json["rejected_lists"] = outcome.read.lists;

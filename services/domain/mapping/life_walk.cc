@@ -167,7 +167,9 @@ bool LifeWalk::MovesUnit(const Incident& now) const {
 bool LifeWalk::MovesDeadline(const Incident& now) const {
   const int64_t due_at_ms = observation_->new_due_at_ms;
   return due_at_ms != 0 && (told_ & (uint64_t{1} << Fact::kDeadlineExtended)) == 0 &&
-         now.due_at != FromMillis(due_at_ms);
+         now.due_at != FromMillis(due_at_ms) &&
+         // The report's own deadline counts from the filing on.
+         (incident::IsOpenCase(now.phase) || now.named_due_at != FromMillis(due_at_ms));
 }
 
 LifeWalk::Kind LifeWalk::Step(const Incident& now) {
