@@ -55,7 +55,8 @@ absl::StatusOr<Import> Prepare(const ImportOptions& options) {
       OpenInputs(options.inputs, import.means.mapping, options.mapping, options.common.data);
   if (!inputs.ok()) return inputs.status();
   import.inputs = *std::move(inputs);
-  absl::StatusOr<v1::Policy> policy = ReadPolicy(PolicyPathOf(import.means.mapping, options.mapping));
+  absl::StatusOr<v1::Policy> policy =
+      ReadPolicy(PolicyPathOf(import.means.mapping, options.mapping));
   if (!policy.ok()) return policy.status();
   import.means.policy = *std::move(policy);
   auto beside = FingerprintPlaces(import.means.mapping, options.mapping);
@@ -113,8 +114,8 @@ std::string Text(const ImportOptions& options, const ImportOutcome& outcome) {
                     ", and import that with the same mapping.\n");
   }
   if (read.changed > 0) {
-    absl::StrAppend(&text, Rows(read.changed, "", ""), " of these had other content when they were ",
-                    "imported before.\n");
+    absl::StrAppend(&text, Rows(read.changed, "", ""),
+                    " of these had other content when they were ", "imported before.\n");
   }
   if (rows.void_rows > 0) {
     absl::StrAppend(&text, Rows(rows.void_rows, "is", "are"),
@@ -267,9 +268,9 @@ absl::Status RunImport(const ImportOptions& options) {
   const v1::Mapping& mapping = import->means.mapping;
   ImportOpening opening;
   opening.policy = import->means.policy;
-  opening.source = absl::StrFormat("%s#policy-%08x", mapping.source(),
-                                   static_cast<uint32_t>(
-                                       Fingerprint(opening.policy.SerializeAsString())));
+  opening.source =
+      absl::StrFormat("%s#policy-%08x", mapping.source(),
+                      static_cast<uint32_t>(Fingerprint(opening.policy.SerializeAsString())));
   opening.at = read->first_at;
   mapping::LifeWalk::Setting walk;
   const bool events = mapping.has_events();

@@ -86,25 +86,24 @@ class Voids {
     RecordBatch batch;
     v1::Entry entry;
     absl::Status status;
-    audit::EachVoid(host::AuditOf((*task)->subject()),
-                    [&](const audit::VoidKey& key, const audit::Void& item) {
-                      if (!status.ok()) return;
-                      status = reader->Assign(partition, key.offset);
-                      if (status.ok()) status = reader->Poll(absl::Seconds(30), 1, &batch);
-                      if (status.ok() && batch.records().empty()) {
-                        status = absl::DataLossError(
-                            absl::StrCat("partition ", partition.value, " ends before offset ",
-                                         key.offset.value));
-                      }
-                      if (!status.ok()) return;
-                      // What does not decode, or is no source's, was never a row.
-                      if (!engine::DecodeEntry(batch.records()[0].value, &entry).ok()) return;
-                      const auto found = sources_.find(entry.source().source());
-                      if (found == sources_.end()) return;
-                      for (const size_t input : found->second) {
-                        status.Update(Take(input, entry.source().row(), item));
-                      }
-                    });
+    audit::EachVoid(
+        host::AuditOf((*task)->subject()), [&](const audit::VoidKey& key, const audit::Void& item) {
+          if (!status.ok()) return;
+          status = reader->Assign(partition, key.offset);
+          if (status.ok()) status = reader->Poll(absl::Seconds(30), 1, &batch);
+          if (status.ok() && batch.records().empty()) {
+            status = absl::DataLossError(absl::StrCat("partition ", partition.value,
+                                                      " ends before offset ", key.offset.value));
+          }
+          if (!status.ok()) return;
+          // What does not decode, or is no source's, was never a row.
+          if (!engine::DecodeEntry(batch.records()[0].value, &entry).ok()) return;
+          const auto found = sources_.find(entry.source().source());
+          if (found == sources_.end()) return;
+          for (const size_t input : found->second) {
+            status.Update(Take(input, entry.source().row(), item));
+          }
+        });
     return status;
   }
 
@@ -164,7 +163,7 @@ class Voids {
   const Sources& sources_;
   const std::vector<ImportInput>& inputs_;
   RowAccount& account_;
-  std::vector<RowBits> rows_;                    // by input
+  std::vector<RowBits> rows_;                   // by input
   std::map<std::string, std::ofstream> files_;  // by path
 };
 
@@ -175,9 +174,8 @@ absl::StatusOr<RowAccount> AccountForRows(host::Folder& folder, std::vector<Impo
   RowAccount account;
   account.reasons = read.reasons;
   const Sources sources = SourcesOf(inputs);
-  const bool told_before = std::any_of(inputs.begin(), inputs.end(), [](const ImportInput& input) {
-    return input.was_there;
-  });
+  const bool told_before = std::any_of(inputs.begin(), inputs.end(),
+                                       [](const ImportInput& input) { return input.was_there; });
   const bool events = std::any_of(inputs.begin(), inputs.end(),
                                   [](const ImportInput& input) { return input.of_events; });
   if (events && told_before) {

@@ -24,9 +24,9 @@ struct RowAccount {
   std::vector<std::string> lists;          // of void rows, one an input that has any
 };
 
-// After the run. Each row counts once: rejected, or the same as one before it, or in the ledger, and
-// then void by the first of its void facts. DataLoss when the ledger or the state cannot be read, or
-// does not hold what was read.
+// After the run. Each row counts once: rejected, or the same as one before it, or in the ledger,
+// and then void by the first of its void facts. DataLoss when the ledger or the state cannot be
+// read, or does not hold what was read.
 absl::StatusOr<RowAccount> AccountForRows(host::Folder& folder, std::vector<ImportInput>& inputs,
                                           const RowsRead& read);
 

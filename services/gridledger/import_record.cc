@@ -95,8 +95,7 @@ absl::StatusOr<Kept> Read(const std::string& path) {
                           json["policy"].get<std::string>(), &record.means.policy);
   if (json.contains("files") && json["files"].is_object()) {
     for (const auto& [name, fingerprint] : json["files"].items()) {
-      if (fingerprint.is_number_unsigned())
-        record.means.files[name] = fingerprint.get<uint64_t>();
+      if (fingerprint.is_number_unsigned()) record.means.files[name] = fingerprint.get<uint64_t>();
     }
   }
   return record;

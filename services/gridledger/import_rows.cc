@@ -82,11 +82,11 @@ struct AllRows {
   int round;  // of rows that no import has taken
   RowsRead read = {};
   int told = 0;
-  std::vector<std::unique_ptr<RejectedRows>> rejected = {};         // by input
-  std::vector<RowBits> late = {};                                   // by input: see KeepLate
-  std::map<std::string, std::unique_ptr<RowStore>> stores = {};     // by source
-  std::vector<bool> takes = {};                                     // by input: rows that are new
-  std::string bytes = {};                                           // of an entry
+  std::vector<std::unique_ptr<RejectedRows>> rejected = {};      // by input
+  std::vector<RowBits> late = {};                                // by input: see KeepLate
+  std::map<std::string, std::unique_ptr<RowStore>> stores = {};  // by source
+  std::vector<bool> takes = {};                                  // by input: rows that are new
+  std::string bytes = {};                                        // of an entry
   std::atomic<int64_t> position{0};
   int64_t position_before = 0;  // of the inputs that are done
 
@@ -304,13 +304,12 @@ absl::Status FindTwice(std::vector<ImportInput>& inputs, AllRows& all) {
           absl::Status back = all.stores[input.source]->GiveBack(row, mark.round);
           if (!back.ok()) return back;
         }
-        return all.Reject(
-            input, fact.place.input, mark.line, row, all.options.id_column,
-            "the id of another row",
-            absl::StrCat(", at line ", first.mark->line,
-                         first.input == fact.place.input
-                             ? std::string()
-                             : absl::StrCat(" of ", inputs[first.input].name)));
+        return all.Reject(input, fact.place.input, mark.line, row, all.options.id_column,
+                          "the id of another row",
+                          absl::StrCat(", at line ", first.mark->line,
+                                       first.input == fact.place.input
+                                           ? std::string()
+                                           : absl::StrCat(" of ", inputs[first.input].name)));
       });
 }
 
@@ -409,10 +408,9 @@ class CasesTold {
       if (!reader.ok()) return reader.status();
       ahead_ = std::make_unique<TakenAhead>(*std::move(reader), all_.round);
     }
-    return EachOfIncident<Case>(*all_.by_incident,
-                                [this](const files::SortedFact& sorted, Case& one) {
-                                  return TellRow(sorted, one);
-                                });
+    return EachOfIncident<Case>(
+        *all_.by_incident,
+        [this](const files::SortedFact& sorted, Case& one) { return TellRow(sorted, one); });
   }
 
  private:
@@ -430,8 +428,8 @@ class CasesTold {
       ++all_.read.incidents;
       for (const int round : rounds_) one.tellers.emplace(round, first_fact_);
       if (all_.options.find_known) {
-        auto known = all_.options.find_known(
-            row_.event.incident_id, PartitionOf(row_.event.community, all_.partitions));
+        auto known = all_.options.find_known(row_.event.incident_id,
+                                             PartitionOf(row_.event.community, all_.partitions));
         if (!known.ok()) return known.status();
         one.known = *std::move(known);
       }
@@ -463,10 +461,9 @@ class CasesTold {
                    const mapping::Observation& told) {
     observation_ = told;
     observation_.overtaken =
-        told.report.empty() &&
-        ((one.known && place.at_ms < one.known->last_at_ms) ||
-         (ahead_ != nullptr && row_.round == all_.round &&
-          ahead_->IsBehind(told.incident_id, sorted.place)));
+        told.report.empty() && ((one.known && place.at_ms < one.known->last_at_ms) ||
+                                (ahead_ != nullptr && row_.round == all_.round &&
+                                 ahead_->IsBehind(told.incident_id, sorted.place)));
     all_.bytes.clear();
     AppendLayout(observation_, &all_.bytes);
     const std::string& community = one.known ? one.known->community : told_community;
@@ -575,7 +572,8 @@ absl::StatusOr<std::vector<ImportInput>> OpenInputs(const std::vector<std::strin
   if (!places.ok()) return places.status();
   std::vector<ImportInput> inputs;
   for (const std::string& path : paths) {
-    absl::StatusOr<ImportInput> input = OpenOne(path, mapping, mapping_path, *options, spool, *places);
+    absl::StatusOr<ImportInput> input =
+        OpenOne(path, mapping, mapping_path, *options, spool, *places);
     if (!input.ok()) return input.status();
     inputs.push_back(*std::move(input));
   }

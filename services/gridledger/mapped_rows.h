@@ -32,7 +32,7 @@ struct MappedRows {
   std::unique_ptr<files::RowReader> reader;
   char delimiter = 0;  // of CSV
   bool is_utf8 = true;
-  std::string again;   // where the rows can be read once more; `path`, unless that is a pipe
+  std::string again;  // where the rows can be read once more; `path`, unless that is a pipe
 };
 // As OpenMappedRows; what comes through a pipe is kept, where the disk has room, in a file without
 // a name in the folder `spool` or the nearest above it that is there. Not kept for an empty name.

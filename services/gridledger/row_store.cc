@@ -1,7 +1,8 @@
 #include "services/gridledger/row_store.h"
 
-#include <absl/strings/str_cat.h>
 #include <unistd.h>
+
+#include <absl/strings/str_cat.h>
 
 #include <algorithm>
 #include <cerrno>

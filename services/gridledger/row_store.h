@@ -73,9 +73,9 @@ class RowStore {
   std::FILE* from_ = nullptr;
   std::FILE* to_ = nullptr;
   int64_t row_ = 0;
-  uint64_t old_ = 0;      // of the row
-  int taking_ = 0;        // the round of this import
-  uint64_t content_ = 0;  // of the row, as a word without a round
+  uint64_t old_ = 0;                                    // of the row
+  int taking_ = 0;                                      // the round of this import
+  uint64_t content_ = 0;                                // of the row, as a word without a round
   absl::flat_hash_map<uint64_t, uint64_t> by_content_;  // look-ups only
   absl::Status failed_;
 };

@@ -225,7 +225,8 @@ void CsvReader::Feed(absl::string_view segment) {
 }
 
 void CsvReader::KeepRaw(absl::string_view segment) {
-  const absl::string_view part = segment.substr(0, kRowBytesMax - std::min(kRowBytesMax, raw_.size()));
+  const absl::string_view part =
+      segment.substr(0, kRowBytesMax - std::min(kRowBytesMax, raw_.size()));
   raw_.append(part.data(), part.size());
 }
 

@@ -207,7 +207,8 @@ bool IsChinese(absl::string_view text, bool is_whole, bool surely) {
     const uint8_t first = byte(i);
     const uint8_t second = byte(i + 1);
     const bool four = second >= 0x30 && second <= 0x39;
-    if (first == 0x80 || first == 0xff || (!four && (second < 0x40 || second == 0x7f || second == 0xff))) {
+    if (first == 0x80 || first == 0xff ||
+        (!four && (second < 0x40 || second == 0x7f || second == 0xff))) {
       return false;
     }
     if (four && i + 3 >= text.size()) return !is_whole && 2 * in_use > characters;

@@ -176,13 +176,13 @@ absl::StatusOr<OpenedRows> OpenRows(std::unique_ptr<InputStream> input, const Ro
 
   OpenedRows opened;
   const std::string marked = MarkedEncoding(beginning);
-  const bool utf8 = options.utf8_first && !IsAscii(beginning) &&
-                    BeginsAsUtf8(beginning, bytes->saw_all());
+  const bool utf8 =
+      options.utf8_first && !IsAscii(beginning) && BeginsAsUtf8(beginning, bytes->saw_all());
   opened.encoding_detected = options.encoding.empty() || !marked.empty() || utf8;
-  opened.encoding = !marked.empty()              ? marked
-                    : utf8                       ? "UTF-8"
-                    : options.encoding.empty()   ? DetectEncoding(beginning, bytes->saw_all())
-                                                 : options.encoding;
+  opened.encoding = !marked.empty()            ? marked
+                    : utf8                     ? "UTF-8"
+                    : options.encoding.empty() ? DetectEncoding(beginning, bytes->saw_all())
+                                               : options.encoding;
   if (opened.encoding.empty()) return Because(*bytes, kNoEncoding);
   const absl::StatusOr<std::string> first = FirstText(beginning, opened.encoding, name);
   if (!first.ok()) return Because(*bytes, first.status().message());

@@ -210,15 +210,15 @@ void XesReader::BeginAttribute(const char** attributes) {
   // A path that is too long stays so, and needs no more bytes.
   if (path_.size() <= kPathBytesMax) {
     absl::StrAppend(&path_,
-                    !path_.empty() ? "."
+                    !path_.empty()         ? "."
                     : values_are_of_events ? ""
                                            : kOfTrace,
                     key.substr(0, kPathBytesMax + 1));
   }
   if (global_ != nullptr) {
     // One that is no text, or is there twice, is none.
-    const bool bad = absl::StrContains(value, kTooLongCharacter) ||
-                     absl::StrContains(value, kNoTextCharacter);
+    const bool bad =
+        absl::StrContains(value, kTooLongCharacter) || absl::StrContains(value, kNoTextCharacter);
     if (!bad) global_->Add(path_, value);
     return;
   }
