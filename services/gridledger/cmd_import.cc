@@ -8,9 +8,10 @@
 #include <algorithm>
 #include <filesystem>
 #include <limits>
-#include <map>
+#include <memory>
 #include <string>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "services/base/digest.h"
@@ -20,7 +21,9 @@
 #include "services/gridledger/import_rows.h"
 #include "services/gridledger/import_source.h"
 #include "services/gridledger/instant.h"
+#include "services/gridledger/known_incidents.h"
 #include "services/gridledger/lockstep_work.h"
+#include "services/gridledger/places.h"
 #include "services/gridledger/read_yaml.h"
 #include "services/gridledger/terminal.h"
 #include "services/runtime/host/subjects.h"
@@ -39,8 +42,7 @@ struct ImportOptions {
 
 // What is to be imported, checked before anything is written.
 struct Import {
-  v1::Mapping mapping;
-  v1::Policy policy;
+  ImportMeans means;
   absl::Time until = absl::InfinitePast();
   std::vector<ImportInput> inputs;
 };
@@ -49,18 +51,22 @@ absl::StatusOr<Import> Prepare(const ImportOptions& options) {
   Import import;
   absl::StatusOr<v1::Mapping> mapping = ReadMapping(options.mapping);
   if (!mapping.ok()) return mapping.status();
-  import.mapping = *std::move(mapping);
+  import.means.mapping = *std::move(mapping);
   absl::StatusOr<std::vector<ImportInput>> inputs =
-      OpenInputs(options.inputs, import.mapping, options.mapping);
+      OpenInputs(options.inputs, import.means.mapping, options.mapping, options.common.data);
   if (!inputs.ok()) return inputs.status();
   import.inputs = *std::move(inputs);
-  absl::StatusOr<v1::Policy> policy = ReadPolicy(PolicyPathOf(import.mapping, options.mapping));
+  absl::StatusOr<v1::Policy> policy =
+      ReadPolicy(PolicyPathOf(import.means.mapping, options.mapping));
   if (!policy.ok()) return policy.status();
-  import.policy = *std::move(policy);
+  import.means.policy = *std::move(policy);
+  auto beside = FingerprintPlaces(import.means.mapping, options.mapping);
+  if (!beside.ok()) return beside.status();
+  import.means.files = *std::move(beside);
   if (options.until.empty()) return import;
   absl::TimeZone zone = absl::UTCTimeZone();
   const std::string& name =
-      import.policy.zone().empty() ? import.mapping.zone() : import.policy.zone();
+      import.means.policy.zone().empty() ? import.means.mapping.zone() : import.means.policy.zone();
   if (!name.empty() && !absl::LoadTimeZone(name, &zone)) {
     return absl::InvalidArgumentError(absl::StrCat("this machine does not know the zone ", name));
   }
@@ -72,34 +78,10 @@ absl::StatusOr<Import> Prepare(const ImportOptions& options) {
   return import;
 }
 
-// Facts that were offered and are not in the ledger: they lie before what an earlier import of the
-// same source had reached, and the ledger does not go back.
-absl::StatusOr<int64_t> CountLeftOut(host::Folder& folder, const std::vector<ImportInput>& inputs) {
-  std::map<std::string, int64_t> offered;  // the same file given twice counts once
-  for (const ImportInput& input : inputs) {
-    offered[input.source] = std::max(offered[input.source], input.facts);
-  }
-  std::map<std::string, int64_t> there;
-  const engine::Service& service = host::AllServices().front();
-  for (int p = 0; p < folder.log().partitions(); ++p) {
-    auto task = engine::Task::Open(service, Partition{p}, folder.store(), host::CodeId());
-    if (!task.ok()) return task.status();
-    for (const auto& [source, facts] : offered) {
-      const engine::SourceMark* mark = (*task)->Mark(engine::SourceName(source));
-      if (mark != nullptr) there[source] += static_cast<int64_t>(mark->entries);
-    }
-  }
-  int64_t left_out = 0;
-  for (const auto& [source, facts] : offered)
-    left_out += std::max<int64_t>(0, facts - there[source]);
-  return left_out;
-}
-
 struct ImportOutcome {
   RowsRead read;
   LockStepOutcome ledger;
   RowAccount rows;
-  int64_t left_out = 0;  // facts, or rows where a row is an event
   double seconds = 0;
 };
 
@@ -132,6 +114,10 @@ std::string Text(const ImportOptions& options, const ImportOutcome& outcome) {
     absl::StrAppend(&text, "Correct them in ", absl::StrJoin(read.kept, ", "),
                     ", and import that with the same mapping.\n");
   }
+  if (read.changed > 0) {
+    absl::StrAppend(&text, Rows(read.changed, "", ""),
+                    " of these had other content when they were ", "imported before.\n");
+  }
   if (rows.void_rows > 0) {
     absl::StrAppend(&text, Rows(rows.void_rows, "is", "are"),
                     " void, against the life of its incident; each is in ",
@@ -162,7 +148,8 @@ std::string Json(const ImportOutcome& outcome) {
   json["reasons"] = outcome.rows.reasons;
   json["void_facts"] = outcome.rows.void_facts;
   json["late"] = outcome.ledger.late;
-  json["left_out"] = outcome.left_out;
+  json["left_out"] = 0;  // nothing is, any more; scripts add it up
+  json["changed"] = outcome.read.changed;
   json["as_of"] = absl::FormatTime(absl::RFC3339_full, outcome.ledger.now, absl::UTCTimeZone());
   json["rejected_lists"] = outcome.read.lists;
   json["rejected_rows"] = outcome.read.kept;
@@ -171,65 +158,130 @@ std::string Json(const ImportOutcome& outcome) {
   return absl::StrCat(json.dump(2), "\n");
 }
 
+// A ledger that this import has begun, and that nothing came into: only the lists stay.
+void TakeBack(const std::string& data, std::unique_ptr<host::Folder> folder) {
+  folder.reset();
+  std::error_code error;
+  std::vector<std::filesystem::path> made;
+  for (const auto& entry : std::filesystem::directory_iterator(data, error)) {
+    if (entry.path().filename() != "rejected") made.push_back(entry.path());
+  }
+  for (const std::filesystem::path& path : made) std::filesystem::remove_all(path, error);
+  std::filesystem::remove(data, error);  // only if it is empty
+}
+
+// Services' states to the end of the log, so that they can be asked.
+absl::Status CatchUp(const CommonOptions& options, host::Folder& folder) {
+  class Nothing final : public engine::OutsideSource {
+   public:
+    absl::StatusOr<bool> Next(const incident::State&, engine::Outside*) override { return false; }
+  };
+  LockStepWork work;
+  work.options = &options;
+  work.folder = &folder;
+  work.verb = "reading the ledger";
+  work.new_source = [](Partition) { return std::make_unique<Nothing>(); };
+  return RunLockStep(work).status();
+}
+
+absl::StatusOr<bool> IsEmpty(host::Folder& folder) {
+  for (Partition p{0}; p.value < folder.log().partitions(); ++p.value) {
+    const absl::StatusOr<Offset> end = folder.log().End(p);
+    if (!end.ok()) return end.status();
+    if (end->value > 0) return false;
+  }
+  return true;
+}
+
+absl::Status KeepRecords(const std::string& folder, const Import& import, bool complete) {
+  absl::Status status;
+  for (const ImportInput& input : import.inputs) {
+    ImportRecord record = input.record;
+    for (const ImportInput& other : import.inputs) {
+      if (other.source == input.source) record.rows = std::max(record.rows, other.rows);
+    }
+    // A round that was cut off is at its end only when all of its rows were there again.
+    const bool all = record.rows > input.record.rows || input.rows == record.rows;
+    for (size_t i = 0; i < record.rounds.size(); ++i) {
+      ImportRound& round = record.rounds[i];
+      round.complete = round.complete || (complete && (all || i >= input.rounds_before));
+    }
+    status.Update(KeepImportRecord(folder, input.source, import.means, std::move(record)));
+  }
+  return status;
+}
+
+absl::StatusOr<RowsRead> Read(const ImportOptions& options, host::Folder& folder, size_t share,
+                              Import& import, files::FactSorter* sorter) {
+  for (ImportInput& input : import.inputs) {
+    absl::StatusOr<ImportRecord> record =
+        CheckImportRecord(options.common.data, input.source, import.means);
+    if (!record.ok()) return record.status();
+    input.was_there = record->rows > 0;
+    input.record = *std::move(record);
+    input.rounds_before = input.record.rounds.size();
+  }
+  ReadRowsOptions reading;
+  reading.folder = options.common.data;
+  reading.temp_folder = absl::StrCat(options.common.data, "/tmp");
+  reading.memory_bytes = share * 3 / 8;
+  reading.errors_max = options.errors_max;
+  reading.id_column = import.means.mapping.incident().id().column();
+  KnownIncidents known(folder);
+  const absl::StatusOr<bool> empty = IsEmpty(folder);
+  if (!empty.ok()) return empty.status();
+  if (import.means.mapping.has_events() && !*empty) {
+    if (absl::Status status = CatchUp(options.common, folder); !status.ok()) return status;
+    reading.find_known = [&known](const std::string& id, Partition likely) {
+      return known.Find(id, likely);
+    };
+  }
+  return ReadRows(import.means.mapping, import.inputs, folder.log().partitions(), reading, sorter);
+}
+
 absl::Status RunImport(const ImportOptions& options) {
   const absl::Time begun_at = absl::Now();
   const absl::StatusOr<size_t> memory = options.common.MemoryBytes();
   if (!memory.ok()) return memory.status();
   absl::StatusOr<Import> import = Prepare(options);
   if (!import.ok()) return import.status();
+  std::error_code error;
+  const bool is_new = !std::filesystem::exists(options.common.data, error) ||
+                      std::filesystem::is_empty(options.common.data, error);
   auto folder = OpenForWriting(options.common, options.partitions);
   if (!folder.ok()) return folder.status();
 
-  const int partitions = (*folder)->log().partitions();
-  std::vector<ImportRecord> before;
-  for (const ImportInput& input : import->inputs) {
-    const absl::StatusOr<ImportRecord> record =
-        CheckImportRecord(options.common.data, input.source, import->mapping);
-    if (!record.ok()) return record.status();
-    before.push_back(*record);
-  }
   const size_t share = host::ShareMemory(*memory).batches;
   const std::string temp_folder = absl::StrCat(options.common.data, "/tmp");
-  auto sorter = files::FactSorter::Open(
-      {.memory_bytes = share / 2, .temp_folder = temp_folder, .partitions = partitions});
+  auto sorter = files::FactSorter::Open({.memory_bytes = share / 2,
+                                         .temp_folder = temp_folder,
+                                         .partitions = (*folder)->log().partitions()});
   if (!sorter.ok()) return sorter.status();
-  absl::StatusOr<RowsRead> read = ReadRows(import->mapping, import->inputs, partitions,
-                                           {.folder = options.common.data,
-                                            .temp_folder = temp_folder,
-                                            .memory_bytes = share * 3 / 8,
-                                            .errors_max = options.errors_max,
-                                            .id_column = import->mapping.incident().id().column()},
-                                           sorter->get());
-  if (!read.ok()) return read.status();
-  const auto keep_records = [&](bool complete) {
-    absl::Status status;
-    for (const ImportInput& input : import->inputs) {
-      status.Update(KeepImportRecord(options.common.data, input.source, import->mapping,
-                                     {.rows = input.rows, .complete = complete}));
-    }
-    return status;
-  };
-  if (absl::Status kept = keep_records(false); !kept.ok()) return kept;
+  absl::StatusOr<RowsRead> read = Read(options, **folder, share, *import, sorter->get());
+  if (!read.ok()) {
+    sorter->reset();
+    if (is_new) TakeBack(options.common.data, *std::move(folder));
+    return read.status();
+  }
+  absl::Status kept = KeepRecords(options.common.data, *import, false);
+  if (!kept.ok()) return kept;
 
+  const v1::Mapping& mapping = import->means.mapping;
   ImportOpening opening;
-  opening.policy = std::move(import->policy);
+  opening.policy = import->means.policy;
   opening.source =
-      absl::StrFormat("%s#policy-%08x", import->mapping.source(),
+      absl::StrFormat("%s#policy-%08x", mapping.source(),
                       static_cast<uint32_t>(Fingerprint(opening.policy.SerializeAsString())));
   opening.at = read->first_at;
-  ImportWalk walk;
-  const bool events = import->mapping.has_events();
+  mapping::LifeWalk::Setting walk;
+  const bool events = mapping.has_events();
   if (events) {
-    absl::StatusOr<std::vector<mapping::Target>> targets = mapping::TargetsOf(import->mapping);
+    absl::StatusOr<std::vector<mapping::Target>> targets = mapping::TargetsOf(mapping);
     if (!targets.ok()) return targets.status();
-    walk.setting = {.targets = *std::move(targets),
-                    .after_closing = import->mapping.events().after_closing(),
-                    .actor = import->mapping.source(),
-                    .default_unit = import->mapping.incident().unit().default_()};
-    for (size_t i = 0; i < import->inputs.size(); ++i) {
-      walk.inputs.push_back({import->inputs[i].source, before[i].rows});
-      walk.goes_on = walk.goes_on || (before[i].rows > 0 && !before[i].complete);
-    }
+    walk = {.targets = *std::move(targets),
+            .after_closing = mapping.events().after_closing(),
+            .actor = mapping.source(),
+            .default_unit = mapping.incident().unit().default_()};
   }
   LockStepWork work;
   work.options = &options.common;
@@ -241,30 +293,20 @@ absl::Status RunImport(const ImportOptions& options) {
       [&](Partition partition) -> absl::StatusOr<std::unique_ptr<engine::OutsideSource>> {
     auto facts = (*sorter)->NewReader(partition);
     if (!facts.ok()) return facts.status();
-    return events ? NewWalkSource(opening, &walk, *std::move(facts))
-                  : NewImportSource(opening, read->twice, *std::move(facts));
+    return events ? NewWalkSource(opening, walk, import->inputs, *std::move(facts))
+                  : NewImportSource(opening, import->inputs, *std::move(facts));
   };
   absl::StatusOr<LockStepOutcome> ledger = RunLockStep(work);
   if (!ledger.ok()) return ledger.status();
-  if (absl::Status kept = keep_records(true); !kept.ok()) return kept;
+  kept = KeepRecords(options.common.data, *import, true);
+  if (!kept.ok()) return kept;
   sorter->reset();
-  std::error_code not_there;
-  std::filesystem::remove(temp_folder, not_there);  // only if nobody else's work is in it
-  const absl::StatusOr<int64_t> left_out =
-      events ? walk.left_out.load() : CountLeftOut(**folder, import->inputs);
-  if (!left_out.ok()) return left_out.status();
-  absl::StatusOr<RowAccount> rows =
-      AccountForRows(**folder, import->inputs, *read, events ? *left_out : 0);
+  std::filesystem::remove(temp_folder, error);  // only if nobody else's work is in it
+  absl::StatusOr<RowAccount> rows = AccountForRows(**folder, import->inputs, *read);
   if (!rows.ok()) return rows.status();
-  const ImportOutcome outcome{*std::move(read), *std::move(ledger), *std::move(rows), *left_out,
+  const ImportOutcome outcome{*std::move(read), *std::move(ledger), *std::move(rows),
                               absl::ToDoubleSeconds(absl::Now() - begun_at)};
-  absl::Status written = WriteOut(options.common.json ? Json(outcome) : Text(options, outcome));
-  if (!written.ok() || outcome.left_out == 0) return written;
-  return absl::DataLossError(absl::StrCat(
-      Grouped(outcome.left_out), events ? " rows" : " facts",
-      " of the input are not in the ledger: they lie before what an ",
-      "earlier import of it had reached. The input has changed in its past; import it into a new ",
-      "folder"));
+  return WriteOut(options.common.json ? Json(outcome) : Text(options, outcome));
 }
 
 }  // namespace

@@ -9,9 +9,8 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <set>
 #include <system_error>
-#include <tuple>
+#include <utility>
 
 #include "services/runtime/engine/entry_codec.h"
 #include "services/runtime/engine/task.h"
@@ -20,44 +19,47 @@
 namespace gridledger::cli {
 namespace {
 
-struct VoidFact {
-  uint64_t row = 0;
-  uint32_t kind = 0;
-  incident::VoidReason reason = incident::VoidReason::kNone;
-  friend bool operator<(const VoidFact& a, const VoidFact& b) {
-    return std::tie(a.row, a.kind, a.reason) < std::tie(b.row, b.kind, b.reason);
-  }
-};
-// By source, by row.
-using VoidFacts = std::map<std::string, std::multiset<VoidFact>>;
+constexpr int kRecordsAtOnce = 4096;
 
-// The void facts of a partition that came from one of the sources in `voids`.
-absl::Status CollectVoids(host::Folder& folder, Partition partition, VoidFacts* voids) {
-  const engine::Service* const audit = host::FindService("audit");
-  INVARIANT(audit != nullptr, "there is an audit service");
-  auto task = engine::Task::Open(*audit, partition, folder.store(), host::CodeId());
-  if (!task.ok()) return task.status();
-  const std::unique_ptr<LogReader> reader = folder.log().NewReader();
-  RecordBatch batch;
+// Which inputs a source in the ledger belongs to: those of one source have the same rows.
+using Sources = std::map<std::string, std::vector<size_t>>;
+
+Sources SourcesOf(const std::vector<ImportInput>& inputs) {
+  Sources sources;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    for (const ImportRound& round : inputs[i].record.rounds) {
+      sources[inputs[i].SourceOf(round.number)].push_back(i);
+    }
+  }
+  return sources;
+}
+
+// Of rows that an earlier run told: whether they made an entry is in the ledger alone.
+absl::Status FindTold(host::Folder& folder, const Sources& sources,
+                      std::vector<ImportInput>& inputs) {
   v1::Entry entry;
-  absl::Status status;
-  audit::EachVoid(host::AuditOf((*task)->subject()),
-                  [&](const audit::VoidKey& key, const audit::Void& item) {
-                    if (!status.ok()) return;
-                    status = reader->Assign(partition, key.offset);
-                    if (status.ok()) status = reader->Poll(absl::Seconds(30), 1, &batch);
-                    if (status.ok() && batch.records().empty()) {
-                      status = absl::DataLossError(absl::StrCat(
-                          "partition ", partition.value, " ends before offset ", key.offset.value));
-                    }
-                    if (!status.ok()) return;
-                    // What does not decode, or is no source's, was never a row.
-                    if (!engine::DecodeEntry(batch.records()[0].value, &entry).ok()) return;
-                    const auto found = voids->find(entry.source().source());
-                    if (found == voids->end()) return;
-                    found->second.insert({entry.source().row(), item.kind, item.reason});
-                  });
-  return status;
+  RecordBatch batch;
+  for (Partition p{0}; p.value < folder.log().partitions(); ++p.value) {
+    const absl::StatusOr<Offset> end = folder.log().End(p);
+    if (!end.ok()) return end.status();
+    const std::unique_ptr<LogReader> reader = folder.log().NewReader();
+    absl::Status status = reader->Assign(p, Offset{0});
+    for (int64_t at = 0; status.ok() && at < end->value;) {
+      status = reader->Poll(absl::Seconds(30), kRecordsAtOnce, &batch);
+      if (status.ok() && batch.records().empty()) {
+        status = absl::DataLossError(absl::StrCat("partition ", p.value, " ends too early"));
+      }
+      for (const auto& record : batch.records()) {
+        at = record.offset.value + 1;
+        if (!engine::DecodeEntry(record.value, &entry).ok() || !entry.has_source()) continue;
+        const auto found = sources.find(entry.source().source());
+        if (found == sources.end()) continue;
+        for (const size_t input : found->second) inputs[input].in_ledger.Set(entry.source().row());
+      }
+    }
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
 }
 
 std::string KindName(uint32_t kind) {
@@ -65,69 +67,153 @@ std::string KindName(uint32_t kind) {
   return field == nullptr ? "unknown" : field->name();
 }
 
-absl::Status WriteList(const std::string& path, const std::multiset<VoidFact>& facts) {
-  std::error_code error;
-  std::filesystem::create_directories(std::filesystem::path(path).parent_path(), error);
-  std::ofstream file(path, std::ios::trunc);
-  file << "row,fact,reason\n";
-  for (const VoidFact& fact : facts) {
-    file << fact.row << ',' << KindName(fact.kind) << ',' << incident::VoidReasonName(fact.reason)
-         << '\n';
+// The void facts of the inputs' rows, as they come.
+class Voids {
+ public:
+  Voids(host::Folder& folder, const Sources& sources, const std::vector<ImportInput>& inputs,
+        RowAccount* account)
+      : folder_(folder), sources_(sources), inputs_(inputs), account_(*account) {
+    rows_.resize(inputs.size());
+    for (size_t i = 0; i < inputs.size(); ++i) rows_[i].Grow(inputs[i].rows);
   }
-  file.close();
-  if (file) return absl::OkStatus();
-  return absl::UnavailableError(
-      absl::StrCat("cannot write the list of void rows, ", path, ": ", std::strerror(errno)));
-}
+
+  absl::Status Collect(Partition partition) {
+    const engine::Service* const audit = host::FindService("audit");
+    INVARIANT(audit != nullptr, "there is an audit service");
+    auto task = engine::Task::Open(*audit, partition, folder_.store(), host::CodeId());
+    if (!task.ok()) return task.status();
+    const std::unique_ptr<LogReader> reader = folder_.log().NewReader();
+    RecordBatch batch;
+    v1::Entry entry;
+    absl::Status status;
+    audit::EachVoid(
+        host::AuditOf((*task)->subject()), [&](const audit::VoidKey& key, const audit::Void& item) {
+          if (!status.ok()) return;
+          status = reader->Assign(partition, key.offset);
+          if (status.ok()) status = reader->Poll(absl::Seconds(30), 1, &batch);
+          if (status.ok() && batch.records().empty()) {
+            status = absl::DataLossError(absl::StrCat("partition ", partition.value,
+                                                      " ends before offset ", key.offset.value));
+          }
+          if (!status.ok()) return;
+          // What does not decode, or is no source's, was never a row.
+          if (!engine::DecodeEntry(batch.records()[0].value, &entry).ok()) return;
+          const auto found = sources_.find(entry.source().source());
+          if (found == sources_.end()) return;
+          for (const size_t input : found->second) {
+            status.Update(Take(input, entry.source().row(), item));
+          }
+        });
+    return status;
+  }
+
+  // Closes the lists; those of inputs without any go.
+  absl::Status Finish() {
+    for (size_t i = 0; i < inputs_.size(); ++i) {
+      const std::string path = PathOf(i);
+      const auto file = files_.find(path);
+      if (file == files_.end()) {
+        std::error_code error;
+        std::filesystem::remove(path, error);
+        continue;
+      }
+      if (!file->second.is_open()) continue;  // of an input of the same source
+      file->second.close();
+      if (!file->second) return Failed(path);
+      account_.lists.push_back(path);
+    }
+    return absl::OkStatus();
+  }
+
+  bool Has(size_t input, uint64_t row) const { return rows_[input].Has(row); }
+
+ private:
+  // A row counts once, by the first of its void facts.
+  absl::Status Take(size_t index, uint64_t row, const audit::Void& item) {
+    const ImportInput& input = inputs_[index];
+    const bool counts = static_cast<int64_t>(row) <= input.rows && !input.rejected.Has(row) &&
+                        !input.twice.Has(row);
+    if (!counts) return absl::OkStatus();
+    ++account_.void_facts;
+    const std::string kind = KindName(item.kind);
+    const std::string reason(incident::VoidReasonName(item.reason));
+    if (rows_[index].Set(row)) ++account_.reasons[absl::StrCat("void: ", kind, ": ", reason)];
+    const std::string path = PathOf(index);
+    std::ofstream& file = files_[path];
+    if (!file.is_open()) {
+      std::error_code error;
+      std::filesystem::create_directories(std::filesystem::path(path).parent_path(), error);
+      file.open(path, std::ios::trunc);
+      file << "row,fact,reason\n";
+    }
+    file << row << ',' << kind << ',' << reason << '\n';
+    return file ? absl::OkStatus() : Failed(path);
+  }
+
+  std::string PathOf(size_t input) const {
+    return absl::StrCat(folder_.path(), "/rejected/",
+                        absl::StrReplaceAll(inputs_[input].source, {{"#", "-"}}), "-void.csv");
+  }
+  static absl::Status Failed(const std::string& path) {
+    return absl::UnavailableError(
+        absl::StrCat("cannot write the list of void rows, ", path, ": ", std::strerror(errno)));
+  }
+
+  host::Folder& folder_;
+  const Sources& sources_;
+  const std::vector<ImportInput>& inputs_;
+  RowAccount& account_;
+  std::vector<RowBits> rows_;                   // by input
+  std::map<std::string, std::ofstream> files_;  // by path
+};
 
 }  // namespace
 
-absl::StatusOr<RowAccount> AccountForRows(host::Folder& folder,
-                                          const std::vector<ImportInput>& inputs,
-                                          const RowsRead& read, int64_t left_out) {
-  VoidFacts voids;
-  for (const ImportInput& input : inputs) voids[input.source];
-  int64_t in_ledger = 0;  // rows
-  for (Partition p{0}; p.value < folder.log().partitions(); ++p.value) {
-    auto task = engine::Task::Open(host::AllServices().front(), p, folder.store(), host::CodeId());
-    if (!task.ok()) return task.status();
-    for (const auto& [source, facts] : voids) {
-      const engine::SourceMark* mark = (*task)->Mark(engine::SourceName(source));
-      if (mark != nullptr) in_ledger += static_cast<int64_t>(mark->rows);
-    }
-    if (absl::Status status = CollectVoids(folder, p, &voids); !status.ok()) return status;
-  }
-
+absl::StatusOr<RowAccount> AccountForRows(host::Folder& folder, std::vector<ImportInput>& inputs,
+                                          const RowsRead& read) {
   RowAccount account;
   account.reasons = read.reasons;
-  for (const auto& [source, facts] : voids) {
-    uint64_t row = 0;
-    for (const VoidFact& fact : facts) {
-      ++account.void_facts;
-      if (fact.row == row) continue;  // a row counts once, by the first of its void facts
-      row = fact.row;
-      ++account.void_rows;
-      ++account.reasons[absl::StrCat("void: ", KindName(fact.kind), ": ",
-                                     incident::VoidReasonName(fact.reason))];
-    }
-    const std::string path = absl::StrCat(folder.path(), "/rejected/",
-                                          absl::StrReplaceAll(source, {{"#", "-"}}), "-void.csv");
-    if (facts.empty()) {
-      std::error_code error;
-      std::filesystem::remove(path, error);
-      continue;
-    }
-    if (absl::Status status = WriteList(path, facts); !status.ok()) return status;
-    account.lists.push_back(path);
+  const Sources sources = SourcesOf(inputs);
+  const bool told_before = std::any_of(inputs.begin(), inputs.end(),
+                                       [](const ImportInput& input) { return input.was_there; });
+  const bool events = std::any_of(inputs.begin(), inputs.end(),
+                                  [](const ImportInput& input) { return input.of_events; });
+  if (events && told_before) {
+    if (absl::Status status = FindTold(folder, sources, inputs); !status.ok()) return status;
   }
-  account.applied = in_ledger - account.void_rows;
-  account.ignored = read.rows - read.rejected - in_ledger - left_out;
-  if (read.ignored_twice > 0) account.reasons["ignored: the same row twice"] = read.ignored_twice;
-  if (const int64_t rest = account.ignored - read.ignored_twice; rest > 0) {
-    account.reasons["ignored: nothing new"] = rest;
+  Voids voids(folder, sources, inputs, &account);
+  for (Partition p{0}; p.value < folder.log().partitions(); ++p.value) {
+    if (absl::Status status = voids.Collect(p); !status.ok()) return status;
   }
-  if (left_out > 0)
-    account.reasons["left out: before what an earlier import had reached"] = left_out;
+  if (absl::Status status = voids.Finish(); !status.ok()) return status;
+
+  int64_t rejected = 0;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const ImportInput& input = inputs[i];
+    for (uint64_t row = 1; row <= static_cast<uint64_t>(input.rows); ++row) {
+      if (input.rejected.Has(row)) {
+        ++rejected;
+      } else if (input.twice.Has(row)) {
+        ++account.ignored;
+        ++account.reasons["ignored: the same row twice"];
+      } else if (voids.Has(i, row)) {
+        ++account.void_rows;
+      } else if (input.in_ledger.Has(row)) {
+        ++account.applied;
+      } else if (input.of_events) {
+        ++account.ignored;
+        ++account.reasons["ignored: nothing new"];
+      } else {
+        return absl::DataLossError(
+            absl::StrCat(input.name, ": row ", row, " was read and went nowhere"));
+      }
+    }
+  }
+  if (rejected != read.rejected ||
+      read.rows != account.applied + account.void_rows + account.ignored + rejected) {
+    return absl::DataLossError(absl::StrCat("of ", read.rows, " rows ", read.rejected,
+                                            " were rejected, and ", rejected, " are marked so"));
+  }
   return account;
 }
 

@@ -14,7 +14,7 @@
 
 namespace gridledger::cli {
 
-// rows = applied + void + rejected + ignored + left_out.
+// rows = applied + void + rejected + ignored.
 struct RowAccount {
   int64_t applied = 0;                     // every fact of the row counts
   int64_t void_rows = 0;                   // a fact of the row counts for nothing
@@ -24,10 +24,10 @@ struct RowAccount {
   std::vector<std::string> lists;          // of void rows, one an input that has any
 };
 
-// After the run. `left_out` rows are not in the ledger, because it does not go back.
-// DataLoss when the ledger or the state cannot be read.
-absl::StatusOr<RowAccount> AccountForRows(host::Folder& folder,
-                                          const std::vector<ImportInput>& inputs,
-                                          const RowsRead& read, int64_t left_out);
+// After the run. Each row counts once: rejected, or the same as one before it, or in the ledger,
+// and then void by the first of its void facts. DataLoss when the ledger or the state cannot be
+// read, or does not hold what was read.
+absl::StatusOr<RowAccount> AccountForRows(host::Folder& folder, std::vector<ImportInput>& inputs,
+                                          const RowsRead& read);
 
 }  // namespace gridledger::cli

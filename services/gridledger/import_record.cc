@@ -22,12 +22,40 @@ namespace {
 
 struct Kept {
   ImportRecord record;
-  v1::Mapping mapping;
+  ImportMeans means;
+  bool has_policy = false;  // earlier versions kept the mapping alone
 };
 
-std::string PathOf(const std::string& folder, std::string source) {
-  std::replace(source.begin(), source.end(), '#', '-');
-  return absl::StrCat(folder, "/imports/", source, ".json");
+std::string Differences(const google::protobuf::Message& before,
+                        const google::protobuf::Message& now) {
+  google::protobuf::util::MessageDifferencer differencer;
+  std::string differences;
+  differencer.ReportDifferencesToString(&differences);
+  return differencer.Compare(before, now) ? std::string() : differences;
+}
+
+std::string TextOf(const google::protobuf::Message& message) {
+  std::string text;
+  google::protobuf::TextFormat::PrintToString(message, &text);
+  return text;
+}
+
+// Of all that the mapping names; a file that only one of them has is told by the mappings.
+std::string Differences(const Kept& kept, const ImportMeans& now) {
+  std::string text = Differences(kept.means.mapping, now.mapping);
+  if (kept.has_policy) {
+    const std::string policy = Differences(kept.means.policy, now.policy);
+    if (!policy.empty()) {
+      absl::StrAppend(&text, "the policy ", now.mapping.policy(), ":\n", policy);
+    }
+  }
+  for (const auto& [file, fingerprint] : now.files) {
+    const auto before = kept.means.files.find(file);
+    if (before != kept.means.files.end() && before->second != fingerprint) {
+      absl::StrAppend(&text, "the file ", file, " has changed\n");
+    }
+  }
+  return text;
 }
 
 // Rows 0 when there is none.
@@ -41,11 +69,35 @@ absl::StatusOr<Kept> Read(const std::string& path) {
   if (!json.is_object() || !json.contains("rows") || !json["rows"].is_number_integer() ||
       !json.contains("mapping") || !json["mapping"].is_string() ||
       !google::protobuf::TextFormat::ParseFromString(json["mapping"].get<std::string>(),
-                                                     &record.mapping)) {
+                                                     &record.means.mapping)) {
     return absl::DataLossError(absl::StrCat(
         path, " cannot be read: remove it if you are sure that the mapping is the same as before"));
   }
-  record.record = {.rows = json["rows"].get<int64_t>(), .complete = json.value("complete", false)};
+  record.record.rows = json["rows"].get<int64_t>();
+  const auto number = [](const nlohmann::json& of, const char* name) -> int64_t {
+    return of.is_object() && of.contains(name) && of[name].is_number_integer()
+               ? of[name].get<int64_t>()
+               : 0;
+  };
+  const auto is_complete = [](const nlohmann::json& of) {
+    return of.is_object() && of.contains("complete") && of["complete"] == true;
+  };
+  if (json.contains("rounds") && json["rounds"].is_array()) {
+    for (const auto& round : json["rounds"]) {
+      record.record.rounds.push_back(
+          {.number = static_cast<int>(number(round, "number")), .complete = is_complete(round)});
+    }
+  } else if (record.record.rows > 0) {
+    record.record.rounds.push_back({.number = 1, .complete = is_complete(json)});
+  }
+  record.has_policy = json.contains("policy") && json["policy"].is_string() &&
+                      google::protobuf::TextFormat::ParseFromString(
+                          json["policy"].get<std::string>(), &record.means.policy);
+  if (json.contains("files") && json["files"].is_object()) {
+    for (const auto& [name, fingerprint] : json["files"].items()) {
+      if (fingerprint.is_number_unsigned()) record.means.files[name] = fingerprint.get<uint64_t>();
+    }
+  }
   return record;
 }
 
@@ -55,37 +107,43 @@ absl::Status Failed(const std::string& path) {
 
 }  // namespace
 
+std::string ImportRecordPath(const std::string& folder, const std::string& source) {
+  std::string name = source;
+  std::replace(name.begin(), name.end(), '#', '-');
+  return absl::StrCat(folder, "/imports/", name, ".json");
+}
+
 absl::StatusOr<ImportRecord> CheckImportRecord(const std::string& folder, const std::string& source,
-                                               const v1::Mapping& mapping) {
-  const std::string path = PathOf(folder, source);
-  absl::StatusOr<Kept> kept = Read(path);
+                                               const ImportMeans& means) {
+  const absl::StatusOr<Kept> kept = Read(ImportRecordPath(folder, source));
   if (!kept.ok()) return kept.status();
   if (kept->record.rows == 0) return kept->record;
-  google::protobuf::util::MessageDifferencer differencer;
-  std::string differences;
-  differencer.ReportDifferencesToString(&differences);
-  if (differencer.Compare(kept->mapping, mapping)) return kept->record;
+  const std::string differences = Differences(*kept, means);
+  if (differences.empty()) return kept->record;
   return absl::FailedPreconditionError(absl::StrCat(
       source, " is in the ledger by another mapping:\n", differences,
-      "Put the mapping back as it was, or import into a new folder: one input told in two "
-      "ways is two histories."));
+      "Put it back as it was, or import into a new folder: one input told in two ways is two "
+      "histories."));
 }
 
 absl::Status KeepImportRecord(const std::string& folder, const std::string& source,
-                              const v1::Mapping& mapping, ImportRecord record) {
-  const std::string path = PathOf(folder, source);
-  absl::StatusOr<Kept> before = Read(path);
+                              const ImportMeans& means, ImportRecord record) {
+  const std::string path = ImportRecordPath(folder, source);
+  const absl::StatusOr<Kept> before = Read(path);
   if (!before.ok()) return before.status();
   record.rows = std::max(record.rows, before->record.rows);
   if (record.rows == 0) return absl::OkStatus();
   nlohmann::ordered_json json;
   json["source"] = source;
   json["rows"] = record.rows;
-  json["complete"] = record.complete;
-  std::string text;
-  google::protobuf::TextFormat::PrintToString(mapping, &text);
-  json["mapping"] = text;
-  text = absl::StrCat(json.dump(2), "\n");
+  json["rounds"] = nlohmann::ordered_json::array();
+  for (const ImportRound& round : record.rounds) {
+    json["rounds"].push_back({{"number", round.number}, {"complete", round.complete}});
+  }
+  json["mapping"] = TextOf(means.mapping);
+  json["policy"] = TextOf(means.policy);
+  json["files"] = means.files;
+  const std::string text = absl::StrCat(json.dump(2), "\n");
   std::error_code error;
   std::filesystem::create_directories(std::filesystem::path(path).parent_path(), error);
   const std::string part = absl::StrCat(path, ".part");

@@ -1,7 +1,10 @@
 #include "services/gridledger/import_source.h"
 
+#include <optional>
+#include <string>
 #include <tuple>
 #include <utility>
+#include <vector>
 
 #include "services/base/layout.h"
 #include "services/domain/mapping/case_teller.h"
@@ -36,9 +39,9 @@ class OpenedSource : public engine::OutsideSource {
 
 class ImportSource final : public OpenedSource {
  public:
-  ImportSource(const ImportOpening& opening, const DroppedRows& dropped,
+  ImportSource(const ImportOpening& opening, const std::vector<ImportInput>& inputs,
                std::unique_ptr<files::SortedFacts> facts)
-      : OpenedSource(opening), dropped_(dropped), facts_(std::move(facts)) {}
+      : OpenedSource(opening), inputs_(inputs), facts_(std::move(facts)) {}
 
  private:
   absl::StatusOr<bool> NextSorted(const incident::State&, engine::Outside* next) override {
@@ -46,44 +49,60 @@ class ImportSource final : public OpenedSource {
     do {
       absl::StatusOr<bool> more = facts_->Next(&fact);
       if (!more.ok() || !*more) return more;
-    } while (!dropped_.empty() && dropped_.contains({fact.place.input, fact.place.row}));
+    } while (inputs_[fact.place.input].twice.Has(fact.place.row));
     if (!next->entry.ParseFromArray(fact.entry.data(), static_cast<int>(fact.entry.size()))) {
       return absl::DataLossError("a sorted fact does not parse");
+    }
+    const auto round = static_cast<int>(fact.place.group);
+    if (round != 1) {
+      next->entry.mutable_source()->set_source(inputs_[fact.place.input].SourceOf(round));
     }
     next->at = fact.place.at;
     next->key.assign(fact.key.data(), fact.key.size());
     return true;
   }
 
-  const DroppedRows& dropped_;
+  const std::vector<ImportInput>& inputs_;
   const std::unique_ptr<files::SortedFacts> facts_;
 };
 
 class WalkSource final : public OpenedSource {
  public:
-  WalkSource(const ImportOpening& opening, ImportWalk* walk,
-             std::unique_ptr<files::SortedFacts> facts)
-      : OpenedSource(opening), import_(*walk), facts_(std::move(facts)), walk_(&walk->setting) {}
+  WalkSource(const ImportOpening& opening, const mapping::LifeWalk::Setting& setting,
+             std::vector<ImportInput>& inputs, std::unique_ptr<files::SortedFacts> facts)
+      : OpenedSource(opening), inputs_(inputs), facts_(std::move(facts)), walk_(&setting) {}
 
   void Begin(const engine::Task& task) override {
-    for (const ImportWalk::Input& input : import_.inputs) {
-      const engine::SourceMark* mark = task.Mark(engine::SourceName(input.source));
-      begun_at_.push_back(mark == nullptr ? engine::SourceMark() : *mark);
-      const ImportWalk::Input& last = import_.inputs[newest_];
-      const auto place = [](const engine::SourceMark& at) {
-        return std::make_tuple(at.at_ms, at.version);
-      };
-      const auto here = place(begun_at_.back());
-      const auto newest = place(begun_at_[newest_]);
-      // Of the same place the later input comes later; one that is given twice is the first of
-      // both.
-      if (here > newest || (here == newest && input.source != last.source)) {
-        newest_ = begun_at_.size() - 1;
+    for (const ImportInput& input : inputs_) {
+      std::vector<Stream>& streams = streams_.emplace_back();
+      for (const ImportRound& round : input.record.rounds) {
+        Stream& stream = streams.emplace_back();
+        stream.source = input.SourceOf(round.number);
+        stream.round = round.number;
+        stream.complete = round.complete;
+        const engine::SourceMark* mark = task.Mark(engine::SourceName(stream.source));
+        if (mark != nullptr) stream.mark = *mark;
+        if (mark == nullptr || round.complete) continue;
+        // Of the same place the later input comes later; one that is given twice is the first of
+        // both.
+        const auto place = std::make_tuple(round.number, mark->at_ms, mark->version);
+        if (place > newest_place_ || (place == newest_place_ && stream.source != newest_)) {
+          newest_place_ = place;
+          newest_ = stream.source;
+        }
       }
     }
   }
 
  private:
+  // A round of an input: its positions rise.
+  struct Stream {
+    std::string source;
+    int round = 0;
+    bool complete = false;
+    std::optional<engine::SourceMark> mark;  // as the run begins
+  };
+
   absl::StatusOr<bool> NextSorted(const incident::State& view, engine::Outside* next) override {
     next->entry.Clear();
     v1::Fact& fact = *next->entry.mutable_fact();
@@ -93,8 +112,9 @@ class WalkSource final : public OpenedSource {
     }
     next->at = place_.at;
     next->key = key_;
+    inputs_[place_.input].in_ledger.Set(place_.row);
     v1::SourcePosition& position = *next->entry.mutable_source();
-    position.set_source(import_.inputs[place_.input].source);
+    position.set_source(stream_->source);
     position.set_row(place_.row);
     position.set_ordinal(place_.ordinal + told_++);
     position.set_at_ms(ToMillis(place_.at));
@@ -110,43 +130,53 @@ class WalkSource final : public OpenedSource {
       absl::StatusOr<bool> more = facts_->Next(&sorted);
       if (!more.ok() || !*more) return more;
       place_ = sorted.place;
-      if (place_.input >= begun_at_.size() || !ParseLayout(sorted.entry, &observation_)) {
+      stream_ = StreamOf(place_);
+      if (stream_ == nullptr || !ParseLayout(sorted.entry, &observation_)) {
         return absl::DataLossError("a sorted observation does not parse");
       }
-      told_ = ToldBefore(begun_at_[place_.input]);
-      if (told_ == kAll) {
-        const bool new_row =
-            static_cast<int64_t>(place_.row) > import_.inputs[place_.input].rows_before;
-        if (new_row) ++import_.left_out;
-        continue;
-      }
+      told_ = ToldBefore(*stream_);
+      if (told_ == kAll) continue;
       key_.assign(sorted.key.data(), sorted.key.size());
       walk_.Begin(&observation_);
       return true;
     }
   }
 
+  const Stream* StreamOf(const files::FactPlace& place) const {
+    if (place.input >= streams_.size()) return nullptr;
+    for (const Stream& stream : streams_[place.input]) {
+      if (stream.round == static_cast<int>(place.group)) return &stream;
+    }
+    return nullptr;
+  }
+
   static constexpr uint32_t kAll = mapping::CaseTeller::kFactsMax;
 
   // How many facts of the present observation an earlier run has told; kAll when it was done.
-  uint32_t ToldBefore(const engine::SourceMark& mark) const {
+  uint32_t ToldBefore(const Stream& stream) const {
+    if (stream.complete) return kAll;
+    if (!stream.mark) return 0;
+    const engine::SourceMark& mark = *stream.mark;
     const auto here = std::make_tuple(ToMillis(place_.at), place_.version, place_.row);
     const auto there = std::make_tuple(mark.at_ms, mark.version, mark.row);
     if (here != there) return here < there ? kAll : 0;
     if (mark.ordinal < place_.ordinal) return 0;
     // Only the last of all that was told can have been cut off.
-    if (!import_.goes_on || place_.input != newest_) return kAll;
+    if (stream.source != newest_) return kAll;
     const uint32_t told = mark.ordinal - place_.ordinal + 1;
     return told >= kAll || mark.last ? kAll : told;
   }
 
-  ImportWalk& import_;
+  std::vector<ImportInput>& inputs_;
   const std::unique_ptr<files::SortedFacts> facts_;
-  std::vector<engine::SourceMark> begun_at_;  // by input
-  size_t newest_ = 0;                         // of them
+  std::vector<std::vector<Stream>> streams_;  // by input, in the order of rounds
+  // Where an earlier run was cut off, maybe in the middle of an observation.
+  std::string newest_;
+  std::tuple<int, int64_t, int64_t> newest_place_ = {0, 0, 0};
   mapping::LifeWalk walk_;
   mapping::Observation observation_;  // being walked
   files::FactPlace place_;            // of it
+  const Stream* stream_ = nullptr;    // of it
   std::string key_;
   uint32_t told_ = 0;  // facts of it
 };
@@ -154,14 +184,16 @@ class WalkSource final : public OpenedSource {
 }  // namespace
 
 std::unique_ptr<engine::OutsideSource> NewImportSource(const ImportOpening& opening,
-                                                       const DroppedRows& dropped,
+                                                       const std::vector<ImportInput>& inputs,
                                                        std::unique_ptr<files::SortedFacts> facts) {
-  return std::make_unique<ImportSource>(opening, dropped, std::move(facts));
+  return std::make_unique<ImportSource>(opening, inputs, std::move(facts));
 }
 
-std::unique_ptr<engine::OutsideSource> NewWalkSource(const ImportOpening& opening, ImportWalk* walk,
+std::unique_ptr<engine::OutsideSource> NewWalkSource(const ImportOpening& opening,
+                                                     const mapping::LifeWalk::Setting& walk,
+                                                     std::vector<ImportInput>& inputs,
                                                      std::unique_ptr<files::SortedFacts> facts) {
-  return std::make_unique<WalkSource>(opening, walk, std::move(facts));
+  return std::make_unique<WalkSource>(opening, walk, inputs, std::move(facts));
 }
 
 }  // namespace gridledger::cli

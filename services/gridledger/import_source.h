@@ -2,18 +2,15 @@
 // run, with the policy in front of it.
 #pragma once
 
-#include <absl/container/flat_hash_set.h>
 #include <absl/time/time.h>
 
-#include <atomic>
 #include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
-#include "gridledger/v1/mapping.pb.h"
 #include "gridledger/v1/policy.pb.h"
 #include "services/domain/mapping/life_walk.h"
+#include "services/gridledger/import_rows.h"
 #include "services/runtime/adapters/files/sorter.h"
 #include "services/runtime/engine/lockstep.h"
 
@@ -28,30 +25,16 @@ struct ImportOpening {
   absl::Time at;
 };
 
-// What sorted observations are walked with.
-struct ImportWalk {
-  mapping::LifeWalk::Setting setting;
-  struct Input {
-    std::string source;
-    int64_t rows_before = 0;  // that an earlier import of it had read
-  };
-  std::vector<Input> inputs;
-  // Whether an earlier import was cut off, maybe in the middle of an observation.
-  bool goes_on = false;
-  // Of rows that an earlier import did not have, and that lie before what it had reached.
-  std::atomic<int64_t> left_out{0};
-};
-
-// (input, row) of rows whose facts do not count.
-using DroppedRows = absl::flat_hash_set<std::pair<uint32_t, uint64_t>>;
-
-// `opening` and `dropped` outlive the source. The policy is passed over where it is in force
-// already. The facts' entries are v1.Entry.
+// `opening` and `inputs` outlive the source. The policy is passed over where it is in force
+// already. The facts' entries are v1.Entry; those of rows that are there twice do not count.
 std::unique_ptr<engine::OutsideSource> NewImportSource(const ImportOpening& opening,
-                                                       const DroppedRows& dropped,
+                                                       const std::vector<ImportInput>& inputs,
                                                        std::unique_ptr<files::SortedFacts> facts);
-// The same where they are mapping::Observation. `walk` outlives the source too.
-std::unique_ptr<engine::OutsideSource> NewWalkSource(const ImportOpening& opening, ImportWalk* walk,
+// The same where they are mapping::Observation, walked with `walk`, which outlives the source too.
+// Rows that make an entry are marked as in the ledger.
+std::unique_ptr<engine::OutsideSource> NewWalkSource(const ImportOpening& opening,
+                                                     const mapping::LifeWalk::Setting& walk,
+                                                     std::vector<ImportInput>& inputs,
                                                      std::unique_ptr<files::SortedFacts> facts);
 
 }  // namespace gridledger::cli

@@ -4,12 +4,15 @@
 #include <absl/strings/str_cat.h>
 
 #include <cstdio>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include "services/base/nearest.h"
 #include "services/domain/mapping/mapper.h"
 #include "services/domain/mapping/named_columns.h"
 #include "services/gridledger/terminal.h"
+#include "services/runtime/adapters/files/spool.h"
 
 namespace gridledger::cli {
 namespace {
@@ -55,10 +58,38 @@ std::string TakenText(const std::string& name, const files::OpenedRows& opened) 
 
 absl::StatusOr<std::unique_ptr<files::RowReader>> OpenMappedRows(const std::string& path,
                                                                  const files::RowOptions& options) {
+  absl::StatusOr<MappedRows> rows = OpenMappedRows(path, options, "");
+  if (!rows.ok()) return rows.status();
+  return std::move(rows->reader);
+}
+
+bool IsRowsFile(const std::string& path) { return absl::EndsWith(path, ".rows.csv"); }
+
+files::RowOptions RowOptionsFor(const std::string& path, const files::RowOptions& options) {
+  files::RowOptions own = options;
+  if (!IsRowsFile(path)) return own;
+  own.format = files::RowFormat::kCsv;
+  // An editor may have saved it in what it takes for the right encoding: UTF-8 where it is that.
+  own.utf8_first = true;
+  return own;
+}
+
+absl::StatusOr<MappedRows> OpenMappedRows(const std::string& path, const files::RowOptions& options,
+                                          const std::string& spool) {
   auto stream = files::OpenInput(path);
   if (!stream.ok()) return stream.status();
   const std::string name = (*stream)->name();
-  absl::StatusOr<files::OpenedRows> opened = files::OpenRows(*std::move(stream), options);
+  MappedRows rows;
+  rows.again = path;
+  std::error_code error;
+  if (!spool.empty() && (path == "-" || !std::filesystem::is_regular_file(path, error))) {
+    absl::StatusOr<files::Spooled> spooled = files::SpoolInput(*std::move(stream), spool);
+    if (!spooled.ok()) return spooled.status();
+    stream = std::move(spooled->input);
+    rows.again = spooled->path;
+  }
+  absl::StatusOr<files::OpenedRows> opened =
+      files::OpenRows(*std::move(stream), RowOptionsFor(path, options));
   if (!opened.ok()) return opened.status();
   const std::string taken = TakenText(name, *opened);
   if (!taken.empty()) std::fprintf(stderr, "gridledger: %s\n", taken.c_str());
@@ -67,7 +98,10 @@ absl::StatusOr<std::unique_ptr<files::RowReader>> OpenMappedRows(const std::stri
                  name.c_str(), Printable(column).c_str(),
                  Printable(Instead(column, opened->seen)).c_str());
   }
-  return std::move(opened->reader);
+  rows.is_utf8 = absl::EqualsIgnoreCase(opened->encoding, "UTF-8");
+  rows.reader = std::move(opened->reader);
+  rows.delimiter = opened->format == files::RowFormat::kCsv ? opened->delimiter : '\0';
+  return rows;
 }
 
 }  // namespace gridledger::cli

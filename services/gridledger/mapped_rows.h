@@ -22,4 +22,21 @@ std::string TakenText(const std::string& name, const files::OpenedRows& opened);
 absl::StatusOr<std::unique_ptr<files::RowReader>> OpenMappedRows(const std::string& path,
                                                                  const files::RowOptions& options);
 
+// A file of rejected rows, corrected or not, by its name: ….rows.csv. It is CSV with a byte order
+// mark, whatever the inputs are that its rows come from.
+bool IsRowsFile(const std::string& path);
+// For that path: as the mapping says, but for a file of rejected rows.
+files::RowOptions RowOptionsFor(const std::string& path, const files::RowOptions& options);
+
+struct MappedRows {
+  std::unique_ptr<files::RowReader> reader;
+  char delimiter = 0;  // of CSV
+  bool is_utf8 = true;
+  std::string again;  // where the rows can be read once more; `path`, unless that is a pipe
+};
+// As OpenMappedRows; what comes through a pipe is kept, where the disk has room, in a file without
+// a name in the folder `spool` or the nearest above it that is there. Not kept for an empty name.
+absl::StatusOr<MappedRows> OpenMappedRows(const std::string& path, const files::RowOptions& options,
+                                          const std::string& spool);
+
 }  // namespace gridledger::cli

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "services/base/digest.h"
 #include "services/base/nearest.h"
 #include "services/runtime/adapters/files/csv_reader.h"
 #include "services/runtime/adapters/files/input.h"
@@ -21,6 +22,7 @@
 namespace gridledger::cli {
 namespace {
 
+constexpr size_t kFingerprintBytes = size_t{64} << 10;  // at once, whatever pieces are read
 constexpr size_t kTableRowsMax = 1'000'000;  // × ~150 B = 150 MB; China has 0.6 million communities
 
 class PolygonAreas final : public mapping::Areas {
@@ -146,6 +148,35 @@ absl::StatusOr<mapping::Places> LoadPlaces(const v1::Mapping& mapping,
     places.tables.emplace(name, *std::move(table));
   }
   return places;
+}
+
+absl::StatusOr<std::map<std::string, uint64_t>> FingerprintPlaces(const v1::Mapping& mapping,
+                                                                  const std::string& mapping_path) {
+  std::vector<v1::Lookup> lookups;
+  FindLookups(mapping, &lookups);
+  std::map<std::string, uint64_t> files;
+  const std::string& polygons = mapping.incident().area_by_point().polygons();
+  if (!polygons.empty()) files[polygons] = 0;
+  for (const v1::Lookup& lookup : lookups) {
+    if (!lookup.file().empty()) files[lookup.file()] = 0;
+  }
+  for (auto& [name, fingerprint] : files) {
+    const auto input = OpenBeside(name, mapping_path);
+    if (!input.ok()) return input.status();
+    std::string text;
+    while (true) {
+      const auto piece = (*input)->Read();
+      if (!piece.ok()) return piece.status();
+      if (piece->empty()) break;
+      absl::StrAppend(&text, *piece);
+      while (text.size() >= kFingerprintBytes) {
+        fingerprint = Fingerprint(absl::StrCat(fingerprint, text.substr(0, kFingerprintBytes)));
+        text.erase(0, kFingerprintBytes);
+      }
+    }
+    fingerprint = Fingerprint(absl::StrCat(fingerprint, text));
+  }
+  return files;
 }
 
 }  // namespace gridledger::cli

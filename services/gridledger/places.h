@@ -4,6 +4,8 @@
 
 #include <absl/status/statusor.h>
 
+#include <cstdint>
+#include <map>
 #include <string>
 
 #include "gridledger/v1/mapping.pb.h"
@@ -17,5 +19,8 @@ namespace gridledger::cli {
 // NotFound, InvalidArgument and what reading says, with the file and its line or feature.
 absl::StatusOr<mapping::Places> LoadPlaces(const v1::Mapping& mapping,
                                            const std::string& mapping_path);
+// The fingerprint of each file that the mapping names beside itself, by the name in the mapping.
+absl::StatusOr<std::map<std::string, uint64_t>> FingerprintPlaces(const v1::Mapping& mapping,
+                                                                  const std::string& mapping_path);
 
 }  // namespace gridledger::cli

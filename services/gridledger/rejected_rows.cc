@@ -1,35 +1,74 @@
 #include "services/gridledger/rejected_rows.h"
 
 #include <absl/strings/str_cat.h>
+#include <absl/strings/str_format.h>
 #include <absl/strings/str_replace.h>
-#include <absl/strings/strip.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
+#include <sstream>
 #include <system_error>
 #include <utility>
 
+#include "services/base/digest.h"
 #include "services/gridledger/terminal.h"
 
 namespace gridledger::cli {
 namespace {
 
 constexpr int kToldMax = 20;  // of all inputs: a screen
+constexpr size_t kSealBlockBytes = size_t{64} << 10;
+constexpr const char* kPart = ".part";
 
 std::string Quoted(absl::string_view text) {
   return absl::StrCat("\"", absl::StrReplaceAll(text, {{"\"", "\"\""}}), "\"");
 }
 
+// Of what stands in it; "" when it is not there.
+std::string SealOf(const std::string& path) {
+  std::FILE* const file = std::fopen(path.c_str(), "rb");
+  if (file == nullptr) return "";
+  std::string block(kSealBlockBytes, '\0');
+  uint64_t seal = 0;
+  size_t bytes = 0;
+  while (const size_t read = std::fread(block.data(), 1, block.size(), file)) {
+    seal = Fingerprint(absl::StrCat(seal, absl::string_view(block.data(), read)));
+    bytes += read;
+  }
+  std::fclose(file);
+  return absl::StrFormat("%d %016x\n", bytes, seal);
+}
+
+// Whether the rows at that place are as they were written, or not there at all.
+bool IsUntouched(const std::string& rows_path, const std::string& seal_path) {
+  const std::string seal = SealOf(rows_path);
+  if (seal.empty()) return true;
+  std::ifstream file(seal_path);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str() == seal;
+}
+
 }  // namespace
 
-RejectedRows::RejectedRows(Options options, int* told)
-    : options_(std::move(options)),
-      rows_path_(absl::StrCat(absl::StripSuffix(options_.list, ".csv"), ".rows.csv")),
-      told_(told) {
+RejectedRows::RejectedRows(Options options, int* told) : options_(std::move(options)), told_(told) {
+  const std::filesystem::path base(options_.base);
+  for (int number = 1;; ++number) {
+    const std::string name =
+        absl::StrCat(base.filename().string(), number > 1 ? absl::StrCat("-", number) : "");
+    const auto of = [&](const std::string& file) { return (base.parent_path() / file).string(); };
+    list_path_ = of(name + ".csv");
+    rows_path_ = of(name + ".rows.csv");
+    seal_path_ = of("." + name + ".seal");
+    if (IsUntouched(rows_path_, seal_path_)) break;
+  }
   std::error_code error;
-  std::filesystem::remove(options_.list, error);
-  std::filesystem::remove(rows_path_, error);
+  for (const std::string& path : {list_path_, rows_path_, seal_path_}) {
+    std::filesystem::remove(path, error);
+  }
 }
 
 RejectedRows::~RejectedRows() {
@@ -38,8 +77,9 @@ RejectedRows::~RejectedRows() {
 }
 
 // Readable to its owner only: what stands in rows is nobody else's business.
-std::FILE* RejectedRows::Make(const std::string& path) const {
+std::FILE* RejectedRows::Make(const std::string& final_path) const {
   std::error_code error;
+  const std::string path = absl::StrCat(final_path, kPart);
   std::filesystem::create_directories(std::filesystem::path(path).parent_path(), error);
   std::FILE* const file = std::fopen(path.c_str(), "w");
   if (file == nullptr) return nullptr;
@@ -51,14 +91,14 @@ std::FILE* RejectedRows::Make(const std::string& path) const {
 absl::Status RejectedRows::Add(int64_t line, int64_t row, absl::string_view column,
                                absl::string_view reason) {
   if (file_ == nullptr) {
-    file_ = Make(options_.list);
-    if (file_ == nullptr) return Failed(options_.list);
+    file_ = Make(list_path_);
+    if (file_ == nullptr) return Failed(list_path_);
     std::fputs("line,row,column,reason\n", file_);
   }
   ++count_;
   const std::string said =
       absl::StrCat(line, ",", row, ",", Quoted(column), ",", Quoted(reason), "\n");
-  if (std::fputs(said.c_str(), file_) < 0) return Failed(options_.list);
+  if (std::fputs(said.c_str(), file_) < 0) return Failed(list_path_);
   if (++*told_ <= kToldMax) {
     const std::string where =
         column.empty() ? std::string() : absl::StrCat("column ", column, ": ");
@@ -70,7 +110,7 @@ absl::Status RejectedRows::Add(int64_t line, int64_t row, absl::string_view colu
 }
 
 absl::Status RejectedRows::Keep(const std::vector<std::string>& header,
-                                absl::Span<const absl::string_view> fields) {
+                                const files::InputRow& row) {
   const auto write = [this](const auto& texts) {
     line_.clear();
     for (const auto& text : texts) {
@@ -87,15 +127,36 @@ absl::Status RejectedRows::Keep(const std::vector<std::string>& header,
     if (options_.mark) std::fputs("\xEF\xBB\xBF", rows_file_);
     if (!write(header)) return Failed(rows_path_);
   }
-  return write(fields) ? absl::OkStatus() : Failed(rows_path_);
+  if (row.raw.empty()) return write(row.fields) ? absl::OkStatus() : Failed(rows_path_);
+  // With a quote that is not closed it would take the rows behind it along.
+  if (!options_.csv || std::count(row.raw.begin(), row.raw.end(), '"') % 2 != 0) {
+    return write(std::vector<std::string>{row.raw}) ? absl::OkStatus() : Failed(rows_path_);
+  }
+  line_ = absl::StrCat(row.raw, "\n");
+  const bool written = std::fwrite(line_.data(), 1, line_.size(), rows_file_) == line_.size();
+  return written ? absl::OkStatus() : Failed(rows_path_);
 }
 
 absl::Status RejectedRows::Finish() {
-  std::FILE* const file = std::exchange(file_, nullptr);
   std::FILE* const rows = std::exchange(rows_file_, nullptr);
-  if (file != nullptr && std::fclose(file) != 0) return Failed(options_.list);
-  if (rows != nullptr && std::fclose(rows) != 0) return Failed(rows_path_);
-  return absl::OkStatus();
+  if (rows != nullptr) {
+    // The seal comes first: rows without one are somebody's.
+    if (std::fflush(rows) != 0) return Failed(rows_path_);
+    const std::string seal = SealOf(absl::StrCat(rows_path_, kPart));
+    std::ofstream file(seal_path_, std::ios::trunc);
+    file << seal;
+    file.close();
+    if (!file) return Failed(seal_path_);
+    if (absl::Status status = Publish(rows, rows_path_); !status.ok()) return status;
+  }
+  std::FILE* const list = std::exchange(file_, nullptr);
+  return list == nullptr ? absl::OkStatus() : Publish(list, list_path_);
+}
+
+absl::Status RejectedRows::Publish(std::FILE* file, const std::string& path) const {
+  const std::string part = absl::StrCat(path, kPart);
+  const bool closed = std::fclose(file) == 0;
+  return closed && std::rename(part.c_str(), path.c_str()) == 0 ? absl::OkStatus() : Failed(path);
 }
 
 absl::Status RejectedRows::Failed(const std::string& path) const {

@@ -146,6 +146,13 @@ TEST(Encoding, IsDetected) {
             "\xd3\xf1\xc2\xc9"
             "\xc9\xe7\xc7\xf8\n2,\xb0\xec\xbd\xe1,\xcc\xef\xe5\xbc\xc9\xe7\xc7\xf8\n",
             ""},
+           {"GB18030, however little of it", "GB18030", "id,a\n1,\xd3\xf1\xc2\xc9\n", ""},
+           {"GB18030 with a character of four bytes", "GB18030",
+            "id,a\n1,\xd3\xf1\xc2\xc9\x81\x39\xef\x30\n", ""},
+           {"one word of it, that is taken for Greek", "GB18030",
+            "id,type,place\n1,\xbf\xd3\xb6\xb4,p1\n2,lamp,p2\n3,lamp,p0\n4,lamp,p1\n", ""},
+           {"what is proven not to be UTF-8 is not called so", "", chinese + chinese + "\xff\n",
+            ""},
            {"Windows-1252", "WINDOWS-1252",
             "id,stra\xdf"
             "e,gr\xf6\xdf"

@@ -54,6 +54,19 @@ struct Case {
   std::vector<std::string> rows;
 };
 
+TEST(OpenRows, AMarkSaysMoreThanTheMapping) {
+  RowOptions options;
+  options.encoding = "GB18030";
+  const std::string rows = "a,b\n玉,1\n";
+  EXPECT_EQ(Open("\xef\xbb\xbf" + rows, options),
+            (std::vector<std::string>{"CSV , UTF-8", "a|b", "2:玉|1"}));
+  EXPECT_EQ(Open("a,b\n\xd3\xf1,1\n", options),
+            (std::vector<std::string>{"CSV , GB18030", "a|b", "2:玉|1"}));
+  options.utf8_first = true;
+  EXPECT_EQ(Open(rows, options), (std::vector<std::string>{"CSV , UTF-8", "a|b", "2:玉|1"}))
+      << "an editor that dropped the mark";
+}
+
 TEST(OpenRows, TellsTheFormatByTheBeginning) {
   const std::string mark = "\xef\xbb\xbf";
   for (const Case& c : std::vector<Case>{

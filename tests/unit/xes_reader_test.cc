@@ -77,9 +77,9 @@ TEST(XesReader, ARowIsAnEvent) {
       "time:timestamp b f i c.x l.y";
   const std::vector<std::string> rows = {
       "12:case-1|g|h|7|one & two|2011-10-11T13:45:40.276+02:00|true|1.50|u-u||",
-      "17:case-1|g|h|7||||||1|2",
-      "23:case-3||||||||||",
-      "25:case-3|late|||||||||",
+      "17:case-1|g|h|7|PLACEHOLDER|||||1|2",
+      "23:case-3|PLACEHOLDER|||PLACEHOLDER||||||",
+      "25:case-3|late|||PLACEHOLDER||||||",
   };
   for (const size_t piece : {size_t{1}, size_t{2}, size_t{3}, size_t{7}, size_t{64}, log.size()}) {
     EXPECT_EQ(ReadAll(log, columns, piece), rows) << "pieces of " << piece;
@@ -101,6 +101,18 @@ TEST(XesReader, ARowIsAnEvent) {
   EXPECT_EQ(
       ReadAll(absl::StrReplaceAll(log, {{"xes.version=\"1.0\"", "xes.version=\"2.0\""}}), columns),
       rows);
+}
+
+TEST(XesReader, WhatAGlobalSaysHoldsWhereNothingElseDoes) {
+  EXPECT_EQ(ReadAll("<log><global scope='event'><string key='a' value='E'>"
+                    "<string key='in' value='I'/></string></global>"
+                    "<global scope='trace'><string key='a' value='T'/></global>"
+                    "<global scope='other'><string key='b' value='O'/></global>"
+                    "<trace><event><string key='a' value=''/></event><event/></trace>"
+                    "<event/></log>",
+                    "a a.in case:a b"),
+            (std::vector<std::string>{"1:|I|T|", "1:E|I|T|", "1:E|I||"}))
+      << "an empty value is one; an event outside of traces has no trace's";
 }
 
 TEST(XesReader, WhatIsElsewhereIsNoColumn) {
@@ -232,7 +244,7 @@ TEST(XesReader, CollectsTheColumnsThatThereAre) {
   InputRow row;
   while (*reader.Next(&row)) EXPECT_EQ(row.rejected, "");
   EXPECT_EQ(absl::StrJoin(reader.header(), " "),
-            "case:concept:name case:group case:group.head case:group.head.age org:group "
+            "case:group org:group case:concept:name case:group.head case:group.head.age "
             "time:timestamp b f i c c.x l l.y l.z");
   EXPECT_TRUE(reader.repeated(13)) << "l.z stands twice in its list";
   EXPECT_FALSE(reader.repeated(12));

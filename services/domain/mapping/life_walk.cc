@@ -119,7 +119,12 @@ bool LifeWalk::Next(const Incident* now, Fact* fact) {
   if (ended_) return false;
   if (!observation_->report.empty()) {
     ended_ = true;
-    return Tell(Fact::kReported, now, fact);
+    // An incident that the ledger has from elsewhere: nothing new.
+    return now == nullptr && Tell(Fact::kReported, now, fact);
+  }
+  if (observation_->overtaken) {
+    ended_ = true;
+    return TellOvertaken(now, fact);
   }
   const Kind kind = now != nullptr       ? Step(*now)
                     : target_ != nullptr ? LastWord(target_->fact.kind_case())
@@ -132,6 +137,19 @@ bool LifeWalk::Next(const Incident* now, Fact* fact) {
   }
   told_ |= bit;
   return Tell(kind, now, fact);
+}
+
+bool LifeWalk::TellOvertaken(const Incident* now, Fact* fact) {
+  const bool moves = observation_->target_changed && target_ != nullptr;
+  const Kind kind = moves                              ? target_->fact.kind_case()
+                    : observation_->unit_changed       ? Fact::kDispatched
+                    : observation_->new_due_at_ms != 0 ? Fact::kDeadlineExtended
+                                                       : Fact::KIND_NOT_SET;
+  if (now == nullptr || kind == Fact::KIND_NOT_SET || kind == Fact::kReported) return false;
+  Tell(kind, now, fact);
+  // The stage that it was said at has passed; which one that was nobody knows any more.
+  fact->set_stage(now->stage.value - 1);
+  return true;
 }
 
 LifeWalk::Kind LifeWalk::LastWord(Kind kind) {
@@ -149,7 +167,9 @@ bool LifeWalk::MovesUnit(const Incident& now) const {
 bool LifeWalk::MovesDeadline(const Incident& now) const {
   const int64_t due_at_ms = observation_->new_due_at_ms;
   return due_at_ms != 0 && (told_ & (uint64_t{1} << Fact::kDeadlineExtended)) == 0 &&
-         now.due_at != FromMillis(due_at_ms);
+         now.due_at != FromMillis(due_at_ms) &&
+         // The report's own deadline counts from the filing on.
+         (incident::IsOpenCase(now.phase) || now.named_due_at != FromMillis(due_at_ms));
 }
 
 LifeWalk::Kind LifeWalk::Step(const Incident& now) {

@@ -59,6 +59,7 @@ class LifeWalk {
   Kind LastWord(Kind kind);
   bool MovesUnit(const incident::Incident& now) const;
   bool MovesDeadline(const incident::Incident& now) const;
+  bool TellOvertaken(const incident::Incident* now, v1::Fact* fact);
   bool Tell(Kind kind, const incident::Incident* now, v1::Fact* fact);
 
   const std::vector<Target>& targets_;

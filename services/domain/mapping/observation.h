@@ -41,10 +41,12 @@ struct Observation {
   std::string unit;             // the last that the source told
   bool unit_changed = false;
   int64_t new_due_at_ms = 0;  // 0 where the deadline is what the source told before
+  // The ledger has heard what came later: this can change nothing any more, and is void.
+  bool overtaken = false;
   template <class A>
   void Fields(A& a) {
     a(incident_id, happened_at_ms, report, target, target_changed, unit, unit_changed,
-      new_due_at_ms);
+      new_due_at_ms, overtaken);
   }
 };
 

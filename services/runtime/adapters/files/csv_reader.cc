@@ -114,6 +114,11 @@ absl::StatusOr<bool> CsvReader::Next(InputRow* row) {
   if (row->rejected.empty() && fields_ != header_.size()) {
     row->rejected = absl::StrFormat("%d fields where the header has %d", fields_, header_.size());
   }
+  row->raw.clear();
+  if (!row->rejected.empty()) {
+    while (!raw_.empty() && (raw_.back() == '\n' || raw_.back() == '\r')) raw_.pop_back();
+    row->raw = raw_;
+  }
   return true;
 }
 
@@ -125,6 +130,7 @@ absl::StatusOr<bool> CsvReader::ReadRow(InputRow* row) {
   ends_.clear();
   fields_ = 0;
   rejected_.clear();
+  raw_.clear();
   while (!row_done_) {
     auto segment = NextSegment();
     if (!segment.ok()) return segment.status();
@@ -145,9 +151,11 @@ absl::StatusOr<bool> CsvReader::ReadRow(InputRow* row) {
       if (line_ends && SplitPlainLine(segment->substr(0, segment->size() - 1), row)) {
         CountLines(*segment);
         row->line = row_line_;
+        if (fields_ != header_.size()) KeepRaw(*segment);
         return true;
       }
     }
+    KeepRaw(*segment);
     if (!skipping_) Feed(*segment);
     if (skipping_ && line_ends) row_done_ = true;
     CountLines(*segment);
@@ -214,6 +222,12 @@ void CsvReader::Feed(absl::string_view segment) {
     Reject(absl::StrFormat("a text of more than %d bytes, up to line %d; is a quote not closed?",
                            kFieldBytesMax, line_));
   }
+}
+
+void CsvReader::KeepRaw(absl::string_view segment) {
+  const absl::string_view part =
+      segment.substr(0, kRowBytesMax - std::min(kRowBytesMax, raw_.size()));
+  raw_.append(part.data(), part.size());
 }
 
 void CsvReader::TakeField(absl::string_view text) {

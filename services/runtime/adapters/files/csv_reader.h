@@ -64,6 +64,7 @@ class CsvReader final : public RowReader {
   void CountLines(absl::string_view segment);
   void EndInput();
   void EndRow(InputRow* row);
+  void KeepRaw(absl::string_view segment);
   void TakeField(absl::string_view text);
 
   const std::unique_ptr<InputStream> input_;
@@ -89,6 +90,7 @@ class CsvReader final : public RowReader {
   std::vector<size_t> ends_;  // in texts_
   size_t fields_ = 0;         // however many, kept or not
   std::string rejected_;
+  std::string raw_;  // as it stands, as far as it may be needed
 };
 
 }  // namespace gridledger::files

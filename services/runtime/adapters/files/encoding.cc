@@ -191,6 +191,43 @@ class DecodedInput final : public InputStream {
   bool ended_ = false;
 };
 
+// Whether all of it is GB18030, and most of what is not ASCII are Chinese characters of two bytes
+// that are in use (GB 2312's first and second level): other encodings' texts hardly ever are.
+// `surely` all of them are, and none stands within a word of ASCII, as two accents do in "créée".
+bool IsChinese(absl::string_view text, bool is_whole, bool surely) {
+  size_t characters = 0;
+  size_t in_use = 0;
+  for (size_t i = 0; i < text.size();) {
+    const auto byte = [&](size_t at) { return static_cast<uint8_t>(text[at]); };
+    if (byte(i) < 0x80) {
+      ++i;
+      continue;
+    }
+    if (i + 1 >= text.size()) return !is_whole && 2 * in_use > characters;
+    const uint8_t first = byte(i);
+    const uint8_t second = byte(i + 1);
+    const bool four = second >= 0x30 && second <= 0x39;
+    if (first == 0x80 || first == 0xff ||
+        (!four && (second < 0x40 || second == 0x7f || second == 0xff))) {
+      return false;
+    }
+    if (four && i + 3 >= text.size()) return !is_whole && 2 * in_use > characters;
+    if (four && (byte(i + 2) < 0x81 || byte(i + 3) < 0x30 || byte(i + 3) > 0x39)) return false;
+    const size_t size = four ? 4 : 2;
+    if (surely && i > 0 && i + size < text.size() && absl::ascii_isalpha(text[i - 1]) &&
+        absl::ascii_isalpha(text[i + size])) {
+      return false;
+    }
+    ++characters;
+    // Punctuation of full width counts too.
+    const bool common = (first >= 0xb0 && first <= 0xf7) || first == 0xa1 || first == 0xa3;
+    if (!four && second >= 0xa1 && common) ++in_use;
+    if (surely && in_use < characters) return false;
+    i += size;
+  }
+  return 2 * in_use > characters;
+}
+
 // encoding="…" of <?xml … ?>; empty without.
 std::string DeclaredInXml(absl::string_view beginning) {
   constexpr size_t kDeclarationMax = 256;
@@ -260,10 +297,16 @@ bool BeginsAsUtf8(absl::string_view beginning, bool is_whole) {
                                                              static_cast<int>(beginning.size()));
 }
 
-std::string DetectEncoding(absl::string_view beginning, bool is_whole) {
+std::string MarkedEncoding(absl::string_view beginning) {
   if (absl::StartsWith(beginning, kMarkUtf8)) return "UTF-8";
   if (absl::StartsWith(beginning, "\xff\xfe")) return "UTF-16LE";
   if (absl::StartsWith(beginning, "\xfe\xff")) return "UTF-16BE";
+  if (absl::StartsWith(beginning, "\x84\x31\x95\x33")) return "GB18030";
+  return "";
+}
+
+std::string DetectEncoding(absl::string_view beginning, bool is_whole) {
+  if (std::string marked = MarkedEncoding(beginning); !marked.empty()) return marked;
   if (std::string utf16 = Utf16ByZeros(beginning); !utf16.empty()) return utf16;
   if (std::string declared = DeclaredInXml(beginning); !declared.empty()) return declared;
   if (BeginsAsUtf8(beginning, is_whole)) return "UTF-8";
@@ -275,7 +318,13 @@ std::string DetectEncoding(absl::string_view beginning, bool is_whole) {
     found = uchardet_get_charset(detector);
   }
   uchardet_delete(detector);
-  return found;
+  // It is not UTF-8, that is proven: a guess from few bytes does not outweigh it.
+  const bool disproved = absl::EqualsIgnoreCase(found, "UTF-8") ||
+                         absl::EqualsIgnoreCase(found, "ASCII") || found.empty();
+  const bool western = absl::StartsWithIgnoreCase(found, "ISO-8859-") ||
+                       absl::StartsWithIgnoreCase(found, "WINDOWS-12");
+  if (IsChinese(beginning, is_whole, western)) return "GB18030";
+  return disproved ? std::string() : found;
 }
 
 }  // namespace gridledger::files

@@ -30,8 +30,12 @@ absl::StatusOr<std::unique_ptr<InputStream>> DecodeInput(std::unique_ptr<InputSt
 // Whether `beginning` is UTF-8; where it is not the whole, its last character may be cut.
 bool BeginsAsUtf8(absl::string_view beginning, bool is_whole);
 
+// By the mark of byte order that `beginning` has; empty without one.
+std::string MarkedEncoding(absl::string_view beginning);
+
 // The encoding of `beginning`, by its mark of byte order, by its XML declaration, as UTF-8 where it
-// is, by the zeros of UTF-16, or else by what libuchardet takes it for; empty when nothing tells.
+// is, by the zeros of UTF-16, or else by what libuchardet takes it for. What is not UTF-8 is never
+// called so: it is GB18030 where all of it is and reads as Chinese. Empty when nothing tells.
 std::string DetectEncoding(absl::string_view beginning, bool is_whole);
 
 }  // namespace gridledger::files

@@ -132,6 +132,8 @@ absl::StatusOr<bool> JsonLinesReader::Next(InputRow* row) {
   if (rows_ == 1) beginning_ = Fingerprint(line_text_);
   row->line = lines_;
   row->rejected = values_.rejected();
+  row->raw.clear();
+  if (!row->rejected.empty()) row->raw.assign(line_text_.data(), line_text_.size());
   row->fields.clear();
   if (columns_.collecting()) return true;
   for (size_t i = 0; i < columns_.names().size(); ++i) row->fields.push_back(values_.text(i));

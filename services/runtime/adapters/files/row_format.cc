@@ -40,7 +40,8 @@ absl::Status Because(const InputStream& input, absl::string_view why) {
 
 // What is told of an input whose encoding nothing tells.
 constexpr absl::string_view kNoEncoding =
-    "its encoding cannot be told from its beginning; name it, as in `encoding: GB18030`";
+    "its encoding cannot be told from its beginning, which is not UTF-8 throughout; name it, as in "
+    "`encoding: GB18030`, or `encoding: UTF-8` where some bytes are damaged";
 
 // The first bytes as UTF-8, without blanks; empty when there are only blanks.
 absl::StatusOr<std::string> FirstText(const std::string& beginning, const std::string& encoding,
@@ -174,9 +175,14 @@ absl::StatusOr<OpenedRows> OpenRows(std::unique_ptr<InputStream> input, const Ro
   if (IsAscii(beginning)) beginning = bytes->Peek(kAsciiBytes);
 
   OpenedRows opened;
-  opened.encoding_detected = options.encoding.empty();
-  opened.encoding =
-      opened.encoding_detected ? DetectEncoding(beginning, bytes->saw_all()) : options.encoding;
+  const std::string marked = MarkedEncoding(beginning);
+  const bool utf8 =
+      options.utf8_first && !IsAscii(beginning) && BeginsAsUtf8(beginning, bytes->saw_all());
+  opened.encoding_detected = options.encoding.empty() || !marked.empty() || utf8;
+  opened.encoding = !marked.empty()            ? marked
+                    : utf8                     ? "UTF-8"
+                    : options.encoding.empty() ? DetectEncoding(beginning, bytes->saw_all())
+                                               : options.encoding;
   if (opened.encoding.empty()) return Because(*bytes, kNoEncoding);
   const absl::StatusOr<std::string> first = FirstText(beginning, opened.encoding, name);
   if (!first.ok()) return Because(*bytes, first.status().message());

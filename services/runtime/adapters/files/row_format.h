@@ -29,7 +29,10 @@ struct RowOptions {
   char delimiter = 0;
   // A name that iconv knows; empty for UTF-8 where the first 64 KiB are (256 KiB, if all of them
   // are ASCII), else for what they look like.
+  // A byte order mark says more than either.
   std::string encoding = {};
+  // Whether what is UTF-8 beyond doubt, more than ASCII, is it against `encoding` too.
+  bool utf8_first = false;
   // The header of JSON lines and XES, which have none. Empty for all that is in the first 1000 rows
   // or 4 MiB, in the order of appearance; what comes up later is then passed over.
   std::vector<std::string> columns = {};

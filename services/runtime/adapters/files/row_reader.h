@@ -24,6 +24,9 @@ struct InputRow {
   int64_t number = 0;                     // from 1, after the header; rejected rows count
   int64_t line = 0;                       // where it begins, from 1
   std::string rejected;                   // why; empty for a row of as many fields as the header
+  // Of a rejected row that is no row: its text as it stands in the input, kRowBytesMax at most,
+  // with its line ends but the last. Empty where the fields say all that there is.
+  std::string raw;
 };
 
 class RowReader {

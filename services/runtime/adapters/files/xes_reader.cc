@@ -25,6 +25,14 @@ absl::string_view LocalName(absl::string_view name) {
   return colon == absl::string_view::npos ? name : name.substr(colon + 1);
 }
 
+// Empty without it.
+absl::string_view AttributeOf(const char** attributes, absl::string_view name) {
+  for (const char** at = attributes; *at != nullptr; at += 2) {
+    if (absl::string_view(at[0]) == name) return at[1];
+  }
+  return "";
+}
+
 bool IsAttribute(absl::string_view name) {
   constexpr absl::string_view kTypes[] = {"string",  "date", "int",  "float",
                                           "boolean", "id",   "list", "container"};
@@ -149,6 +157,10 @@ void XesReader::Begin(const char* name, const char** attributes) {
     case Kind::kLog:
       if (local == "trace") kind = Kind::kTrace;
       if (local == "event") kind = Kind::kEvent;
+      if (local == "global") kind = Kind::kGlobal;
+      break;
+    case Kind::kGlobal:
+      if (IsAttribute(local)) kind = Kind::kAttribute;
       break;
     case Kind::kTrace:
       if (local == "event") kind = Kind::kEvent;
@@ -165,10 +177,18 @@ void XesReader::Begin(const char* name, const char** attributes) {
     case Kind::kPassedOver: break;
   }
   levels_.push_back(Level{kind, path_.size()});
-  if (kind == Kind::kTrace) {
+  if (kind == Kind::kGlobal) {
+    const absl::string_view scope = AttributeOf(attributes, "scope");
+    global_ = scope == "trace" ? &trace_default_ : scope == "event" ? &event_default_ : nullptr;
+    if (global_ == nullptr) levels_.back().kind = Kind::kPassedOver;
+  } else if (kind == Kind::kTrace) {
     trace_.Clear();
+    in_trace_ = true;
   } else if (kind == Kind::kEvent) {
-    if (parent.kind == Kind::kLog) trace_.Clear();
+    if (parent.kind == Kind::kLog) {
+      trace_.Clear();
+      in_trace_ = false;
+    }
     event_.Clear();
     event_line_ = line();
     in_event_ = true;
@@ -178,25 +198,29 @@ void XesReader::Begin(const char* name, const char** attributes) {
 }
 
 void XesReader::BeginAttribute(const char** attributes) {
-  absl::string_view key;
-  absl::string_view value;
-  for (const char** at = attributes; *at != nullptr; at += 2) {
-    if (absl::string_view(at[0]) == "key") key = at[1];
-    if (absl::string_view(at[0]) == "value") value = at[1];
-  }
+  const absl::string_view key = AttributeOf(attributes, "key");
+  const absl::string_view value = AttributeOf(attributes, "value");
   constexpr size_t kOuterLevels = 3;  // the log, the trace and the event
   if (levels_.size() > kOuterLevels + kPathDepthMax) {
     values().Reject(absl::StrFormat("more than %d attributes within one another", kPathDepthMax));
     levels_.back().kind = Kind::kPassedOver;
     return;
   }
+  const bool values_are_of_events = in_event_ || global_ == &event_default_;
   // A path that is too long stays so, and needs no more bytes.
   if (path_.size() <= kPathBytesMax) {
     absl::StrAppend(&path_,
-                    !path_.empty() ? "."
-                    : in_event_    ? ""
-                                   : kOfTrace,
+                    !path_.empty()         ? "."
+                    : values_are_of_events ? ""
+                                           : kOfTrace,
                     key.substr(0, kPathBytesMax + 1));
+  }
+  if (global_ != nullptr) {
+    // One that is no text, or is there twice, is none.
+    const bool bad =
+        absl::StrContains(value, kTooLongCharacter) || absl::StrContains(value, kNoTextCharacter);
+    if (!bad) global_->Add(path_, value);
+    return;
   }
   if (rows_ == 0 && first_.size() < kRowBytesMax) {
     AppendVarint(&first_, path_.size());
@@ -217,6 +241,7 @@ void XesReader::End() {
   const Level level = levels_.back();
   levels_.pop_back();
   path_.resize(level.path_size);
+  if (level.kind == Kind::kGlobal) global_ = nullptr;
   if (level.kind == Kind::kTrace) trace_.Clear();
   if (level.kind != Kind::kEvent) return;
   in_event_ = false;
@@ -238,8 +263,19 @@ void XesReader::TakeRow(InputRow* row) {
     if (event_.has(i) && trace_.has(i) && row->rejected.empty()) {
       row->rejected = absl::StrCat("more than one value for ", columns_.names()[i]);
     }
-    row->fields.push_back(event_.has(i) ? event_.text(i) : trace_.text(i));
+    row->fields.push_back(event_.has(i)   ? event_.text(i)
+                          : trace_.has(i) ? trace_.text(i)
+                                          : DefaultOf(i));
   }
+}
+
+PathValues& XesReader::values() {
+  return global_ != nullptr ? *global_ : in_event_ ? event_ : trace_;
+}
+
+absl::string_view XesReader::DefaultOf(size_t column) const {
+  if (event_default_.has(column)) return event_default_.text(column);
+  return in_trace_ ? trace_default_.text(column) : absl::string_view();
 }
 
 }  // namespace gridledger::files

@@ -3,8 +3,9 @@
 // trace; the attributes within an attribute, be it a text, a container or a list, have paths:
 // "case:group.head".
 //
-// The attributes of `global` are placeholders and never values; extensions, classifiers and the
-// attributes of the log are passed over. A trace without events has no row. What a trace says
+// What a `global` says is the value of events, or of traces, that have no such attribute; one that
+// a mapping takes for none stands in its `missing`. Extensions, classifiers and the attributes of
+// the log are passed over. A trace without events has no row. What a trace says
 // behind its first event holds for the events after it. Prefixes of element names are not looked
 // at.
 //
@@ -50,7 +51,7 @@ class XesReader final : public RowReader {
 
  private:
   class Callbacks;
-  enum class Kind : uint8_t { kLog, kTrace, kEvent, kAttribute, kValues, kPassedOver };
+  enum class Kind : uint8_t { kLog, kGlobal, kTrace, kEvent, kAttribute, kValues, kPassedOver };
   struct Level {
     Kind kind;
     size_t path_size;  // of the path of attributes up to here
@@ -63,7 +64,8 @@ class XesReader final : public RowReader {
   void Fail(absl::Status why);
   absl::Status SyntaxError() const;
   int64_t line() const;
-  PathValues& values() { return in_event_ ? event_ : trace_; }
+  PathValues& values();
+  absl::string_view DefaultOf(size_t column) const;
   void TakeRow(InputRow* row);
 
   const std::unique_ptr<InputStream> input_;
@@ -75,7 +77,12 @@ class XesReader final : public RowReader {
   absl::Status failed_;
   std::vector<Level> levels_;
   std::string path_;
+  // What globals say, under the columns of events and of traces.
+  PathValues event_default_{&columns_};
+  PathValues trace_default_{&columns_};
+  PathValues* global_ = nullptr;  // while one of them is read
   bool in_event_ = false;
+  bool in_trace_ = false;  // while, or when, the event was read
   int64_t event_line_ = 0;
   bool event_ended_ = false;
   bool suspended_ = false;
