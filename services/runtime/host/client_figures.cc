@@ -23,11 +23,11 @@ const json& ObjectAt(const json& object, const char* name) {
   return found != object.end() && found->is_object() ? *found : nothing;
 }
 
-// The address to ask first and a group's coordinator are entries of their own: ways to brokers that
-// are there once more as themselves.
+// A group's coordinator is an entry of its own, beside the broker that it is; an address that was
+// only asked has no number.
 bool IsItself(const json& broker) {
   const auto source = broker.find("source");
-  return source != broker.end() && *source == "learned";
+  return NumberAt(broker, "nodeid") >= 0 && source != broker.end() && *source != "logical";
 }
 
 struct Figures {
