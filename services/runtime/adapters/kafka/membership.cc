@@ -40,7 +40,8 @@ class Member final : public KafkaMembership {
     stopping_ = true;
     if (thread_.joinable()) thread_.join();
     if (client_ == nullptr) return;
-    if (!options_.keeps_place && HasOthers()) Leave();
+    // One that was put out has no place to leave.
+    if (status().ok() && !options_.keeps_place && HasOthers()) Leave();
     rd_kafka_consumer_close(client_->get());
   }
 
@@ -157,7 +158,7 @@ class Member final : public KafkaMembership {
       commit_at = absl::Now() + kCommitEvery;
       Commit();
     }
-    Commit();
+    if (status().ok()) Commit();
   }
 
   // No message outlives this: the client may go next.
