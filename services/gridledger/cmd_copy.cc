@@ -72,11 +72,12 @@ absl::Status CheckBeginning(const CopyOptions& options, CopySource& source, Copy
 absl::Status Compare(const CopyOptions& options, CopySource& source, CopyTarget& target,
                      Outcome* outcome) {
   if (!options.digests || target.folder() == nullptr) return absl::OkStatus();
-  auto there = FoldDigests(options.common, target.folder(), host::Begin::kZero);
+  auto there = FoldDigests(options.common, target.folder(), host::Begin::kZero, source.ends());
   if (!there.ok()) return there.status();
   outcome->digests = *std::move(there);
   if (source.folder() == nullptr) return absl::OkStatus();
-  const auto here = FoldDigests(options.common, source.folder(), host::Begin::kNewest);
+  const auto here =
+      FoldDigests(options.common, source.folder(), host::Begin::kNewest, source.ends());
   if (!here.ok()) return here.status();
   outcome->compared = true;
   outcome->equal = *here == outcome->digests;
@@ -159,7 +160,10 @@ void AddCopy(CLI::App& app, Command* chosen) {
            "\n"
            "Offsets, times and bytes stay as they are. A copy that was stopped or killed goes on\n"
            "where it ended; what is there already has to be the beginning of the same ledger.\n"
-           "At the end every service folds both, and the digests are compared.\n"},
+           "At the end every service folds both up to there, whoever writes on meanwhile, and "
+           "the\ndigests are compared. A file is records alone, and nothing is folded from it: "
+           "copied into\none, or out of one, there is nothing to compare, and \"equal\" is "
+           "null.\n"},
       &options->common, chosen, [options] { return Copy(*options); });
   for (const char* name : {"--data", "--log"}) command->remove_option(command->get_option(name));
   command

@@ -268,7 +268,10 @@ absl::Status ReadMeant(const DeadLetterOptions& options, const Kept& record, v1:
 
 // On a cluster anybody may append; a folder has one writer.
 absl::StatusOr<std::unique_ptr<host::Folder>> OpenToAppend(const CommonOptions& options) {
-  return options.log.empty() ? OpenForWriting(options, 0) : OpenForReading(options);
+  if (options.log.empty()) return OpenForWriting(options, 0);
+  absl::Status safe = CheckClusterIsSafe(options.log, options);
+  if (!safe.ok()) return safe;
+  return OpenForReading(options);
 }
 
 absl::Status Resolve(const DeadLetterOptions& options, const Place& at) {

@@ -11,7 +11,8 @@ namespace {
 absl::Status PrintDigests(const CommonOptions& options) {
   auto folder = OpenForReading(options);
   if (!folder.ok()) return folder.status();
-  const auto rows = FoldDigests(options, folder->get(), host::Begin::kNewest);
+  const auto rows = FoldDigests(options, folder->get(),
+                                options.log_is_folder ? host::Begin::kZero : host::Begin::kNewest);
   if (!rows.ok()) return rows.status();
   return WriteOut(options.json ? absl::StrCat(DigestRowsJson(*rows).dump(2), "\n")
                                : PrintDigestRows(*rows));
@@ -27,12 +28,16 @@ void AddDigest(CLI::App& app, Command* chosen) {
        .summary = "The digest of each service's state at the ledger's end",
        .examples =
            "  gridledger digest --data city\n"
+           "  gridledger digest --log local:city\n"
            "  gridledger digest --log kafka:127.0.0.1:9092/city\n"
            "  diff <(gridledger digest --data here) <(ssh there gridledger digest --data city)\n"
            "\n"
            "Prints a line a task: service, partition, offset, digest, sorted. Equal lines mean "
            "equal\n"
-           "states, pair by pair, whatever machine, build or number of threads made them.\n"},
+           "states, pair by pair, whatever machine, build or number of threads made them. With "
+           "--log\n"
+           "the records are folded from the first on, and no checkpoint is begun from, but one of\n"
+           "--state.\n"},
       options.get(), chosen, [options] { return PrintDigests(*options); });
 }
 

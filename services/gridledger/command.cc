@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "services/runtime/host/exit_code.h"
+#include "services/runtime/host/topic_rules.h"
 
 namespace gridledger::cli {
 
@@ -50,6 +51,7 @@ CLI::App* AddCommand(CLI::App& app, const Teaching& teaching, CommonOptions* opt
       ->add_option("--kafka", options->kafka,
                    "A property of librdkafka, e.g. security.protocol=SASL_SSL; may be repeated")
       ->type_name("NAME=VALUE")
+      ->envname("GRIDLEDGER_KAFKA")
       ->take_all();
   command
       ->add_option("--kafka-properties", options->kafka_properties,
@@ -59,13 +61,16 @@ CLI::App* AddCommand(CLI::App& app, const Teaching& teaching, CommonOptions* opt
   command
       ->add_option("--state", options->state,
                    "With a cluster: a service's state folder, to begin at its checkpoints")
-      ->type_name("DIR");
+      ->type_name("DIR")
+      ->envname("GRIDLEDGER_STATE");
   command->add_flag("--json", options->json, "Print JSON for scripts instead of text for people");
   command->add_option("--memory", options->memory, "The one memory limit, e.g. 512MiB or 2GiB")
       ->type_name("SIZE")
+      ->envname("GRIDLEDGER_MEMORY")
       ->capture_default_str();
   command->add_option("--threads", options->threads, "Threads; 0 is one for each core")
       ->type_name("N")
+      ->envname("GRIDLEDGER_THREADS")
       ->check(CLI::Range(0, 256))
       ->capture_default_str();
   return command;
@@ -89,7 +94,9 @@ absl::Status CommonOptions::Resolve() {
         absl::StrCat(log, ": a file is read and written by `gridledger copy` only"));
   }
   data = name->path;
-  if (name->kind == host::LogName::Kind::kLocal) log.clear();
+  if (name->kind != host::LogName::Kind::kLocal) return absl::OkStatus();
+  log_is_folder = true;
+  log.clear();
   return absl::OkStatus();
 }
 
@@ -126,6 +133,13 @@ absl::StatusOr<std::unique_ptr<host::Folder>> OpenForReading(const CommonOptions
     std::fprintf(stderr, "gridledger: %s\n", said.c_str());
   }
   return folder;
+}
+
+absl::Status CheckClusterIsSafe(const std::string& log, const CommonOptions& common) {
+  CommonOptions options = common;
+  options.log = log;
+  const absl::StatusOr<host::FolderOptions> where = options.Folder();
+  return where.ok() ? host::CheckLedgerIsSafe(*where) : where.status();
 }
 
 absl::Status WriteOut(absl::string_view text) {

@@ -31,6 +31,7 @@ struct CommonOptions {
   std::vector<std::string> kafka;  // NAME=VALUE
   std::string kafka_properties;    // a file of them
   std::string state;               // of a service on a cluster, to begin at its checkpoints
+  bool log_is_folder = false;      // --log named a local one
   std::string memory = "1GiB";
   int threads = 0;  // 0: one for each core
   bool json = false;
@@ -67,6 +68,10 @@ CLI::App* AddCommand(CLI::App& app, const Teaching& teaching, CommonOptions* opt
 // The folder, opened for reading beside whoever writes it. What opening had to say goes to standard
 // error.
 absl::StatusOr<std::unique_ptr<host::Folder>> OpenForReading(const CommonOptions& options);
+
+// That the ledger of a cluster may be written to: see host::CheckLedgerIsSafe. `common` has the
+// clients' properties.
+absl::Status CheckClusterIsSafe(const std::string& log, const CommonOptions& common);
 
 // Writes to standard output. A reader that went away (a closed pipe) is Cancelled without a
 // message, which ends a program quietly and well; a full disk is Unavailable.

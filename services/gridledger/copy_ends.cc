@@ -401,6 +401,10 @@ absl::StatusOr<std::unique_ptr<CopyTarget>> OpenTarget(const std::string& log, i
     if (absl::Status status = target->Open(partitions); !status.ok()) return status;
     return target;
   }
+  if (name->kind == host::LogName::Kind::kKafka) {
+    absl::Status safe = CheckClusterIsSafe(log, common);
+    if (!safe.ok()) return safe;
+  }
   auto folder = OpenLedger(*name, common, /*read_only=*/false, partitions);
   if (!folder.ok()) return folder.status();
   auto ends = EndsOf((*folder)->log());

@@ -11,11 +11,13 @@
 namespace gridledger::cli {
 
 absl::StatusOr<std::vector<DigestRow>> FoldDigests(const CommonOptions& options,
-                                                   host::Folder* folder, host::Begin begin) {
+                                                   host::Folder* folder, host::Begin begin,
+                                                   std::vector<Offset> ends) {
   host::View view;
   view.folder = folder;
   view.services = host::AllServices();
   view.begin = begin;
+  view.ends = std::move(ends);
   std::vector<DigestRow> rows;
   const absl::Status looked =
       LookAt(options, "folding", std::move(view), [&](const host::Seen& seen) {

@@ -20,9 +20,10 @@ struct DigestRow {
   friend bool operator==(const DigestRow&, const DigestRow&) = default;
 };
 
-// By service, then partition.
+// By service, then partition. At the ledger's end, or at `ends`, by partition.
 absl::StatusOr<std::vector<DigestRow>> FoldDigests(const CommonOptions& options,
-                                                   host::Folder* folder, host::Begin begin);
+                                                   host::Folder* folder, host::Begin begin,
+                                                   std::vector<Offset> ends = {});
 // A line a row: service, partition, offset, digest.
 std::string PrintDigestRows(const std::vector<DigestRow>& rows);
 // An array of objects with the same four.

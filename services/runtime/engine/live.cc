@@ -10,6 +10,12 @@ namespace {
 constexpr int kBatchMax = 4096;            // records a turn; × ~300 B ≈ 1.2 MB
 constexpr int kDecisionsAtOnceMax = 1000;  // in one append: a synced batch of 1000 costs ~5 ms
 constexpr absl::Duration kRetryDelay = absl::Milliseconds(200);
+// A standby stands down when another settled so many causes in a row before it could. Of two that
+// are equally quick one sees that after 2^4 - 2 = 14 causes, as a rule …
+constexpr int kCameFirstMax = 3;
+// … and one that is always the quicker by this: of so many causes three quarters were there twice.
+constexpr int kRivalCauses = 16;
+constexpr size_t kPlacesMax = 4 * kDecisionsAtOnceMax;  // × ~64 B = 256 KB a task
 
 }  // namespace
 
@@ -56,13 +62,33 @@ absl::Status Live::OpenReader(Group& group) {
 }
 
 void Live::Open(Group& group) {
-  group.status = OpenReader(group);
-  group.opened = !absl::IsUnavailable(group.status);
-  if (!group.opened) {
-    group.status = absl::OkStatus();  // the log comes back, and the next turn tries again
-    return;
-  }
+  const absl::Status opened = OpenReader(group);
+  group.opened = !absl::IsUnavailable(opened);
+  if (!group.opened) return;  // the log comes back, and the next turn tries again
+  if (!opened.ok()) return Stop(group, *group.owned[0].task, opened);
   CatchUp(group);
+}
+
+void Live::Stop(Group& group, const Task& task, absl::Status why) {
+  group.status = std::move(why);
+  group.stopped_at = task.next();
+  reader_->Unassign(group.partition);
+}
+
+// Unavailable passes. Anything else the log would say again and again, and nobody would hear of it.
+bool Live::CameThrough(Group& group, Owned& owned, const Flight& flight, absl::string_view what) {
+  if (flight.status.ok()) return true;
+  if (absl::IsUnavailable(flight.status)) {
+    owned.retry_at = clock_->Now() + kRetryDelay;
+    return false;
+  }
+  const std::string text =
+      absl::StrCat("the log does not take ", what, " of ",
+                   Describe(owned.task->id(), owned.task->next()), ": ", flight.status.message());
+  Stop(group, *owned.task,
+       absl::IsDataLoss(flight.status) ? absl::DataLossError(text)
+                                       : absl::FailedPreconditionError(text));
+  return false;
 }
 
 absl::Status Live::Start() {
@@ -111,11 +137,12 @@ absl::Status Live::Turn(absl::Duration wait) {
     if (!group.opened) Open(group);
     if (!group.live) CatchUp(group);
     if (!group.live) continue;
+    if (group.took_over) MaybeStandDown(group);
     if (!group.outputs) MaybeTakeOver(group);
     if (!group.outputs) continue;
     for (Owned& owned : group.owned) {
-      Send(group, owned);
-      Tick(group, owned);
+      if (group.status.ok()) Send(group, owned);
+      if (group.status.ok()) Tick(group, owned);
     }
   }
   MaybeCheckpoint(false);
@@ -148,27 +175,20 @@ void Live::FoldRecord(Group& group, const Record& record, const v1::Entry* entry
   for (Owned& owned : group.owned) {
     if (!owned.is_same_log && record.offset.Next() == owned.task->next()) {
       owned.is_same_log = owned.task->FoldedLast(record.value);
-      if (!owned.is_same_log) {
-        group.status = OtherLog(*owned.task);
-        reader_->Unassign(group.partition);
-        return;
-      }
+      if (!owned.is_same_log) return Stop(group, *owned.task, OtherLog(*owned.task));
     }
     if (owned.task->next() != record.offset) {
       // Tasks of a partition may begin at different offsets; none may ever find a gap.
       INVARIANT(owned.task->next() > record.offset, "the reader skipped a record");
       continue;
     }
+    if (group.took_over && entry != nullptr) WatchRecord(owned, record.offset, *entry);
     const absl::Status status =
         entry != nullptr
             ? owned.task->FoldEntry(record.offset, record.timestamp, *entry, record.value)
             : owned.task->Fold(record);
     ++folded_;
-    if (!status.ok()) {
-      group.status = status;
-      reader_->Unassign(group.partition);
-      return;
-    }
+    if (!status.ok()) return Stop(group, *owned.task, status);
   }
 }
 
@@ -200,30 +220,97 @@ void Live::MaybeTakeOver(Group& group) {
     if (!unsettled && !unticked) continue;
     ++taken_over_;
     group.outputs = true;
+    group.took_over = true;
+    for (Owned& one : group.owned) one.rival = Rival{};
     return;
   }
+}
+
+// Costs nothing but time when it was wrong: what nobody settles is taken over again (L2, L4). None
+// but a standby ever does so, and of two standbys the one who comes second.
+void Live::MaybeStandDown(Group& group) {
+  bool stands_down = false;
+  for (Owned& owned : group.owned) {
+    Rival& rival = owned.rival;
+    stands_down |= rival.came_first >= kCameFirstMax;
+    if (rival.settled < kRivalCauses) continue;
+    stands_down |= rival.doubled * 4 >= rival.settled * 3;
+    rival.settled = rival.doubled = 0;
+  }
+  if (!stands_down) return;
+  ++stood_down_;
+  group.outputs = false;
+  group.took_over = false;
+  for (Owned& owned : group.owned) owned.waiting = Offset{-1};  // counted anew
+}
+
+void Live::WatchRecord(Owned& owned, Offset at, const v1::Entry& entry) {
+  const TaskId& id = owned.task->id();
+  if (!entry.has_decision() || entry.decision().service() != id.service.text()) return;
+  Rival& rival = owned.rival;
+  const Offset cause{entry.decision().cause()};
+  if (cause <= rival.sent_again) return;
+  if (cause <= owned.task->Settled(id.service)) {
+    ++rival.doubled;
+    return;
+  }
+  ++rival.settled;
+  if (cause > std::max(owned.sent, owned.flight_upto)) {
+    ++rival.came_first;  // before we had sent ours
+    return;
+  }
+  if (rival.places.size() >= kPlacesMax) rival.places.clear();
+  const auto place = rival.places.try_emplace(cause).first;
+  place->second.settled = at;
+  Judge(rival, place);
+}
+
+void Live::WatchAnswer(Owned& owned, const Flight& flight) {
+  Rival& rival = owned.rival;
+  if (!flight.status.ok()) {
+    rival.places.clear();
+    rival.sent_again = owned.flight_upto;
+    return;
+  }
+  // Others' records may stand between ours: each is where we reckon, or behind it.
+  Offset own = flight.first;
+  for (const Offset cause : rival.flight) {
+    const auto place = rival.places.try_emplace(cause).first;
+    place->second.own = own;
+    own = own.Next();
+    Judge(rival, place);
+  }
+  rival.flight.clear();
+}
+
+void Live::Judge(Rival& rival, std::map<Offset, Rival::Place>::iterator cause) {
+  const Rival::Place& place = cause->second;
+  if (place.settled.value < 0 || place.own.value < 0) return;
+  rival.came_first = place.settled < place.own ? rival.came_first + 1 : 0;
+  rival.places.erase(cause);
 }
 
 void Live::Send(Group& group, Owned& owned) {
   if (owned.flight != nullptr) {
     if (!Flight::Landed(owned.flight)) return;
-    if (!owned.flight->status.ok()) {
-      // Some of them may be there, some not: what is not settled by then is sent again, and what
-      // was there twice is void.
-      owned.retry_at = clock_->Now() + kRetryDelay;
-      owned.sent = owned.task->Settled(owned.task->id().service);
-    } else {
-      owned.sent = owned.flight_upto;
-    }
+    if (group.took_over) WatchAnswer(owned, *owned.flight);
+    // Some of them may be there, some not: what is not settled by then is sent again, and what was
+    // there twice is void.
+    owned.sent = CameThrough(group, owned, *owned.flight, "decisions")
+                     ? owned.flight_upto
+                     : owned.task->Settled(owned.task->id().service);
     owned.flight.reset();
+    if (!group.status.ok()) return;
   }
   if (clock_->Now() < owned.retry_at) return;
+  owned.rival.flight.clear();
   std::vector<NewRecord> records;
   for (const PendingDecision& pending : owned.task->pending()) {
     if (pending.cause <= owned.sent) continue;
     if (records.size() >= kDecisionsAtOnceMax) break;
     records.push_back(NewRecord{clock_->Now(), pending.key, pending.headers, pending.value});
     owned.flight_upto = pending.cause;
+    if (group.took_over) owned.rival.flight.push_back(pending.cause);
   }
   if (records.empty()) return;
   decisions_sent_ += static_cast<int64_t>(records.size());
@@ -235,7 +322,7 @@ std::shared_ptr<Live::Flight> Live::Append(Partition partition, std::vector<NewR
   log_->Append(partition, std::move(records),
                // A success is seen by the record itself, an error when the next turn looks: the
                // callback may come when this driver is gone, and holds nothing of it.
-               [flight](absl::StatusOr<Offset> first) { flight->Answer(first.status()); });
+               [flight](absl::StatusOr<Offset> first) { flight->Answer(first); });
   return flight;
 }
 
@@ -243,9 +330,8 @@ void Live::Tick(Group& group, Owned& owned) {
   const absl::Time due = owned.task->EarliestTimer();
   if (owned.tick != nullptr) {
     if (!Flight::Landed(owned.tick)) return;
-    if (!owned.tick->status.ok()) {
+    if (!CameThrough(group, owned, *owned.tick, "a tick")) {
       owned.tick.reset();
-      owned.retry_at = clock_->Now() + kRetryDelay;
       return;
     }
     // Answered, but not yet read back: wait for it.
@@ -318,6 +404,7 @@ void Live::MaybeCheckpoint(bool at_once) {
   if (checkpoints.empty()) return;
   checkpoint_flight_ = std::make_shared<Flight>();
   checkpoints_->Submit(std::move(checkpoints), [flight = checkpoint_flight_](absl::Status status) {
+    if (status.ok()) return flight->Answer(Offset{});
     flight->Answer(std::move(status));
   });
 }
@@ -352,6 +439,7 @@ void Live::Promote() {
   options_.outputs = true;
   for (Group& group : groups_) {
     group.outputs = true;
+    group.took_over = false;
     group.live = false;
     group.live_at = Offset{-1};
   }
@@ -361,7 +449,8 @@ void Live::Promote() {
 std::vector<Live::Stopped> Live::stopped() const {
   std::vector<Stopped> result;
   for (const Group& group : groups_) {
-    if (!group.status.ok()) result.push_back(Stopped{group.partition, group.status});
+    if (!group.status.ok())
+      result.push_back(Stopped{group.partition, group.stopped_at, group.status});
   }
   return result;
 }

@@ -5,9 +5,12 @@
 
 #include <absl/functional/any_invocable.h>
 #include <absl/status/status.h>
+#include <absl/status/statusor.h>
+#include <absl/strings/string_view.h>
 #include <absl/time/time.h>
 
 #include <atomic>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -32,7 +35,8 @@ struct LiveOptions {
   bool outputs = true;
   // A standby takes a partition over when what is decided there has not been settled for so long,
   // or a timer has been due for so long: its owner is gone, or cut off. Should the owner be alive
-  // after all, what both send is void once (law L4).
+  // after all, or come back, what both send is void once (law L4), and the standby stands down
+  // again when it sees that another one settles.
   absl::Duration takeover_after = absl::InfiniteDuration();
   absl::Duration checkpoint_interval = absl::Seconds(10);
   // Pairs changed since the last checkpoint that bring the next one forward: 200k × ~300 B ≈ 60 MB.
@@ -75,9 +79,10 @@ class Live {
   bool Sends(Partition partition) const;
 
   const std::vector<Task*>& tasks() const { return all_tasks_; }
-  // Why a partition stopped; empty when all run.
+  // Why a partition stopped, and where it was then; empty when all run.
   struct Stopped {
     Partition partition;
+    Offset at;
     absl::Status why;
   };
   std::vector<Stopped> stopped() const;
@@ -85,17 +90,21 @@ class Live {
   int64_t decisions_sent() const { return decisions_sent_; }
   // Partitions that this standby found without an owner.
   int64_t taken_over() const { return taken_over_; }
+  // Those that it left again to an owner who was there after all.
+  int64_t stood_down() const { return stood_down_; }
 
  private:
   // What was handed to the log and not yet answered. Shared with the callback, which may come after
   // an error made us forget it.
   struct Flight {
-    absl::Status status;  // good to read once answered
+    absl::Status status;  // good to read once answered, as is the first record's place
+    Offset first{-1};
     // tidy: allow(replay) the port answers from threads of its own; no state hangs on it
     std::atomic<bool> answered{false};
 
-    void Answer(absl::Status with) {
-      status = std::move(with);
+    void Answer(absl::StatusOr<Offset> with) {
+      status = with.status();
+      if (with.ok()) first = *with;
       answered = true;
       answered.notify_all();
     }
@@ -103,6 +112,18 @@ class Live {
     static bool Landed(const std::shared_ptr<Flight>& flight) {
       return flight == nullptr || flight->answered;
     }
+  };
+  // What a standby that took over sees of another one who settles the same causes.
+  struct Rival {
+    struct Place {
+      Offset settled{-1};  // where the decision is that counts
+      Offset own{-1};      // where our own can be at the earliest
+    };
+    std::map<Offset, Place> places;  // of causes that not both are known of
+    std::vector<Offset> flight;      // the causes under way, in the order of their records
+    Offset sent_again{-1};           // up to here we may ourselves have sent twice
+    int came_first = 0;              // causes in a row that the other settled first
+    int settled = 0, doubled = 0;    // causes and repetitions since the last look
   };
   struct Owned {
     std::unique_ptr<Task> task;
@@ -116,15 +137,18 @@ class Live {
     // A standby's: the oldest decision that nobody has settled, and since when it is.
     Offset waiting{-1};
     absl::Time waiting_since;
+    Rival rival;
   };
   struct Group {
     Partition partition;
     std::vector<Owned> owned;
     bool opened = false;
     bool outputs = true;
-    Offset live_at{-1};  // where the log ended when this began or took over; -1: not asked yet
-    bool live = false;   // has been folded to there
+    bool took_over = false;  // by itself: it may stand down again
+    Offset live_at{-1};      // where the log ended when this began or took over; -1: not asked yet
+    bool live = false;       // has been folded to there
     absl::Status status;
+    Offset stopped_at{-1};
   };
 
   // Null for a partition that is not (or no longer) here.
@@ -141,7 +165,15 @@ class Live {
   void AddTasks(std::vector<std::unique_ptr<Task>> tasks);
   void Open(Group& group);
   absl::Status OpenReader(Group& group);
+  void Stop(Group& group, const Task& task, absl::Status why);
+  // Whether the append came through; one that nothing can help stops the partition.
+  bool CameThrough(Group& group, Owned& owned, const Flight& flight, absl::string_view what);
   void MaybeTakeOver(Group& group);
+  void MaybeStandDown(Group& group);
+  // What the log says, and what it answered, of the causes that we and maybe another decide.
+  static void WatchRecord(Owned& owned, Offset at, const v1::Entry& entry);
+  static void WatchAnswer(Owned& owned, const Flight& flight);
+  static void Judge(Rival& rival, std::map<Offset, Rival::Place>::iterator cause);
 
   EventLog* const log_;
   CheckpointSink* const checkpoints_;
@@ -159,6 +191,7 @@ class Live {
   int64_t folded_ = 0;
   int64_t decisions_sent_ = 0;
   int64_t taken_over_ = 0;
+  int64_t stood_down_ = 0;
 };
 
 }  // namespace gridledger::engine

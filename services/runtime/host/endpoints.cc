@@ -10,6 +10,8 @@
 #include <thread>
 #include <utility>
 
+#include "services/runtime/host/client_figures.h"
+
 namespace gridledger::host {
 namespace {
 
@@ -80,17 +82,26 @@ class Listening final : public Endpoints {
       say(response, !options_.failed(), "live", "nothing can go on");
     });
     server_.Get("/ready", [this, say](const httplib::Request&, httplib::Response& response) {
+      // Asked first: what is given is in every later look.
+      const bool given = options_.given();
       const CityLook look = options_.look();
-      say(response, look.live && look.stopped.empty() && !options_.failed(), "ready",
-          look.stopped.empty() ? "still folding" : "a partition stopped");
+      say(response, given && look.live && look.stopped.empty() && !options_.failed(), "ready",
+          !given                 ? "its group has given it nothing yet"
+          : look.stopped.empty() ? "still folding"
+                                 : "a partition stopped");
     });
     server_.Get("/metrics", [this](const httplib::Request&, httplib::Response& response) {
-      response.set_content(PrometheusText(options_.service, options_.look()),
-                           "text/plain; version=0.0.4");
+      response.set_content(
+          PrometheusText(options_.service, options_.look(), options_.client_statistics()),
+          "text/plain; version=0.0.4");
     });
     server_.Get("/clients", [this](const httplib::Request&, httplib::Response& response) {
-      response.set_content(absl::StrCat("[", absl::StrJoin(options_.client_statistics(), ","), "]"),
-                           "application/json");
+      const auto one = [](std::string* out, const KafkaClientStatistics& client) {
+        absl::StrAppend(out, "\"", client.client, "\":", client.json);
+      };
+      response.set_content(
+          absl::StrCat("{", absl::StrJoin(options_.client_statistics(), ",", one), "}"),
+          "application/json");
     });
   }
 
@@ -102,7 +113,8 @@ class Listening final : public Endpoints {
 
 }  // namespace
 
-std::string PrometheusText(const std::string& service, const CityLook& look) {
+std::string PrometheusText(const std::string& service, const CityLook& look,
+                           const std::vector<KafkaClientStatistics>& clients) {
   using prometheus::MetricType;
   std::vector<prometheus::MetricFamily> families;
   const auto one = [&](const char* name, const char* help, MetricType type, double value) {
@@ -117,6 +129,8 @@ std::string PrometheusText(const std::string& service, const CityLook& look) {
       static_cast<double>(look.decisions_sent));
   one("gridledger_partitions_taken_over_total", "Partitions that a standby took over.",
       MetricType::Counter, static_cast<double>(look.taken_over));
+  one("gridledger_partitions_stood_down_total", "Those that it left again to their owner.",
+      MetricType::Counter, static_cast<double>(look.stood_down));
   one("gridledger_partitions_stopped", "Partitions that cannot go on.", MetricType::Gauge,
       static_cast<double>(look.stopped.size()));
   one("gridledger_incidents", "Incidents in the partitions run here.", MetricType::Gauge,
@@ -140,6 +154,7 @@ std::string PrometheusText(const std::string& service, const CityLook& look) {
       families[first + i].metric.push_back(Metric(labels, MetricType::Gauge, values[i]));
     }
   }
+  AddClientFigures(service, clients, &families);
   std::ostringstream out;
   prometheus::TextSerializer().Serialize(out, families);
   return out.str();

@@ -97,6 +97,7 @@ void LiveCity::Work(Worker* worker) {
   absl::Status status;
   Publish(worker, false);
   absl::Time look_at = absl::InfinitePast();
+  size_t stopped_seen = 0;
   while (!stopping_ && status.ok()) {
     if (worker->promote.exchange(false)) worker->live->Promote();
     std::optional<std::vector<Partition>> wanted;
@@ -106,6 +107,7 @@ void LiveCity::Work(Worker* worker) {
     }
     if (wanted.has_value()) {
       status = Change(worker, *wanted);
+      Publish(worker, false);  // whoever asked for it sees it from now on
       const absl::MutexLock lock(&worker->mutex);
       if (worker->wanted == wanted) worker->wanted.reset();
       if (!status.ok()) break;
@@ -114,10 +116,12 @@ void LiveCity::Work(Worker* worker) {
     const absl::Time now = clock_.Now();
     // Asks the log, which on a cluster is a journey: only for somebody who waits for it.
     const bool idle = waiting_for_idle_ > 0 && worker->live->Idle();
-    if (now >= look_at || idle) {
+    const size_t stopped = worker->live->stopped().size();
+    if (now >= look_at || idle || stopped > stopped_seen) {
       const bool told = TellParked(worker);
       Publish(worker, idle && told);
       look_at = now + kLookEvery;
+      stopped_seen = stopped;
     }
   }
   const absl::Status last = worker->live->CheckpointNow();
@@ -159,6 +163,7 @@ void LiveCity::SetPartitions(const std::vector<Partition>& partitions) {
       if (partition.value % workers_.size() == t) share.push_back(partition);
     }
     const absl::MutexLock lock(&workers_[t]->mutex);
+    if (workers_[t]->live == nullptr) continue;  // stopped
     workers_[t]->wanted = std::move(share);
     workers_[t]->live->Wake();
   }
@@ -205,6 +210,7 @@ void LiveCity::Publish(Worker* worker, bool idle) {
   look.folded = worker->live->folded();
   look.decisions_sent = worker->live->decisions_sent();
   look.taken_over = worker->live->taken_over();
+  look.stood_down = worker->live->stood_down();
   look.stopped = worker->live->stopped();
   look.live = worker->live->live();
   for (engine::Task* task : worker->live->tasks()) {
@@ -279,6 +285,7 @@ CityLook LiveCity::Sum() {
     sum.folded += look.folded;
     sum.decisions_sent += look.decisions_sent;
     sum.taken_over += look.taken_over;
+    sum.stood_down += look.stood_down;
     sum.live = sum.live && look.live && worker.turn > 0;
     sum.stopped.insert(sum.stopped.end(), look.stopped.begin(), look.stopped.end());
   }
@@ -304,15 +311,13 @@ bool LiveCity::WaitUntilIdle(absl::Time deadline) {
   for (auto& worker : workers_) worker->live->Wake();
   const auto settled = [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
     if (running_ < static_cast<int>(workers_.size())) return true;
-    return std::all_of(looks_.begin(), looks_.end(), [](const WorkerLook& worker) {
-      return worker.idle || !worker.look.stopped.empty();
-    });
+    return std::all_of(looks_.begin(), looks_.end(),
+                       [](const WorkerLook& worker) { return worker.idle; });
   };
   absl::MutexLock lock(&mutex_);
   mutex_.AwaitWithDeadline(absl::Condition(&settled), deadline);
-  return failure_.ok() && std::all_of(looks_.begin(), looks_.end(), [](const WorkerLook& worker) {
-           return worker.idle && worker.look.stopped.empty();
-         });
+  return failure_.ok() && std::all_of(looks_.begin(), looks_.end(),
+                                      [](const WorkerLook& worker) { return worker.idle; });
 }
 
 bool LiveCity::Failed() {
@@ -327,6 +332,7 @@ absl::Status LiveCity::Stop() {
   }
   for (auto& worker : workers_) {
     if (worker->thread.joinable()) worker->thread.join();
+    const absl::MutexLock lock(&worker->mutex);
     worker->live.reset();
   }
   const bool had_committer = committer_ != nullptr;

@@ -75,6 +75,7 @@ struct CityLook {
   int64_t folded = 0;          // records, by all tasks, since the start
   int64_t decisions_sent = 0;  // since the start
   int64_t taken_over = 0;      // partitions, by this standby
+  int64_t stood_down = 0;      // of those, left to an owner who was there after all
   bool live = false;           // all has been folded to the end, and what was pending sent
   std::vector<engine::Live::Stopped> stopped;
 };
@@ -102,8 +103,8 @@ class LiveCity {
   // Ends the threads after a last checkpoint and keeps a snapshot. The first thing that went wrong,
   // if any.
   absl::Status Stop();
-  // Waits until all is folded, decided, read back and due timers have fired, a partition stopped,
-  // or `deadline` passed. True in the first case.
+  // Waits until all is folded, decided, read back and due timers have fired, but in partitions that
+  // stopped, or until `deadline` passed. True in the first case.
   bool WaitUntilIdle(absl::Time deadline);
   // True once no thread runs any more, because nothing could go on.
   bool Failed();

@@ -3,19 +3,24 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <absl/base/thread_annotations.h>
 #include <absl/strings/ascii.h>
 #include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_split.h>
+#include <absl/synchronization/mutex.h>
 #include <absl/synchronization/notification.h>
 #include <absl/time/clock.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <atomic>
+#include <cstdlib>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -24,6 +29,7 @@
 #include "services/runtime/adapters/kafka/membership.h"
 #include "services/runtime/adapters/kafka/topics.h"
 #include "services/runtime/host/dead_letter_topic.h"
+#include "services/runtime/host/end_watch.h"
 #include "services/runtime/host/endpoints.h"
 #include "services/runtime/host/exit_code.h"
 #include "services/runtime/host/folder.h"
@@ -46,6 +52,7 @@ struct ServiceOptions {
   int threads = 1;
   bool drain = false;
   bool standby = false;
+  bool keep_place = false;
   std::string takeover_after = "500ms";
   std::string checkpoint_every = "10s";
   std::string http;
@@ -55,6 +62,8 @@ struct ServiceOptions {
 constexpr absl::Duration kLookWait = absl::Milliseconds(50);
 constexpr absl::Duration kDrainWait = absl::Milliseconds(200);
 constexpr absl::Duration kHearEvery = absl::Seconds(1);
+constexpr absl::Duration kCountEvery = absl::Seconds(5);
+constexpr absl::Duration kWatchEvery = absl::Milliseconds(250);
 
 absl::StatusOr<absl::Duration> ParseWait(const std::string& option, const std::string& text) {
   absl::Duration duration;
@@ -101,6 +110,7 @@ class ServiceRun {
   ServiceRun(const ServiceProgram& program, const engine::Service& service,
              const ServiceOptions& options)
       : program_(program), service_(service), options_(options) {}
+  // What keeps anything is closed by then (End); the clients go here.
   ~ServiceRun() { StopHearing(); }
 
   absl::Status Open() {
@@ -108,7 +118,9 @@ class ServiceRun {
     if (!where.ok()) return where.status();
     is_cluster_ = where->log.has_value() && where->log->kind == LogName::Kind::kKafka;
     if (is_cluster_) {
-      if (absl::Status status = CheckCluster(*where); !status.ok()) return status;
+      // A topic that would lose records is not folded.
+      cluster_ = *where;
+      if (absl::Status status = CheckLedgerIsSafe(cluster_); !status.ok()) return status;
     }
     auto folder = Folder::Open(*where);
     if (!folder.ok()) return folder.status();
@@ -117,12 +129,15 @@ class ServiceRun {
     return StartCity(*where);
   }
 
-  absl::Status Serve(StopSignals& signals) {
+  // Until it is asked to end, nothing is left to do or nothing can go on. All is kept then; what is
+  // left is to close.
+  absl::Status Serve(EndWatch& watch) {
     spdlog::info("{} began on {}", service_.name.text(), folder_->name());
     if (absl::Status status = OpenEndpoints(); !status.ok()) return status;
     if (absl::Status status = Join(); !status.ok()) return status;
+    BeginHearing();
     bool said_live = false;
-    int64_t taken_over_said = 0;
+    int64_t taken_over_said = 0, stood_down_said = 0;
     absl::Status ended;
     while (!city_->Failed()) {
       // A member is idle only once its group has said what it is to do.
@@ -131,13 +146,12 @@ class ServiceRun {
           (dead_letters_ == nullptr || dead_letters_->WaitUntilTried(absl::Now() + kDrainWait))) {
         break;
       }
-      if (signals.Wait(drains ? absl::ZeroDuration()
-                              : (said_live ? absl::Milliseconds(500) : kLookWait))) {
-        break;
-      }
+      if (watch.Asked(drains ? absl::ZeroDuration() : (said_live ? kWatchEvery : kLookWait))) break;
       const CityLook look = city_->LookHere();
-      if (look.live && !said_live && (membership_ == nullptr || !look.tasks.empty())) {
-        spdlog::info("{} is live on {} partitions", service_.name.text(), look.tasks.size());
+      SayStopped(look);
+      const size_t running = look.tasks.size() - look.stopped.size();
+      if (look.live && !said_live && (membership_ == nullptr || given_) && running > 0) {
+        spdlog::info("{} is live on {} partitions", service_.name.text(), running);
         said_live = true;
       }
       if (look.taken_over > taken_over_said) {
@@ -145,11 +159,28 @@ class ServiceRun {
         spdlog::warn("{} took over: {} partitions had nobody who settled what was due",
                      service_.name.text(), taken_over_said);
       }
+      if (look.stood_down > stood_down_said) {
+        stood_down_said = look.stood_down;
+        spdlog::warn("{} stood down: {} partitions have an owner again, who settles what is due",
+                     service_.name.text(), stood_down_said);
+      }
       if (!look.stopped.empty() && look.stopped.size() == look.tasks.size()) break;
-      if (membership_ != nullptr) ended = membership_->status();
+      ended = WhatEndsIt();
       if (!ended.ok()) break;
     }
     return End(ended);
+  }
+
+  // Its partitions are free from here on: the group is told first.
+  void Close() {
+    std::unique_ptr<KafkaMembership> membership;
+    {
+      const absl::MutexLock lock(&mutex_);
+      membership = std::move(membership_);
+    }
+    membership.reset();
+    endpoints_.reset();
+    StopHearing();
   }
 
  private:
@@ -191,15 +222,6 @@ class ServiceRun {
       spdlog::log(level, "kafka: {}", std::string(text));
     };
     return where;
-  }
-
-  // A topic that would lose records is not folded.
-  absl::Status CheckCluster(const FolderOptions& where) {
-    cluster_ = where;
-    auto admin =
-        KafkaAdmin::Start({where.log->bootstrap, where.kafka, where.said, absl::Seconds(30)});
-    if (!admin.ok()) return admin.status();
-    return CheckLedgerIsSafe(**admin, where.log->prefix);
   }
 
   absl::Status StartCity(const FolderOptions& where) {
@@ -251,20 +273,78 @@ class ServiceRun {
     options.service = service_.name.text();
     options.look = [this] { return city_->LookHere(); };
     options.failed = [this] { return city_->Failed(); };
-    if (auto* log = dynamic_cast<KafkaLog*>(&folder_->log()); log != nullptr) {
-      options.client_statistics = [log] { return log->Statistics(); };
-    }
+    options.given = [this] { return !IsMember() || given_; };
+    options.client_statistics = [this] { return ClientStatistics(); };
     auto endpoints = Endpoints::Start(std::move(options));
     if (!endpoints.ok()) return endpoints.status();
     endpoints_ = *std::move(endpoints);
     spdlog::info("endpoints on http://{}", endpoints_->address());
-    // The lag that /metrics tells. A thread of its own: nobody waits for brokers that are away.
+    return absl::OkStatus();
+  }
+
+  KafkaLog* cluster_log() { return dynamic_cast<KafkaLog*>(&folder_->log()); }
+
+  std::vector<KafkaClientStatistics> ClientStatistics() {
+    std::vector<KafkaClientStatistics> all;
+    if (KafkaLog* log = cluster_log(); log != nullptr) all = log->Statistics();
+    const absl::MutexLock lock(&mutex_);
+    if (membership_ != nullptr) all.push_back({"member", membership_->Statistics()});
+    std::erase_if(all, [](const KafkaClientStatistics& one) { return one.json.empty(); });
+    return all;
+  }
+
+  // The lag that /metrics tells, and whether the ledger still has as many partitions. A thread of
+  // its own: nobody waits for brokers that are away.
+  void BeginHearing() {
+    if (endpoints_ == nullptr && !is_cluster_) return;
     hearing_ = std::thread([this] {
+      absl::Time count_at = absl::Now() + kCountEvery;
       while (!ending_.WaitForNotificationWithTimeout(kHearEvery)) {
-        city_->HearEnds([this] { return ending_.HasBeenNotified(); });
+        if (is_cluster_ && absl::Now() >= count_at) {
+          CountPartitions();
+          count_at = absl::Now() + kCountEvery;
+        }
+        if (endpoints_ != nullptr) {
+          city_->HearEnds([this] { return ending_.HasBeenNotified(); });
+        }
       }
     });
-    return absl::OkStatus();
+  }
+
+  void CountPartitions() {
+    KafkaLog* const log = cluster_log();
+    const absl::StatusOr<int> count = log->CountPartitions();
+    if (!count.ok() || *count == log->partitions()) return;
+    const absl::MutexLock lock(&mutex_);
+    recounted_ = absl::FailedPreconditionError(absl::StrCat(
+        cluster_.log->Topic(), " has ", *count, " partitions now, and had ", log->partitions(),
+        " when this began: a community's records would lie in two of them, and none has all. "
+        "A ledger's number of partitions never changes: copy it to a new topic"));
+  }
+
+  absl::Status WhatEndsIt() {
+    if (membership_ != nullptr) {
+      if (absl::Status status = membership_->status(); !status.ok()) return status;
+    }
+    const absl::MutexLock lock(&mutex_);
+    return recounted_;
+  }
+
+  // Each as soon as it stops, once.
+  void SayStopped(const CityLook& look) {
+    std::set<Partition> stopped;
+    for (const engine::Live::Stopped& one : look.stopped) {
+      stopped.insert(one.partition);
+      if (stopped_said_.contains(one.partition)) continue;
+      const std::string why(one.why.message());
+      LogError(absl::StrCat("partition ", one.partition.value, " stopped at offset ", one.at.value,
+                            ": ", why),
+               {{"service", service_.name.text()},
+                {"partition", int64_t{one.partition.value}},
+                {"offset", one.at.value},
+                {"reason", why}});
+    }
+    stopped_said_ = std::move(stopped);
   }
 
   absl::Status Join() {
@@ -276,6 +356,7 @@ class ServiceRun {
                         ? absl::StrCat(cluster_.log->prefix, ".", service_.name.text())
                         : options_.group;
     options.instance = InstanceName(options_);
+    options.keeps_place = options_.keep_place;
     options.properties = cluster_.kafka;
     options.said = cluster_.said;
     options.owns = [this](const std::vector<Partition>& partitions) {
@@ -292,20 +373,18 @@ class ServiceRun {
     };
     auto membership = KafkaMembership::Start(std::move(options));
     if (!membership.ok()) return membership.status();
+    const absl::MutexLock lock(&mutex_);
     membership_ = *std::move(membership);
     return absl::OkStatus();
   }
 
+  // Sends no more and keeps what is folded. Whatever may hang comes later.
   absl::Status End(absl::Status ended) {
-    endpoints_.reset();
-    membership_.reset();
-    StopHearing();
+    if (KafkaLog* log = cluster_log(); log != nullptr) log->AskNoMore();
+    const absl::Status kept = city_->Stop();
     const CityLook last = city_->LookHere();
-    for (const engine::Live::Stopped& stopped : last.stopped) {
-      spdlog::error("partition {} stopped: {}", stopped.partition.value,
-                    std::string(stopped.why.message()));
-    }
-    if (absl::Status status = city_->Stop(); !status.ok()) return status;
+    SayStopped(last);
+    if (!kept.ok()) return kept;
     spdlog::info("{} ended: {} records folded, {} decisions sent", service_.name.text(),
                  last.folded, last.decisions_sent);
     if (!ended.ok()) return ended;
@@ -329,23 +408,50 @@ class ServiceRun {
   std::unique_ptr<DeadLetterTopic> dead_letters_;  // null where there is none
   std::unique_ptr<LiveCity> city_;
   std::unique_ptr<Endpoints> endpoints_;
+  absl::Mutex mutex_;  // of what the endpoints and the hearing thread reach
+  // Set and reset under it, by the one thread that also reads it without.
   std::unique_ptr<KafkaMembership> membership_;
+  absl::Status recounted_ ABSL_GUARDED_BY(mutex_);
+  std::set<Partition> stopped_said_;
   absl::Notification ending_;
   std::thread hearing_;
 };
 
-// Every option is also an environment variable, GRIDLEDGER_ and its name in capitals, and a line of
-// the file of --config.
+// GRIDLEDGER_ and the option's name in capitals. GRIDLEDGER_DATA is where the tests look for the
+// public data sets.
+std::string EnvironmentName(absl::string_view option) {
+  if (option == "data") return "GRIDLEDGER_DATA_FOLDER";
+  std::string name = absl::StrCat("GRIDLEDGER_", absl::AsciiStrToUpper(option));
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
+}
+
+// The file of --config, but for what the environment says: CLI11 would have the file win.
+class FileBehindEnvironment : public CLI::ConfigTOML {
+ public:
+  std::vector<CLI::ConfigItem> from_config(std::istream& input) const override {
+    std::vector<CLI::ConfigItem> said = CLI::ConfigTOML::from_config(input);
+    std::erase_if(said, [](const CLI::ConfigItem& item) {
+      const char* value = std::getenv(EnvironmentName(item.name).c_str());
+      return item.parents.empty() && value != nullptr && *value != '\0';
+    });
+    return said;
+  }
+};
+
+// Every option is also an environment variable and a line of the file of --config, flags too.
 void AddOptions(CLI::App& app, ServiceOptions& options) {
   app.set_config("--config", "", "A file of these options, a line NAME = VALUE each")
       ->envname("GRIDLEDGER_CONFIG");
+  app.config_formatter(std::make_shared<FileBehindEnvironment>());
+  app.allow_config_extras(CLI::config_extras_mode::error);
   const auto add = [&app](const char* name, auto& value, const char* help) {
-    std::string env = absl::AsciiStrToUpper(name + 2);
-    std::replace(env.begin(), env.end(), '-', '_');
-    return app.add_option(name, value, help)->envname(absl::StrCat("GRIDLEDGER_", env));
+    return app.add_option(name, value, help)->envname(EnvironmentName(name + 2));
   };
-  add("--data", options.data, "The data folder, as made by import, simulate or up")
-      ->envname("GRIDLEDGER_DATA_FOLDER");
+  const auto add_flag = [&app](const char* name, bool& value, const char* help) {
+    app.add_flag(name, value, help)->envname(EnvironmentName(name + 2));
+  };
+  add("--data", options.data, "The data folder, as made by import, simulate or up");
   add("--log", options.log, "Another ledger: kafka:HOST:PORT[,HOST:PORT]/PREFIX");
   add("--state", options.state, "With a cluster: where this process keeps its state");
   add("--kafka", options.kafka, "A property of librdkafka, NAME=VALUE; may be repeated")
@@ -368,9 +474,12 @@ void AddOptions(CLI::App& app, ServiceOptions& options) {
   add("--log-format", options.log_format, "Log lines: text or json")
       ->check(CLI::IsMember({"text", "json"}))
       ->capture_default_str();
-  app.add_flag("--drain", options.drain, "End when nothing is left to do");
-  app.add_flag("--standby", options.standby,
-               "Fold along and send nothing; on a cluster take over what nobody settles");
+  add_flag("--drain", options.drain,
+           "End when nothing is left to do, but in partitions that stopped");
+  add_flag("--standby", options.standby,
+           "Fold along and send nothing; on a cluster take over what nobody settles");
+  add_flag("--keep-place", options.keep_place,
+           "Do not leave the group at the end: back within 10 s, nothing has moved");
 }
 
 }  // namespace
@@ -400,8 +509,11 @@ int ServiceMain(const ServiceProgram& program, const engine::Service& service, i
       " --log kafka:127.0.0.1:9092/city --state /var/lib/city --http 127.0.0.1:8080\n  ", name,
       " --log kafka:127.0.0.1:9092/city --state other --partitions 0-31 --standby\n\n",
       "Every option may stand in the file of --config and in the environment, as GRIDLEDGER_ and "
-      "its\nname in capitals (GRIDLEDGER_LOG, GRIDLEDGER_KAFKA_PROPERTIES; --data is "
-      "GRIDLEDGER_DATA_FOLDER).\n\n",
+      "its\nname in capitals (GRIDLEDGER_LOG, GRIDLEDGER_KAFKA_PROPERTIES, "
+      "GRIDLEDGER_STANDBY=true); only --data\nis GRIDLEDGER_DATA_FOLDER. What the command line "
+      "says comes before the environment, and that before\nthe file.\n\n"
+      "On SIGTERM or SIGINT it makes a checkpoint, leaves its group and ends, within seconds also "
+      "while\nbrokers hang.\n\n",
       kExitCodes));
   try {
     app.parse(argc, argv);
@@ -409,13 +521,19 @@ int ServiceMain(const ServiceProgram& program, const engine::Service& service, i
     return app.exit(error) == 0 ? 0 : 2;
   }
   LogTo(options.log_format, name);
+  EndWatch watch(&signals);
   absl::Status status;
   {
     ServiceRun run(program, service, options);
     status = run.Open();
-    if (status.ok()) status = run.Serve(signals);
+    if (status.ok()) {
+      watch.Opened();
+      status = run.Serve(watch);
+    }
+    if (!status.ok()) spdlog::error("{}", std::string(status.message()));
+    watch.Kept(ExitCodeOf(status));
+    run.Close();
   }
-  if (!status.ok()) spdlog::error("{}", std::string(status.message()));
   return ExitCodeOf(status);
 }
 

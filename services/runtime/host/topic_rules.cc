@@ -4,6 +4,8 @@
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
+#include <map>
+#include <optional>
 #include <utility>
 
 #include "services/runtime/adapters/yaml/yaml.h"
@@ -55,6 +57,39 @@ void Compare(const v1::TopicRule& rule, const KafkaTopic& found, int partitions,
   compare(in_step);
 }
 
+// Each topic of the rules, nothing for one that is not there.
+absl::StatusOr<std::vector<std::optional<KafkaTopic>>> FindAll(KafkaAdmin& admin,
+                                                               const v1::TopicList& rules,
+                                                               const std::string& prefix) {
+  std::vector<std::optional<KafkaTopic>> found;
+  for (const v1::TopicRule& rule : rules.topics()) {
+    auto one = admin.Find(absl::StrCat(prefix, ".", rule.name()));
+    if (!one.ok()) return one.status();
+    found.push_back(*std::move(one));
+  }
+  return found;
+}
+
+// They were made with one number for all. Partitions can be added to a topic and not taken away: a
+// ledger that says otherwise than most of the others was altered.
+int PartitionsMeant(const v1::TopicList& rules,
+                    const std::vector<std::optional<KafkaTopic>>& found) {
+  if (!found[0].has_value()) return 0;
+  const int ledger = found[0]->partitions;
+  std::map<int, int> votes = {{ledger, 1}};
+  for (size_t i = 1; i < found.size(); ++i) {
+    if (found[i].has_value() && rules.topics(static_cast<int>(i)).partitioned_as_ledger()) {
+      ++votes[found[i]->partitions];
+    }
+  }
+  int meant = ledger;
+  for (const auto& [partitions, count] : votes) {
+    if (partitions == ledger || count < votes[ledger]) continue;
+    if (meant == ledger || count > votes[meant]) meant = partitions;
+  }
+  return meant;
+}
+
 }  // namespace
 
 absl::StatusOr<v1::TopicList> TopicRules() {
@@ -81,40 +116,50 @@ absl::StatusOr<std::vector<TopicDifference>> CheckTopics(KafkaAdmin& admin,
                                                          const v1::TopicList& rules,
                                                          const std::string& prefix, int partitions,
                                                          int replication) {
+  const auto found = FindAll(admin, rules, prefix);
+  if (!found.ok()) return found.status();
+  if (partitions == 0) partitions = PartitionsMeant(rules, *found);
   std::vector<TopicDifference> differences;
-  for (const v1::TopicRule& rule : rules.topics()) {
-    const std::string name = absl::StrCat(prefix, ".", rule.name());
-    const auto found = admin.Find(name);
-    if (!found.ok()) return found.status();
-    if (!found->has_value()) {
-      differences.push_back({name, "topic", "nothing", "a topic", rule.what(), true});
-      continue;
+  for (int i = 0; i < rules.topics_size(); ++i) {
+    const v1::TopicRule& rule = rules.topics(i);
+    const std::optional<KafkaTopic>& topic = (*found)[i];
+    if (topic.has_value()) {
+      Compare(rule, *topic, rule.partitioned_as_ledger() ? partitions : 1, replication,
+              &differences);
+    } else {
+      differences.push_back({absl::StrCat(prefix, ".", rule.name()), "topic", "nothing", "a topic",
+                             rule.what(), true});
     }
-    // The others follow the ledger, which is the first.
-    if (partitions == 0) partitions = (*found)->partitions;
-    Compare(rule, **found, rule.partitioned_as_ledger() ? partitions : 1, replication,
-            &differences);
   }
   return differences;
 }
 
 absl::Status CheckLedgerIsSafe(KafkaAdmin& admin, const std::string& prefix) {
-  absl::StatusOr<v1::TopicList> rules = TopicRules();
+  const absl::StatusOr<v1::TopicList> rules = TopicRules();
   if (!rules.ok()) return rules.status();
-  v1::TopicList ledger;
-  *ledger.add_topics() = rules->topics(0);
-  const auto differences = CheckTopics(admin, ledger, prefix, 0, 0);
+  const auto differences = CheckTopics(admin, *rules, prefix, 0, 0);
   if (!differences.ok()) return differences.status();
+  const std::string ledger = absl::StrCat(prefix, ".", rules->topics(0).name());
   std::string text;
   for (const TopicDifference& one : *differences) {
-    if (!one.dangerous) continue;
+    if (one.topic != ledger || !one.dangerous) continue;
+    if (one.what == "topic") {
+      return absl::NotFoundError(
+          absl::StrCat("there is no topic ", ledger, ". `gridledger topics create` makes it"));
+    }
     absl::StrAppend(&text, text.empty() ? "" : "; ", one.what, " is ", one.found, " and should be ",
                     one.wanted, " (", one.why, ")");
   }
   if (text.empty()) return absl::OkStatus();
-  return absl::FailedPreconditionError(
-      absl::StrCat(prefix, ".", rules->topics(0).name(), " is no safe ledger: ", text,
-                   ". `gridledger topics check` shows everything"));
+  return absl::FailedPreconditionError(absl::StrCat(
+      ledger, " is no safe ledger: ", text, ". `gridledger topics check` shows everything"));
+}
+
+absl::Status CheckLedgerIsSafe(const FolderOptions& where) {
+  auto admin =
+      KafkaAdmin::Start({where.log->bootstrap, where.kafka, where.said, absl::Seconds(30)});
+  if (!admin.ok()) return admin.status();
+  return CheckLedgerIsSafe(**admin, where.log->prefix);
 }
 
 }  // namespace gridledger::host

@@ -10,6 +10,7 @@
 
 #include "gridledger/v1/topics.pb.h"
 #include "services/runtime/adapters/kafka/topics.h"
+#include "services/runtime/host/folder.h"
 
 namespace gridledger::host {
 
@@ -31,14 +32,17 @@ struct TopicDifference {
 };
 
 // Every difference of the topics there from what the rules want. `partitions` 0: as many as the
-// ledger has.
+// ledger has, or as most others that share its number have when those are not the same.
 absl::StatusOr<std::vector<TopicDifference>> CheckTopics(KafkaAdmin& admin,
                                                          const v1::TopicList& rules,
                                                          const std::string& prefix, int partitions,
                                                          int replication);
 
-// FailedPrecondition names the dangerous differences of the ledger's topic: no program may fold it
-// as it is.
+// FailedPrecondition names the dangerous differences of the ledger's topic, its number of
+// partitions among them: no program may fold it as it is, or write to it. NotFound when it is not
+// there.
 absl::Status CheckLedgerIsSafe(KafkaAdmin& admin, const std::string& prefix);
+// The same of the cluster's ledger that `where` names.
+absl::Status CheckLedgerIsSafe(const FolderOptions& where);
 
 }  // namespace gridledger::host

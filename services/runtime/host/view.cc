@@ -194,7 +194,8 @@ class Places {
     if (!found.ok()) return found.status();
     if (!found->has_value()) return Begun{};
     const Offset next = (*found)->next;
-    if (view_.to && next > *view_.to) return Begun{};
+    const std::optional<Offset> up_to = view_.UpTo(partition);
+    if (up_to && next > *up_to) return Begun{};
     // The state is another process's: what changes must stay in memory.
     if (next < bound && !Fits(bound.value - next.value)) return Begun{};
     return Take(service, partition, store, "checkpoint", nullptr);
@@ -469,7 +470,7 @@ absl::StatusOr<std::vector<Part>> PartsOf(const View& view, Places& places) {
   for (const Partition partition : partitions) {
     const absl::StatusOr<Offset> end = view.folder->log().End(partition);
     if (!end.ok()) return end.status();
-    Part part{partition, view.to ? std::min(*view.to, *end) : *end, *end};
+    Part part{partition, std::min(view.UpTo(partition).value_or(*end), *end), *end};
     for (const engine::Service& service : view.services) {
       part.estimate = std::min(part.estimate, places.Estimate(service, partition, part.bound));
     }

@@ -38,10 +38,15 @@ struct View {
   std::vector<engine::Service> services;
   std::vector<Partition> partitions;  // empty: all
   Begin begin = Begin::kNewest;
-  // At most one of the two. All records until the partition's time passes the instant …
+  // At most one of the three. All records until the partition's time passes the instant …
   std::optional<absl::Time> until;
-  // … or all below this offset of each partition.
+  // … or all below this offset of each partition …
   std::optional<Offset> to;
+  // … or all below these, by partition.
+  std::vector<Offset> ends;
+  std::optional<Offset> UpTo(Partition partition) const {
+    return ends.empty() ? to : ends.at(static_cast<size_t>(partition.value));
+  }
   int threads = 1;
   // Of the process. Tasks that would not fit go to a scratch store on disk as they are folded.
   size_t memory_bytes = size_t{1} << 30;

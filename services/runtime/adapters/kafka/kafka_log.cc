@@ -4,6 +4,7 @@
 #include <absl/time/clock.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <future>
 #include <utility>
@@ -17,7 +18,8 @@ namespace {
 using kafka::Properties;
 using kafka::RunningClient;
 
-constexpr int kAskMs = 5'000;  // one question
+constexpr int kAskMs = 2'000;  // one question, which whoever wants to end waits for
+constexpr int kAskForTopicMs = 5'000;
 constexpr absl::Duration kAskMax = absl::Seconds(10);
 constexpr absl::Duration kAskAgain = absl::Milliseconds(50);
 // As the topics' message.timestamp.after.max.ms: a broker would refuse the whole batch.
@@ -38,14 +40,15 @@ absl::Status CheckRecord(const NewRecord& record, size_t bytes_max, absl::Time n
 }
 
 // How many partitions the topic has; waits for brokers until `until`.
-absl::StatusOr<int> CountPartitions(rd_kafka_t* client, const std::string& topic,
-                                    absl::Time until) {
+absl::StatusOr<int> CountPartitionsOf(rd_kafka_t* client, const std::string& topic,
+                                      absl::Time until) {
   const kafka::TopicHandle handle(rd_kafka_topic_new(client, topic.c_str(), nullptr));
   while (true) {
     const rd_kafka_metadata_t* answer = nullptr;
     const int64_t left = absl::ToInt64Milliseconds(until - absl::Now());
-    const rd_kafka_resp_err_t error = rd_kafka_metadata(
-        client, 0, handle.get(), &answer, static_cast<int>(std::clamp<int64_t>(left, 100, kAskMs)));
+    const rd_kafka_resp_err_t error =
+        rd_kafka_metadata(client, 0, handle.get(), &answer,
+                          static_cast<int>(std::clamp<int64_t>(left, 100, kAskForTopicMs)));
     const kafka::Metadata metadata(answer);
     rd_kafka_resp_err_t why = error;
     if (error == RD_KAFKA_RESP_ERR_NO_ERROR && metadata->topic_cnt == 1) {
@@ -91,15 +94,25 @@ class Log final : public KafkaLog, public kafka::ReaderHost {
   std::unique_ptr<LogReader> NewReader() override { return MakeReader(true); }
   std::unique_ptr<LogReader> NewReaderOfValues() override { return MakeReader(false); }
 
-  std::vector<std::string> Statistics() override {
-    std::vector<std::string> all = {producer_->client()->Statistics()};
+  std::vector<KafkaClientStatistics> Statistics() override {
+    std::vector<KafkaClientStatistics> all = {{"producer", producer_->client()->Statistics()}};
     const absl::MutexLock lock(&mutex_);
+    int number = 0;
     for (const std::weak_ptr<RunningClient>& weak : reading_) {
-      if (const auto client = weak.lock()) all.push_back(client->Statistics());
+      const auto client = weak.lock();
+      if (client == nullptr) continue;
+      all.push_back({absl::StrCat("reader-", number++), client->Statistics()});
     }
-    std::erase(all, "");
+    std::erase_if(all, [](const KafkaClientStatistics& one) { return one.json.empty(); });
     return all;
   }
+
+  absl::StatusOr<int> CountPartitions() override {
+    return CountPartitionsOf(producer_->client()->get(), options_.topic,
+                             absl::Now() + absl::Milliseconds(kAskMs));
+  }
+
+  void AskNoMore() override { asks_no_more_ = true; }
   int64_t times_recreated() const override { return producer_->times_recreated(); }
   void FailProducerForTest() override { producer_->FailForTest(); }
 
@@ -114,8 +127,8 @@ class Log final : public KafkaLog, public kafka::ReaderHost {
   absl::Status Ask(Partition partition, Offset* begin, Offset* end) override {
     if (absl::Status status = CheckPartition(partition); !status.ok()) return status;
     // Leaders move, and a new topic's are not known everywhere at once.
-    absl::Status status;
-    for (const absl::Time until = absl::Now() + kAskMax;;) {
+    absl::Status status = absl::UnavailableError("nobody is asked any more: the process ends");
+    for (const absl::Time until = absl::Now() + kAskMax; !asks_no_more_;) {
       const std::shared_ptr<RunningClient> client = producer_->client();
       status = kafka::StatusOf(
           rd_kafka_query_watermark_offsets(client->get(), options_.topic.c_str(), partition.value,
@@ -126,6 +139,7 @@ class Log final : public KafkaLog, public kafka::ReaderHost {
       if (!may_pass || absl::Now() >= until) return status;
       absl::SleepFor(kAskAgain);
     }
+    return status;
   }
 
   void Retire(std::shared_ptr<RunningClient> client) override {
@@ -140,6 +154,7 @@ class Log final : public KafkaLog, public kafka::ReaderHost {
   const KafkaLogOptions options_;
   const int partitions_;
   const std::unique_ptr<kafka::Producer> producer_;
+  std::atomic<bool> asks_no_more_{false};
   absl::Mutex mutex_;
   std::vector<std::weak_ptr<RunningClient>> reading_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::future<void>> retiring_ ABSL_GUARDED_BY(mutex_);
@@ -199,7 +214,7 @@ absl::StatusOr<std::unique_ptr<KafkaLog>> KafkaLog::Open(KafkaLogOptions options
       {client, options.topic, options.memory_bytes / 2, options.record_bytes_max});
   if (!producer.ok()) return producer.status();
   const absl::StatusOr<int> partitions =
-      CountPartitions((*producer)->client()->get(), options.topic, until);
+      CountPartitionsOf((*producer)->client()->get(), options.topic, until);
   if (!partitions.ok()) return partitions.status();
   return std::make_unique<Log>(std::move(options), *partitions, *std::move(producer));
 }

@@ -27,6 +27,12 @@
 
 namespace gridledger {
 
+// What a client says of itself, and which of a process's clients it is.
+struct KafkaClientStatistics {
+  std::string client;  // "producer", "reader-0", "member"
+  std::string json;    // librdkafka's own
+};
+
 struct KafkaLogOptions {
   std::string bootstrap;  // HOST:PORT[,HOST:PORT]
   std::string topic = {};
@@ -49,8 +55,13 @@ class KafkaLog : public EventLog {
 
   // The oldest record that is still there: not 0 when retention has taken some.
   virtual absl::StatusOr<Offset> Begin(Partition partition) = 0;
-  // The newest statistics of each client, librdkafka's own JSON.
-  virtual std::vector<std::string> Statistics() = 0;
+  // The newest statistics of each client that has had time to make some.
+  virtual std::vector<KafkaClientStatistics> Statistics() = 0;
+  // How many partitions the topic has now. Unavailable when no broker answers within seconds.
+  virtual absl::StatusOr<int> CountPartitions() = 0;
+  // From now on nobody waits for a broker's answer any more, but for a question under way, two
+  // seconds at most: End, Begin and Assign are Unavailable at once. For a process that is to end.
+  virtual void AskNoMore() = 0;
   // How often the producer went fatal and was made anew.
   virtual int64_t times_recreated() const = 0;
   // Makes the producer go fatal, as a desynchronized sequence would.

@@ -15,6 +15,7 @@ namespace gridledger {
 namespace {
 
 constexpr int kPollMs = 100;
+constexpr int kLeavePollMs = 10;
 constexpr absl::Duration kCommitEvery = absl::Seconds(5);
 // A static member can be put out of its own place: a coordinator that dies between giving it a new
 // id and telling it so leaves it with one that nobody knows. It joins anew. Two members of one name
@@ -22,6 +23,8 @@ constexpr absl::Duration kCommitEvery = absl::Seconds(5);
 constexpr size_t kPutOutMax = 5;
 constexpr absl::Duration kPutOutWithin = absl::Minutes(1);
 constexpr absl::Duration kRejoinDelay = absl::Milliseconds(500);
+constexpr int kAskMs = 1'000;  // who else is in the group
+constexpr absl::Duration kLeaveWait = absl::Seconds(2);
 
 class Member final : public KafkaMembership {
  public:
@@ -36,12 +39,20 @@ class Member final : public KafkaMembership {
   ~Member() override {
     stopping_ = true;
     if (thread_.joinable()) thread_.join();
-    if (client_ != nullptr) rd_kafka_consumer_close(client_->get());
+    if (client_ == nullptr) return;
+    // One that was put out has no place to leave.
+    if (status().ok() && !options_.keeps_place && HasOthers()) Leave();
+    rd_kafka_consumer_close(client_->get());
   }
 
   absl::Status status() override {
     const absl::MutexLock lock(&mutex_);
     return status_;
+  }
+
+  std::string Statistics() override {
+    const absl::MutexLock lock(&mutex_);
+    return shown_ == nullptr ? "" : shown_->Statistics();
   }
 
  private:
@@ -51,7 +62,8 @@ class Member final : public KafkaMembership {
         {"group.instance.id", options_.instance},
         {"partition.assignment.strategy", "range"},
         {"session.timeout.ms", "10000"},
-        {"heartbeat.interval.ms", "1000"},
+        // How soon the others hear that somebody came or left.
+        {"heartbeat.interval.ms", "250"},
         {"max.poll.interval.ms", "300000"},
         {"enable.auto.commit", "false"},
         {"enable.auto.offset.store", "false"},
@@ -63,6 +75,7 @@ class Member final : public KafkaMembership {
         [](rd_kafka_conf_t* conf) { rd_kafka_conf_set_rebalance_cb(conf, OnRebalance); });
     if (!client.ok()) return client.status();
     client_ = *std::move(client);
+    Show(client_);
     client_->rebalanced = [this](rd_kafka_resp_err_t error, rd_kafka_topic_partition_list_t* list) {
       Rebalanced(error, list);
     };
@@ -71,6 +84,46 @@ class Member final : public KafkaMembership {
     rd_kafka_topic_partition_list_add(topics.get(), options_.topic.c_str(), RD_KAFKA_PARTITION_UA);
     const rd_kafka_resp_err_t error = rd_kafka_subscribe(client_->get(), topics.get());
     return kafka::StatusOf(error, "cannot join");
+  }
+
+  void Show(std::shared_ptr<kafka::RunningClient> client) {
+    const absl::MutexLock lock(&mutex_);
+    shown_ = std::move(client);
+  }
+
+  // Whether anybody would take over what this one leaves; also when nobody knows.
+  bool HasOthers() {
+    const kafka::AdminOptions options(
+        rd_kafka_AdminOptions_new(client_->get(), RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS));
+    char text[512];
+    rd_kafka_AdminOptions_set_request_timeout(options.get(), kAskMs, text, sizeof text);
+    const kafka::Queue queue(rd_kafka_queue_new(client_->get()));
+    const char* group = options_.group.c_str();
+    rd_kafka_DescribeConsumerGroups(client_->get(), &group, 1, options.get(), queue.get());
+    const kafka::Event answer(rd_kafka_queue_poll(queue.get(), 2 * kAskMs));
+    if (answer == nullptr) return true;
+    const auto* result = rd_kafka_event_DescribeConsumerGroups_result(answer.get());
+    size_t count = 0;
+    const rd_kafka_ConsumerGroupDescription_t** groups =
+        result == nullptr ? nullptr : rd_kafka_DescribeConsumerGroups_result_groups(result, &count);
+    if (count != 1 || rd_kafka_ConsumerGroupDescription_error(groups[0]) != nullptr) return true;
+    return rd_kafka_ConsumerGroupDescription_member_count(groups[0]) > 1;
+  }
+
+  // A static member that closes says nothing to its group; one that unsubscribes leaves it. Its id
+  // is gone once that is said, and closing waits for the answer.
+  void Leave() {
+    if (rd_kafka_unsubscribe(client_->get()) != RD_KAFKA_RESP_ERR_NO_ERROR) return;
+    for (const absl::Time until = absl::Now() + kLeaveWait; absl::Now() < until && IsMember();) {
+      const kafka::Message message(rd_kafka_consumer_poll(client_->get(), kLeavePollMs));
+    }
+  }
+
+  bool IsMember() {
+    char* id = rd_kafka_memberid(client_->get());
+    const bool is = id != nullptr && *id != '\0';
+    if (id != nullptr) rd_kafka_mem_free(client_->get(), id);
+    return is;
   }
 
   static void OnRebalance(rd_kafka_t*, rd_kafka_resp_err_t error,
@@ -105,7 +158,7 @@ class Member final : public KafkaMembership {
       commit_at = absl::Now() + kCommitEvery;
       Commit();
     }
-    Commit();
+    if (status().ok()) Commit();
   }
 
   // No message outlives this: the client may go next.
@@ -141,6 +194,7 @@ class Member final : public KafkaMembership {
     options_.said(4, absl::StrCat(options_.instance, " joins the group ", options_.group,
                                   " anew: ", rd_kafka_err2str(error)));
     rd_kafka_consumer_close(client_->get());
+    Show(nullptr);
     client_.reset();
     owned_.clear();
     absl::SleepFor(kRejoinDelay);
@@ -177,6 +231,7 @@ class Member final : public KafkaMembership {
   std::thread thread_;
   absl::Mutex mutex_;
   absl::Status status_ ABSL_GUARDED_BY(mutex_);
+  std::shared_ptr<kafka::RunningClient> shown_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace

@@ -21,10 +21,13 @@ struct KafkaMembershipOptions {
   std::string bootstrap;
   std::string topic;
   std::string group;
-  // The member's own name, static: a restart within the session's time-out moves nothing. Two
-  // members of one name put each other out, until one of them ends; a member that a failing
-  // coordinator put out joins anew.
+  // The member's own name, static: whoever is killed and back within the session's time-out moves
+  // nothing. Two members of one name put each other out, until one of them ends; a member that a
+  // failing coordinator put out joins anew.
   std::string instance;
+  // Who ends in order leaves, so that the others take its partitions at once, unless it is the only
+  // member, or this says that it will be back (decisions/0010).
+  bool keeps_place = false;
   std::map<std::string, std::string> properties = {};
   std::function<void(int severity, absl::string_view text)> said = [](int, absl::string_view) {};
   // What the process owns from now on; returns when that is so. Called from the membership's own
@@ -40,10 +43,13 @@ class KafkaMembership {
  public:
   // InvalidArgument for a property. Joins in the background.
   static absl::StatusOr<std::unique_ptr<KafkaMembership>> Start(KafkaMembershipOptions options);
-  // A static member stays in the group until its session times out, or it comes back.
+  // Leaves the group, or keeps its place there until its session times out. Takes some seconds at
+  // most, but for a client that hangs as it closes (trap L21): a process has to bound it.
   virtual ~KafkaMembership() = default;
   // What ended the membership: its name is another's too, rights are missing. OK while it lives.
   virtual absl::Status status() = 0;
+  // Librdkafka's own JSON; empty before the first.
+  virtual std::string Statistics() = 0;
 };
 
 }  // namespace gridledger

@@ -108,7 +108,8 @@ absl::StatusOr<std::shared_ptr<Producer::Generation>> Producer::NewGeneration() 
   };
   auto client = StartClient(RD_KAFKA_PRODUCER, options_.client, ours, [](rd_kafka_conf_t* conf) {
     // Answers as events on a thread of ours: callbacks are served in steps of 10 ms (L11).
-    rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR);
+    // Whatever else the client has to say comes the same way: a callback is not called then.
+    rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_STATS);
   });
   if (!client.ok()) return client.status();
   WarmUp((*client)->get(), options_.topic);
@@ -196,6 +197,9 @@ void Producer::Serve() {
           Answer(*served, message);
         }
         continue;
+      }
+      if (event != nullptr && rd_kafka_event_type(event.get()) == RD_KAFKA_EVENT_STATS) {
+        served->client->TakeStatistics(rd_kafka_event_stats(event.get()));
       }
       // An error, or nothing for a while: the client knows itself whether it is at its end.
       const std::string why = FatalError(served->client->get());

@@ -1,0 +1,69 @@
+#include "services/runtime/host/end_watch.h"
+
+#include <unistd.h>
+
+#include <absl/time/clock.h>
+#include <spdlog/spdlog.h>
+
+namespace gridledger::host {
+namespace {
+
+constexpr absl::Duration kLookEvery = absl::Milliseconds(50);
+constexpr absl::Duration kOpenMax = absl::Seconds(2);
+constexpr absl::Duration kKeepMax = absl::Seconds(20);
+constexpr absl::Duration kCloseMax = absl::Seconds(5);
+constexpr int kWorldFailed = 3;
+
+}  // namespace
+
+EndWatch::EndWatch(StopSignals* signals) : signals_(signals), thread_([this] { Watch(); }) {}
+
+EndWatch::~EndWatch() {
+  {
+    const absl::MutexLock lock(&mutex_);
+    done_ = true;
+  }
+  thread_.join();
+}
+
+void EndWatch::Opened() {
+  const absl::MutexLock lock(&mutex_);
+  opened_ = true;
+  if (asked_) end_at_ = absl::Now() + kKeepMax;
+}
+
+bool EndWatch::Asked(absl::Duration wait) {
+  const absl::MutexLock lock(&mutex_);
+  return mutex_.AwaitWithTimeout(absl::Condition(&asked_), wait);
+}
+
+void EndWatch::Kept(int code) {
+  const absl::MutexLock lock(&mutex_);
+  code_ = code;
+  end_at_ = absl::Now() + kCloseMax;
+}
+
+void EndWatch::Watch() {
+  while (true) {
+    const bool signalled = signals_->Wait(kLookEvery);
+    const absl::MutexLock lock(&mutex_);
+    if (done_) return;
+    const absl::Time now = absl::Now();
+    if (signalled && !asked_) {
+      asked_ = true;
+      if (!code_.has_value()) end_at_ = now + (opened_ ? kKeepMax : kOpenMax);
+    }
+    if (now < end_at_) continue;
+    if (code_.has_value()) {
+      spdlog::warn("a client does not close: the process ends without it, all is kept");
+    } else if (opened_) {
+      spdlog::error("no checkpoint within {}: the process ends without one",
+                    absl::FormatDuration(kKeepMax));
+    } else {
+      spdlog::warn("asked to end before it had begun");
+    }
+    _exit(code_.value_or(opened_ ? kWorldFailed : 0));
+  }
+}
+
+}  // namespace gridledger::host

@@ -1,0 +1,239 @@
+// The live driver where its log says no, and where two of them decide the same: step by step, on a
+// clock that stands.
+#include "services/runtime/engine/live.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "services/runtime/adapters/memory/memory_log.h"
+#include "tests/support/ledger.h"
+#include "tests/support/small_services.h"
+#include "tests/support/virtual_clock.h"
+
+namespace gridledger::engine {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr Partition kPartition{0};
+
+// One process's way to a log that others write, too: its appends wait until they are let through,
+// or are refused.
+class Way final : public EventLog {
+ public:
+  explicit Way(EventLog* log) : log_(log) {}
+
+  int partitions() const override { return log_->partitions(); }
+  absl::StatusOr<Offset> End(Partition partition) override { return log_->End(partition); }
+  void Append(Partition partition, std::vector<NewRecord> records, Done done) override {
+    ++appends;
+    if (!refuses.ok()) return std::move(done)(refuses);
+    waiting_.emplace_back(
+        [this, partition, records = std::move(records), done = std::move(done)]() mutable {
+          log_->Append(partition, std::move(records), std::move(done));
+        });
+  }
+  std::unique_ptr<LogReader> NewReader() override { return log_->NewReader(); }
+
+  void LetThrough() {
+    for (auto& one : std::exchange(waiting_, {})) std::move(one)();
+  }
+
+  absl::Status refuses;
+  int appends = 0;
+
+ private:
+  EventLog* const log_;
+  std::deque<absl::AnyInvocable<void() &&>> waiting_;
+};
+
+struct Driver {
+  Driver(const Service& service, EventLog* log, VirtualClock* clock, LiveOptions options = {})
+      : way(log) {
+    std::vector<std::unique_ptr<Task>> tasks;
+    tasks.push_back(NewTask(service, kPartition));
+    live = std::make_unique<Live>(std::move(tasks), &way, nullptr, clock, options);
+    EXPECT_TRUE(live->Start().ok());
+  }
+  void Turn(int turns = 1) {
+    for (int i = 0; i < turns; ++i) EXPECT_TRUE(live->Turn(absl::ZeroDuration()).ok());
+  }
+
+  Way way;
+  std::unique_ptr<Live> live;
+};
+
+class LiveTest : public ::testing::Test {
+ protected:
+  void Report(const std::string& incident, int64_t due_ms = 0) {
+    v1::Entry reported = FactOn(incident, 0);
+    reported.mutable_fact()->mutable_reported()->set_community("C1");
+    if (due_ms != 0) {
+      reported.mutable_fact()->mutable_reported()->set_due_at_ms(ToMillis(TestTime(due_ms)));
+    }
+    ASSERT_TRUE(log_.AppendAndWait(kPartition, {RecordOf(reported, clock_.Now())}).ok());
+  }
+  // One that waits for a dispatch.
+  void File(const std::string& incident) {
+    Report(incident);
+    v1::Entry filed = FactOn(incident, 1);
+    filed.mutable_fact()->mutable_filed();
+    ASSERT_TRUE(log_.AppendAndWait(kPartition, {RecordOf(filed, clock_.Now())}).ok());
+  }
+  // How often each incident was dispatched.
+  std::map<std::string, int> Dispatched() {
+    std::map<std::string, int> times;
+    for (const NewRecord& record : ReadLedger(log_, kPartition)) {
+      v1::Entry entry;
+      EXPECT_TRUE(entry.ParseFromString(record.value));
+      for (const v1::Fact& fact : entry.decision().facts()) ++times[fact.incident_id()];
+    }
+    return times;
+  }
+
+  MemoryLog log_{MemoryLogOptions{1, 1, {}, false}};
+  VirtualClock clock_{TestTime(0)};
+};
+
+TEST_F(LiveTest, ATickThatTheLogRefusesStopsThePartition) {
+  Driver driver(Alarms(), &log_, &clock_);
+  Report("I1", 50);
+  driver.Turn();
+  EXPECT_TRUE(driver.live->live());
+  clock_.MoveTo(TestTime(100));
+  driver.way.refuses = absl::InvalidArgumentError("a record's time is more than a minute ahead");
+  driver.Turn(3);
+  ASSERT_EQ(driver.live->stopped().size(), 1u);
+  const Live::Stopped stopped = driver.live->stopped()[0];
+  EXPECT_EQ(stopped.partition, kPartition);
+  EXPECT_EQ(stopped.at, Offset{1});
+  EXPECT_TRUE(absl::IsFailedPrecondition(stopped.why)) << stopped.why;
+  EXPECT_THAT(std::string(stopped.why.message()),
+              HasSubstr("a tick of alarms/0@1: a record's time is more than a minute ahead"));
+  clock_.Advance(absl::Seconds(10));
+  driver.Turn(3);
+  EXPECT_EQ(driver.way.appends, 1);
+}
+
+TEST_F(LiveTest, ADecisionThatTheLogRefusesStopsThePartition) {
+  Driver driver(SendAllTo("unit"), &log_, &clock_);
+  File("I1");
+  driver.way.refuses = absl::PermissionDeniedError("no right to write");
+  driver.Turn(3);
+  ASSERT_EQ(driver.live->stopped().size(), 1u);
+  EXPECT_THAT(std::string(driver.live->stopped()[0].why.message()),
+              HasSubstr("decisions of dispatch/0@2: no right to write"));
+  EXPECT_EQ(driver.way.appends, 1);
+}
+
+TEST_F(LiveTest, WhatDidNotComeThroughIsSentAgain) {
+  Driver driver(SendAllTo("unit"), &log_, &clock_);
+  File("I1");
+  driver.way.refuses = absl::UnavailableError("no broker");
+  driver.Turn(3);
+  EXPECT_TRUE(driver.live->stopped().empty());
+  driver.way.refuses = absl::OkStatus();
+  clock_.Advance(absl::Seconds(1));
+  driver.Turn(2);
+  driver.way.LetThrough();
+  EXPECT_EQ(Dispatched()["I1"], 1);
+}
+
+class TwoDrivers : public LiveTest {
+ protected:
+  static LiveOptions Standby() {
+    LiveOptions options;
+    options.outputs = false;
+    options.takeover_after = absl::Milliseconds(500);
+    return options;
+  }
+  // An incident that nobody but the standby decides on.
+  void TakeOver(const std::string& incident) {
+    File(incident);
+    standby_.Turn();
+    clock_.Advance(absl::Seconds(1));
+    standby_.Turn(2);
+    standby_.way.LetThrough();
+    standby_.Turn(2);
+    EXPECT_TRUE(standby_.live->Sends(kPartition));
+  }
+  // One that both see before either has decided.
+  void Both(const std::string& incident, bool standby_first) {
+    File(incident);
+    owner_.Turn();
+    standby_.Turn();
+    (standby_first ? standby_ : owner_).way.LetThrough();
+    (standby_first ? owner_ : standby_).way.LetThrough();
+    owner_.Turn(2);
+    standby_.Turn(2);
+  }
+
+  Driver owner_{SendAllTo("unit"), &log_, &clock_};
+  Driver standby_{SendAllTo("unit"), &log_, &clock_, Standby()};
+};
+
+TEST_F(TwoDrivers, AStandbyStandsDownWhenItsOwnerIsBack) {
+  TakeOver("away");
+  owner_.Turn(2);  // it was stopped, and goes on
+  for (int i = 0; i < 3; ++i) Both("first-" + std::to_string(i), false);
+  EXPECT_FALSE(standby_.live->Sends(kPartition));
+  EXPECT_EQ(standby_.live->stood_down(), 1);
+  for (int i = 0; i < 20; ++i) Both("later-" + std::to_string(i), false);
+  for (const auto& [incident, times] : Dispatched()) {
+    EXPECT_EQ(times, incident.starts_with("first-") ? 2 : 1) << incident;
+  }
+  // And takes over again from one who dies.
+  TakeOver("dead");
+  EXPECT_EQ(standby_.live->taken_over(), 2);
+  EXPECT_EQ(Dispatched()["dead"], 1);
+}
+
+TEST_F(TwoDrivers, AStandbyThatIsTheQuickerOneStandsDownToo) {
+  TakeOver("away");
+  owner_.Turn(2);
+  for (int i = 0; i < 40; ++i) Both("both-" + std::to_string(i), true);
+  EXPECT_FALSE(standby_.live->Sends(kPartition));
+  int twice = 0;
+  for (const auto& [incident, times] : Dispatched()) twice += times - 1;
+  EXPECT_LE(twice, 17);
+}
+
+TEST_F(TwoDrivers, AStandbyGoesOnWhileItsOwnerIsAway) {
+  TakeOver("away");
+  for (int i = 0; i < 100; ++i) {
+    File("alone-" + std::to_string(i));
+    standby_.Turn();
+    standby_.way.LetThrough();
+    standby_.Turn(2);
+  }
+  EXPECT_TRUE(standby_.live->Sends(kPartition));
+  EXPECT_EQ(standby_.live->stood_down(), 0);
+  for (const auto& [incident, times] : Dispatched()) EXPECT_EQ(times, 1) << incident;
+}
+
+// What it had to send twice itself is no other's.
+TEST_F(TwoDrivers, AStandbyThatIsNotAnsweredGoesOn) {
+  TakeOver("away");
+  for (int i = 0; i < 40; ++i) {
+    File("lost-" + std::to_string(i));
+    standby_.way.refuses = absl::UnavailableError("no broker");
+    standby_.Turn(2);
+    standby_.way.refuses = absl::OkStatus();
+    clock_.Advance(absl::Milliseconds(250));
+    standby_.Turn();
+    standby_.way.LetThrough();
+    standby_.Turn(2);
+  }
+  EXPECT_TRUE(standby_.live->Sends(kPartition));
+  EXPECT_EQ(standby_.live->stood_down(), 0);
+}
+
+}  // namespace
+}  // namespace gridledger::engine
