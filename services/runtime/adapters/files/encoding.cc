@@ -299,6 +299,7 @@ bool BeginsAsUtf8(absl::string_view beginning, bool is_whole) {
 
 std::string MarkedEncoding(absl::string_view beginning) {
   if (absl::StartsWith(beginning, kMarkUtf8)) return "UTF-8";
+  if (absl::StartsWith(beginning, absl::string_view("\xff\xfe\0\0", 4))) return "UTF-32LE";
   if (absl::StartsWith(beginning, "\xff\xfe")) return "UTF-16LE";
   if (absl::StartsWith(beginning, "\xfe\xff")) return "UTF-16BE";
   if (absl::StartsWith(beginning, "\x84\x31\x95\x33")) return "GB18030";
