@@ -124,11 +124,16 @@ class Places {
       auto begun = FromState(service, partition, bound);
       if (!begun.ok() || begun->task != nullptr) return begun;
     }
-    for (const Offset upto : SnapshotBounds(bound)) {
-      for (size_t i = 0; i < snapshots_.size(); ++i) {
-        auto begun = FromSnapshot(i, service, partition, upto);
-        if (!begun.ok() || begun->task != nullptr) return begun;
-      }
+    const bool to_fold = view_.begin == Begin::kSnapshot && bound.value > 0;
+    const Offset upto = to_fold ? Offset{bound.value - 1} : bound;
+    for (size_t i = 0; i < snapshots_.size(); ++i) {
+      auto begun = FromSnapshot(i, service, partition, upto);
+      if (!begun.ok() || begun->task != nullptr) return begun;
+    }
+    if (to_fold && !snapshots_.empty()) {
+      // Complete when the oldest was kept, or else not begun.
+      auto begun = FromSnapshot(snapshots_.size() - 1, service, partition, bound);
+      if (!begun.ok() || begun->task != nullptr) return begun;
     }
     return FromZero(service, partition, bound);
   }
@@ -140,11 +145,9 @@ class Places {
       const auto found = view_.folder->store()->Find(id);
       if (found.ok() && found->has_value() && (*found)->next <= bound) return (*found)->next;
     }
-    for (const Offset upto : SnapshotBounds(bound)) {
-      for (const SnapshotSummary& snapshot : snapshots_) {
-        const Checkpoint* checkpoint = CheckpointIn(snapshot, id);
-        if (checkpoint != nullptr && checkpoint->next <= upto) return checkpoint->next;
-      }
+    for (const SnapshotSummary& snapshot : snapshots_) {
+      const Checkpoint* checkpoint = CheckpointIn(snapshot, id);
+      if (checkpoint != nullptr && checkpoint->next <= bound) return checkpoint->next;
     }
     return Offset{0};
   }
@@ -154,12 +157,6 @@ class Places {
     std::unique_ptr<RocksStateStore> store;
     std::unique_ptr<Committer> committer;  // goes first
   };
-
-  // How far snapshots may be, the better bound first.
-  std::vector<Offset> SnapshotBounds(Offset bound) const {
-    if (view_.begin != Begin::kSnapshot || bound.value == 0) return {bound};
-    return {Offset{bound.value - 1}, bound};
-  }
 
   static const Checkpoint* CheckpointIn(const SnapshotSummary& snapshot, const TaskId& id) {
     for (const SnapshotTask& one : snapshot.tasks) {

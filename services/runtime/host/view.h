@@ -22,7 +22,7 @@ namespace gridledger::host {
 // Where a view's tasks begin. What stands beyond the view's bound is never begun from.
 enum class Begin {
   kNewest,    // at the newest checkpoint, else at a snapshot, else at zero
-  kSnapshot,  // at the newest snapshot, else at zero
+  kSnapshot,  // at the newest snapshot before the end, else at the oldest one, else at zero
   kZero,      // at offset 0
 };
 
