@@ -35,7 +35,7 @@ struct CommonOptions {
   std::string memory = "1GiB";
   int threads = 0;  // 0: one for each core
   bool json = false;
-  const StopFlag* stop = nullptr;  // there while the command runs; `up` makes its own
+  const StopFlag* stop = nullptr;  // null where nobody is to end it early; `up` makes its own
 
   // InvalidArgument when --memory is no size.
   absl::StatusOr<size_t> MemoryBytes() const { return host::ParseMemorySize(memory); }
@@ -53,7 +53,7 @@ struct Teaching {
   const char* summary;  // one line
   // Whole lines, indented by two blanks; may go on with what is worth knowing.
   std::string examples;
-  bool needs_ledger = true;  // false: none need be named
+  bool needs_ledger = true;   // false: none need be named
   bool stops_itself = false;  // what signals do is the command's own affair
 };
 

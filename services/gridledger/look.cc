@@ -13,7 +13,7 @@ absl::Status LookAt(const CommonOptions& options, const char* verb, host::View v
   if (!memory.ok()) return memory.status();
   view.memory_bytes = *memory;
   view.threads = options.Threads();
-  view.stop = options.stop->Listen();
+  if (options.stop != nullptr) view.stop = options.stop->Listen();
   host::ViewTotals totals;
   const absl::Time begun_at = absl::Now();
   absl::Status status;

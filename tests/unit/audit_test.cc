@@ -100,7 +100,8 @@ TEST(AuditTest, TheFactsOfOneRecordKeepTheirOrder) {
   archive.Record({"reported category=order"});
   archive.Record({"filed", "dispatched unit=u1", "dispatched unit=u2", "handling_started",
                   "handling_finished", "check_passed", "closed disposition=solved", "rated stars=9",
-                  "rated stars=5", "reopened", "dispatched unit=u1", "handling_started"});
+                  "rated stars=5", "reopened", "dispatched unit=u1", "handling_started"},
+                 -1, "source:desk");
   archive.Record({"handling_finished"});
   EXPECT_EQ(archive.Of("c1"),
             "0 reported, 1 filed, 1 dispatched, 1 dispatched, 1 handling_started, "

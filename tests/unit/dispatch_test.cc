@@ -419,6 +419,7 @@ TEST(DispatchTest, ALoadIsHeldFromTheDispatchUntilTheEnd) {
     Desk desk;
     desk.Staff("order-team", {"a", "b"});
     desk.File("c1");
+    desk.Tell("c2", "reported community=changzhen category=order");  // nobody's load
     for (const char* fact : row.facts) desk.Tell("c1", fact);
     EXPECT_EQ(desk.Loads(), row.loads) << row.why;
   }

@@ -287,8 +287,7 @@ TEST(IncidentTest, WhatWaitedForItsReportNeedNotLieInOrder) {
     EXPECT_EQ(story.Tell(early), "parked");
   }
   // Filed in the first round, which lets the later ones count, in their own order.
-  EXPECT_EQ(story.Tell("reported"),
-            "applied, applied, applied, applied, illegal transition");
+  EXPECT_EQ(story.Tell("reported"), "applied, applied, applied, applied, illegal transition");
   EXPECT_EQ(story.Now().phase, Phase::kClosed);
 }
 
