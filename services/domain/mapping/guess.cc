@@ -28,6 +28,8 @@ constexpr absl::string_view kMissing[] = {
     "?",    "NULL", "null", "Null", "(null)", "N/A", "n/a",   "#N/A",      "NA", "NaN", "nan",
     "None", "none", "nil",  "\\N",  "-",      "--",  "EMPTY", "undefined", "空", "无",  "暂无"};
 
+constexpr size_t kZerosMax = 4;  // spellings of 1970: one a column of times, as a rule
+
 // Words in names of columns, the most telling first. Chinese ones may stand anywhere in a name.
 constexpr absl::string_view kIds[] = {"id",   "number", "no",        "nr",     "num",
                                       "key",  "ref",    "reference", "code",   "编号",
@@ -205,6 +207,18 @@ void Guesser::FindMissing() {
     }
     if (found) guess_.missing.emplace_back(spelling);
   }
+  // The zero of a computer's clock is what stands where nobody told a time.
+  absl::btree_set<absl::string_view> zeros;
+  for (int64_t row = 0; row < rows_ && zeros.size() < kZerosMax; ++row) {
+    for (size_t c = 0; c < guess_.columns.size(); ++c) {
+      const absl::string_view text = Text(row, c);
+      if (absl::StartsWith(text, "1970-01-01T00:00:00") ||
+          absl::StartsWith(text, "1970-01-01 00:00:00")) {
+        zeros.insert(text);
+      }
+    }
+  }
+  for (const absl::string_view zero : zeros) guess_.missing.emplace_back(zero);
 }
 
 void Guesser::LookAt(size_t column) {
