@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -184,6 +185,12 @@ class Rig:
                 self.cluster.bootstrap, "--topic", topic, "--output", f"{app}.decisions", "--app", app, "--partitions",
                 PARTITIONS, "--state", self.scratch / "state" / name, *words,
                 *(word for one in settings.items() for word in ("--set", f"{one[0]}={one[1]}"))]
+
+    def run_peer(self, city, name, settings, decide, records):
+        """The peer over so many records of a city's topic, from nothing: its own clock's figures, and its CPU."""
+        made = Run(*self.peer(self.topic(city), name, name, settings, "--decide", decide, "--records", records))
+        shutil.rmtree(self.scratch / "state" / name)
+        return {**made.json(), "cpu_seconds": made.cpu}
 
 
 def load_average():

@@ -5,9 +5,10 @@ import shutil
 import subprocess
 import time
 
-from rig import PARTITIONS, Run, Service, load_average, wait_for
+from rig import PARTITIONS, Service, load_average, wait_for
 
 SERVICES = ("dispatch", "escalation", "metrics", "audit")
+WARM_INCIDENTS = 500  # to begin with: what reports look like, who is on duty
 RECORDS_AN_INCIDENT = 10.93  # of the simulated period
 
 COMMIT = {"commit.interval.ms": 10_000, "producer.transaction.timeout.ms": 60_000}
@@ -61,18 +62,39 @@ def throughput(rig, arguments, row):
     for i, (name, threads, settings, decide) in enumerate(TUNINGS):
         if arguments.short and i not in (2, 6, 9):
             continue
-        made = Run(*rig.peer(rig.topic("city"), f"peer-{i}", f"peer-{i}", {**settings, "num.stream.threads": threads},
-                             "--decide", decide, "--records", some))
-        told = made.json()
+        told = rig.run_peer("city", f"peer-{i}", {**settings, "num.stream.threads": threads}, decide, some)
         # Its own clock, from its first record to its last, and the faster half: its start, its
         # warming up and its last commit are not counted against it.
         rate = max(told["rate"], told["second_half"])
-        row(f"peer, {threads} thread{'s' if threads > 1 else ''}: {name}", some, some / rate, made.cpu)
+        row(f"peer, {threads} thread{'s' if threads > 1 else ''}: {name}", some, some / rate,
+            told["cpu_seconds"])  # fmt: skip
         best = max(best, rate)
-        shutil.rmtree(rig.scratch / "state" / f"peer-{i}")
     for service, rate in ours.items():
-        row.ratio(f"gridledger-{service}, 1 thread / peer's best", rate / best)
+        row.ratio(f"gridledger-{service}, 1 thread, folding / peer's best", rate / best)
+    deciding(rig, arguments, row)
     row.say(f"load of the machine at the end: {load_average():.1f}")
+
+
+def deciding(rig, arguments, row):
+    """A topic in which every second record still wants a decision, and both make and send them."""
+    warm = rig.make_city("waiting", WARM_INCIDENTS)
+    incidents = arguments.peer_records // 2
+    records = rig.load("fill", rig.topic("waiting"), incidents, "waiting").json()["records"]
+    best = 0
+    for threads in (1, 2):  # before ours are in the topic
+        name = f"peer-deciding-{threads}"
+        told = rig.run_peer("waiting", name, {**STORE, "num.stream.threads": threads}, "filed", warm + records)
+        rate = max(told["rate"], told["second_half"])
+        row(f"peer, {threads} thread{'s' if threads > 1 else ''}: reports and filings, its best settings", records,
+            records / rate)  # fmt: skip
+        best = max(best, rate)
+    begun = time.monotonic()
+    service = Service(rig, "dispatch", "waiting", "deciding", "--partitions", f"0-{PARTITIONS - 1}", "--threads", "1")
+    wait_for(lambda: service.figures().get("gridledger_decisions_sent_total", 0) >= incidents, "all are dispatched")
+    wait_for(service.has_folded_all, "the decisions are read back")
+    ours = row("gridledger-dispatch, 1 thread: the same, decisions read back", records, time.monotonic() - begun)["rate"]
+    service.stop()
+    row.ratio("gridledger-dispatch, 1 thread, deciding / peer's best", ours / best)
 
 
 def all_four(rig, row, records):
