@@ -44,7 +44,7 @@ struct List {
 // Open, with a deadline that has passed while the clock ran.
 bool IsOverdue(const incident::Incident& is, absl::Time at) {
   return incident::IsOpenCase(is.phase) && is.due_at && *is.due_at < at &&
-         !(is.paused_at && *is.paused_at < *is.due_at);
+         !incident::StandsBefore(is.paused_at, is.due_at);
 }
 
 absl::string_view PlaceOf(const incident::Incident& is) {

@@ -154,7 +154,7 @@ void SetDeadline(Incident& incident, std::optional<absl::Time> due_at) {
 // A paused clock leaves the distance to the deadline as it was.
 void EndPause(Incident& incident, absl::Time at) {
   if (!incident.paused_at) return;
-  if (incident.due_at && *incident.paused_at < *incident.due_at) {
+  if (StandsBefore(incident.paused_at, incident.due_at)) {
     SetDeadline(incident, *incident.due_at + (at - *incident.paused_at));
   }
   incident.paused_at.reset();

@@ -123,6 +123,13 @@ struct Incident {
   }
 };
 
+// The clock was stopped before the deadline, which moves on with the pause (缓办). One that passed
+// before stays missed.
+inline bool StandsBefore(const std::optional<absl::Time>& paused_at,
+                         const std::optional<absl::Time>& due_at) {
+  return paused_at && due_at && *paused_at < *due_at;
+}
+
 // Facts that came before their incident's report, in ledger order.
 struct Parked {
   struct Item {

@@ -53,7 +53,7 @@ Standing Before(const incident::Change& change) {
 // Has a deadline that counts, passed or to come.
 bool HasRunningDeadline(const Standing& standing) {
   return standing.due_at.has_value() &&
-         !(standing.paused_at && *standing.paused_at < *standing.due_at) &&
+         !incident::StandsBefore(standing.paused_at, standing.due_at) &&
          (incident::IsOpenCase(standing.phase) || standing.phase == Phase::kClosed);
 }
 
