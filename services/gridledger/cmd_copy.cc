@@ -163,7 +163,9 @@ void AddCopy(CLI::App& app, Command* chosen) {
            "At the end every service folds both up to there, whoever writes on meanwhile, and "
            "the\ndigests are compared. A file is records alone, and nothing is folded from it: "
            "copied into\none, or out of one, there is nothing to compare, and \"equal\" is "
-           "null.\n"},
+           "null.\n",
+       // Both ends are named, and by options of their own.
+       .needs_ledger = false},
       &options->common, chosen, [options] { return Copy(*options); });
   for (const char* name : {"--data", "--log"}) command->remove_option(command->get_option(name));
   command
@@ -175,14 +177,6 @@ void AddCopy(CLI::App& app, Command* chosen) {
       ->type_name("LOG")
       ->required();
   command->add_flag("!--no-digests", options->digests, "Do not fold both at the end");
-  // Both ends are named; the common option has nothing to say.
-  command->callback([chosen, options] {
-    *chosen = [options] {
-      const StopFlag stop;
-      options->common.stop = &stop;
-      return Copy(*options);
-    };
-  });
 }
 
 }  // namespace gridledger::cli

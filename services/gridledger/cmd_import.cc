@@ -70,10 +70,8 @@ absl::StatusOr<Import> Prepare(const ImportOptions& options) {
   if (!name.empty() && !absl::LoadTimeZone(name, &zone)) {
     return absl::InvalidArgumentError(absl::StrCat("this machine does not know the zone ", name));
   }
-  const absl::StatusOr<absl::Time> until = ParseInstant(options.until, zone);
-  if (!until.ok()) {
-    return absl::InvalidArgumentError(absl::StrCat("--until: ", until.status().message()));
-  }
+  const absl::StatusOr<absl::Time> until = ParseInstantOf("--until", options.until, zone);
+  if (!until.ok()) return until.status();
   import.until = *until;
   return import;
 }

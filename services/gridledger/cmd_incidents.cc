@@ -64,10 +64,8 @@ absl::Status Find(const IncidentsOptions& options, host::Folder& folder, List* l
   view.folder = &folder;
   view.services = {*host::FindService("metrics")};
   if (!options.as_of.empty()) {
-    const absl::StatusOr<absl::Time> until = ParseInstant(options.as_of, list->zone);
-    if (!until.ok()) {
-      return absl::InvalidArgumentError(absl::StrCat("--as-of: ", until.status().message()));
-    }
+    const absl::StatusOr<absl::Time> until = ParseInstantOf("--as-of", options.as_of, list->zone);
+    if (!until.ok()) return until.status();
     view.until = *until;
   }
   const std::optional<absl::Time> asked = view.until;

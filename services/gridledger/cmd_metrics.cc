@@ -140,10 +140,8 @@ absl::Status PrintMetrics(const MetricsOptions& options) {
   view.services = {*host::FindService("metrics")};
   view.together = true;
   if (!options.as_of.empty()) {
-    const absl::StatusOr<absl::Time> until = ParseInstant(options.as_of, *zone);
-    if (!until.ok())
-      return absl::Status(until.status().code(),
-                          absl::StrCat("--as-of: ", until.status().message()));
+    const absl::StatusOr<absl::Time> until = ParseInstantOf("--as-of", options.as_of, *zone);
+    if (!until.ok()) return until.status();
     view.until = *until;
   }
   // The first partitions wait until the last one's time is known.

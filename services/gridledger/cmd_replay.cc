@@ -221,10 +221,8 @@ absl::StatusOr<host::View> ViewFor(const ReplayOptions& options, host::Folder& f
   if (options.until.empty()) return view;
   const absl::StatusOr<absl::TimeZone> zone = ZoneOf(folder);
   if (!zone.ok()) return zone.status();
-  const absl::StatusOr<absl::Time> until = ParseInstant(options.until, *zone);
-  if (!until.ok()) {
-    return absl::Status(until.status().code(), absl::StrCat("--until: ", until.status().message()));
-  }
+  const absl::StatusOr<absl::Time> until = ParseInstantOf("--until", options.until, *zone);
+  if (!until.ok()) return until.status();
   view.until = *until;
   return view;
 }

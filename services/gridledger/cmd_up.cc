@@ -44,11 +44,7 @@ absl::Status FirstData(const UpOptions& options, const std::function<void()>& op
     if (std::filesystem::exists(absl::StrCat(options.common.data, "/log"))) {
       return absl::OkStatus();
     }
-    if (std::filesystem::exists(options.common.data) &&
-        !std::filesystem::is_directory(options.common.data)) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(options.common.data, " is a file: --data names a folder"));
-    }
+    if (absl::Status status = host::CheckIsFolder(options.common.data); !status.ok()) return status;
     if (options.no_simulation) return OpenForWriting(options.common, 8).status();
     std::fprintf(stderr,
                  "There is no data in %s yet: playing the published Yutang period into it.\n",

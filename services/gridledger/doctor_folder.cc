@@ -86,12 +86,10 @@ Finding Imports(const std::string& data) {
                         absl::PermissionDeniedError(absl::StrCat(path.string(), " cannot be read")),
                         "run as the user whose it is, or give it back with chown");
     }
-    // Compared with no mapping at all, a sound one differs.
-    const absl::StatusOr<ImportRecord> record = CheckImportRecord(data, path.stem().string(), {});
-    if (absl::IsDataLoss(record.status())) return BadFinding("imports", record.status(), "");
-    std::ifstream file(path);
-    const std::string text((std::istreambuf_iterator<char>(file)), {});
-    if (text.find("\"complete\": false") != std::string::npos) ++cut_off;
+    const absl::StatusOr<ImportRecord> record = ReadImportRecord(path.string());
+    if (!record.ok()) return BadFinding("imports", record.status(), "");
+    cut_off += std::any_of(record->rounds.begin(), record->rounds.end(),
+                           [](const ImportRound& round) { return !round.complete; });
   }
   if (cut_off == 0) return {"imports", Health::kOk, absl::StrCat(paths.size()), ""};
   return {"imports", Health::kWarn,

@@ -113,6 +113,12 @@ std::string ImportRecordPath(const std::string& folder, const std::string& sourc
   return absl::StrCat(folder, "/imports/", name, ".json");
 }
 
+absl::StatusOr<ImportRecord> ReadImportRecord(const std::string& path) {
+  absl::StatusOr<Kept> kept = Read(path);
+  if (!kept.ok()) return kept.status();
+  return std::move(kept->record);
+}
+
 absl::StatusOr<ImportRecord> CheckImportRecord(const std::string& folder, const std::string& source,
                                                const ImportMeans& means) {
   const absl::StatusOr<Kept> kept = Read(ImportRecordPath(folder, source));

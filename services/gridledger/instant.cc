@@ -62,6 +62,13 @@ absl::StatusOr<absl::Time> ParseInstant(absl::string_view text, absl::TimeZone z
                    "2021-02-01T08:30:00+08:00"));
 }
 
+absl::StatusOr<absl::Time> ParseInstantOf(absl::string_view option, absl::string_view text,
+                                          absl::TimeZone zone) {
+  const absl::StatusOr<absl::Time> at = ParseInstant(text, zone);
+  if (at.ok()) return at;
+  return absl::Status(at.status().code(), absl::StrCat(option, ": ", at.status().message()));
+}
+
 std::string Rfc3339(absl::Time at, absl::TimeZone zone) {
   return absl::FormatTime("%Y-%m-%dT%H:%M:%E*S%Ez", at, zone);
 }

@@ -21,6 +21,10 @@ absl::StatusOr<absl::TimeZone> ZoneOf(host::Folder& folder);
 // anything else.
 absl::StatusOr<absl::Time> ParseInstant(absl::string_view text, absl::TimeZone zone);
 
+// The value of an option: an error names the option too.
+absl::StatusOr<absl::Time> ParseInstantOf(absl::string_view option, absl::string_view text,
+                                          absl::TimeZone zone);
+
 // For --help of commands that take an instant.
 inline constexpr absl::string_view kInstantForms =
     "An INSTANT is RFC 3339 with a zone (2021-02-01T00:00:00+08:00), or without one and then\n"

@@ -5,6 +5,8 @@
 #include <absl/time/clock.h>
 #include <spdlog/spdlog.h>
 
+#include "services/runtime/host/exit_code.h"
+
 namespace gridledger::host {
 namespace {
 
@@ -12,7 +14,6 @@ constexpr absl::Duration kLookEvery = absl::Milliseconds(50);
 constexpr absl::Duration kOpenMax = absl::Seconds(2);
 constexpr absl::Duration kKeepMax = absl::Seconds(20);
 constexpr absl::Duration kCloseMax = absl::Seconds(5);
-constexpr int kWorldFailed = 3;
 
 }  // namespace
 
@@ -62,7 +63,7 @@ void EndWatch::Watch() {
     } else {
       spdlog::warn("asked to end before it had begun");
     }
-    _exit(code_.value_or(opened_ ? kWorldFailed : 0));
+    _exit(code_.value_or(opened_ ? ExitCodeOf(absl::DeadlineExceededError("")) : 0));
   }
 }
 

@@ -65,13 +65,6 @@ class ClusterFolder : public Folder {
   std::unique_ptr<RocksStateStore> store_;
 };
 
-// A file where a folder is named is a slip of the pen, not of the disk.
-absl::Status CheckIsFolder(const std::string& path) {
-  std::error_code ignored;
-  if (!fs::exists(path, ignored) || fs::is_directory(path, ignored)) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(path, " is a file: --data names a folder"));
-}
-
 absl::Status MakeFolder(const std::string& path) {
   std::error_code error;
   fs::create_directories(path, error);
@@ -157,6 +150,12 @@ absl::StatusOr<std::unique_ptr<Folder>> OpenCluster(const FolderOptions& options
 }
 
 }  // namespace
+
+absl::Status CheckIsFolder(const std::string& path) {
+  std::error_code ignored;
+  if (!fs::exists(path, ignored) || fs::is_directory(path, ignored)) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(path, " is a file: --data names a folder"));
+}
 
 absl::StatusOr<std::unique_ptr<Folder>> Folder::Open(const FolderOptions& options) {
   if (options.log.has_value() && options.log->kind == LogName::Kind::kKafka) {

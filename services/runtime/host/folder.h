@@ -69,6 +69,9 @@ class Folder {
   absl::Status state_status_;
 };
 
+// A file where a folder is named is a slip of the pen, not of the disk: InvalidArgument.
+absl::Status CheckIsFolder(const std::string& path);
+
 // Names the build in checkpoints.
 std::string CodeId();
 
