@@ -9,6 +9,8 @@ Needs Debian's python3-confluent-kafka and python3-protobuf, and the language as
 named by GRIDLEDGER_LANGUAGE (default gridledger.binpb beside this file).
 A record is a CloudEvent in Kafka's binary mode: ce_ headers, and a gridledger.v1.Entry as its body. Its
 key is the community; the partition is Kafka's murmur2 of the key, as every Java client chooses it.
+TRACEPARENT in the environment goes along as the header of that name (W3C Trace Context): what the services
+decide on the report carries on that trace.
 """
 import os
 import pathlib
@@ -71,10 +73,11 @@ def report(bootstrap, topic, community, category, incident):
         one.fact.stage = stage
         one.fact.happened_at_ms = int(time.time() * 1000)
         fill(getattr(one.fact, fact_name))
+        trace = {"traceparent": os.environ["TRACEPARENT"]} if "TRACEPARENT" in os.environ else {}
         kind = one.fact.DESCRIPTOR.fields_by_name[fact_name].message_type.full_name
         producer.produce(topic, key=community, value=one.SerializeToString(),
                          headers={"ce_specversion": "1.0", "content-type": "application/protobuf", "ce_type": kind,
-                                  "ce_source": "/example", "ce_id": str(uuid.uuid4())},
+                                  "ce_source": "/example", "ce_id": str(uuid.uuid4()), **trace},
                          on_delivery=lambda error, _: refused.append(error) if error else None)
 
     def reported(fact):

@@ -69,18 +69,29 @@ absl::Status CheckBeginning(const CopyOptions& options, CopySource& source, Copy
   return status == all_seen ? absl::OkStatus() : status;
 }
 
+// What one end's records are folded to: by this process, or, a file's, as it says. Empty when
+// nobody knows.
+template <class End>
+absl::StatusOr<std::vector<DigestRow>> DigestsOf(const CopyOptions& options, End& end,
+                                                 host::Begin begin,
+                                                 const std::vector<Offset>& ends) {
+  if (end.folder() == nullptr) return end.kept_digests();
+  return FoldDigests(options.common, end.folder(), begin, ends);
+}
+
 absl::Status Compare(const CopyOptions& options, CopySource& source, CopyTarget& target,
                      Outcome* outcome) {
-  if (!options.digests || target.folder() == nullptr) return absl::OkStatus();
-  auto there = FoldDigests(options.common, target.folder(), host::Begin::kZero, source.ends());
+  if (!options.digests) return absl::OkStatus();
+  auto there = DigestsOf(options, target, host::Begin::kZero, source.ends());
   if (!there.ok()) return there.status();
-  outcome->digests = *std::move(there);
-  if (source.folder() == nullptr) return absl::OkStatus();
-  const auto here =
-      FoldDigests(options.common, source.folder(), host::Begin::kNewest, source.ends());
+  auto here = DigestsOf(options, source, host::Begin::kNewest, source.ends());
   if (!here.ok()) return here.status();
-  outcome->compared = true;
-  outcome->equal = *here == outcome->digests;
+  if (there->empty() && !here->empty()) {
+    if (absl::Status kept = target.KeepDigests(*here); !kept.ok()) return kept;
+  }
+  outcome->compared = !there->empty() && !here->empty();
+  outcome->equal = *here == *there;
+  outcome->digests = there->empty() ? *std::move(here) : *std::move(there);
   return absl::OkStatus();
 }
 
@@ -161,9 +172,9 @@ void AddCopy(CLI::App& app, Command* chosen) {
            "Offsets, times and bytes stay as they are. A copy that was stopped or killed goes on\n"
            "where it ended; what is there already has to be the beginning of the same ledger.\n"
            "At the end every service folds both up to there, whoever writes on meanwhile, and "
-           "the\ndigests are compared. A file is records alone, and nothing is folded from it: "
-           "copied into\none, or out of one, there is nothing to compare, and \"equal\" is "
-           "null.\n",
+           "the\ndigests are compared. A file is not folded: what its records came to at the "
+           "source is written\nat its end, and compared when it is copied again, or out of it. "
+           "Without that, or when a\nbuild with other layouts wrote it, \"equal\" is null.\n",
        // Both ends are named, and by options of their own.
        .needs_ledger = false},
       &options->common, chosen, [options] { return Copy(*options); });

@@ -1,20 +1,10 @@
 #include "services/gridledger/copy_ends.h"
 
-#include <unistd.h>
-
 #include <absl/strings/str_cat.h>
 #include <absl/synchronization/mutex.h>
-#include <google/protobuf/io/zero_copy_stream_impl.h>
-#include <google/protobuf/util/delimited_message_util.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
-#include <filesystem>
 #include <utility>
-
-#include "gridledger/v1/archive.pb.h"
 
 namespace gridledger::cli {
 namespace {
@@ -94,100 +84,6 @@ class LedgerSource final : public CopySource {
  private:
   const std::unique_ptr<host::Folder> folder_;
   const std::vector<Offset> ends_;
-};
-
-absl::Status FileError(const std::string& path) {
-  return absl::UnavailableError(absl::StrCat(path, ": ", std::strerror(errno)));
-}
-
-struct CloseFile {
-  void operator()(std::FILE* file) const { std::fclose(file); }
-};
-using File = std::unique_ptr<std::FILE, CloseFile>;
-
-// Visits the records of an archive. A tail that is cut off ends it, and `good` says where.
-absl::Status Scan(const std::string& path, int* partitions, int64_t* good,
-                  absl::FunctionRef<absl::Status(const v1::LoggedRecord&)> visit) {
-  const File file(std::fopen(path.c_str(), "rb"));
-  if (file == nullptr) {
-    return errno == ENOENT ? absl::NotFoundError(absl::StrCat("there is no file ", path))
-                           : FileError(path);
-  }
-  google::protobuf::io::FileInputStream input(fileno(file.get()));
-  v1::ArchiveItem item;
-  *partitions = 0;
-  *good = 0;
-  std::vector<int64_t> next;
-  while (true) {
-    bool clean_end = false;
-    item.Clear();
-    if (!google::protobuf::util::ParseDelimitedFromZeroCopyStream(&item, &input, &clean_end)) {
-      if (*partitions == 0) {
-        return absl::InvalidArgumentError(absl::StrCat(path, " is no ledger in a file"));
-      }
-      return absl::OkStatus();
-    }
-    const auto damaged = [&](absl::string_view what) {
-      return absl::DataLossError(absl::StrCat(path, ", byte ", *good, ": ", what));
-    };
-    if (*partitions == 0) {
-      if (item.head().partitions() < 1 || item.head().partitions() > 4096) {
-        return absl::InvalidArgumentError(absl::StrCat(path, " is no ledger in a file"));
-      }
-      *partitions = item.head().partitions();
-      next.assign(*partitions, 0);
-    } else if (!item.has_record()) {
-      return damaged("no record");
-    } else {
-      const v1::LoggedRecord& record = item.record();
-      if (record.partition() < 0 || record.partition() >= *partitions) {
-        return damaged("a partition that is not there");
-      }
-      if (record.offset() != next[record.partition()]++) return damaged("a gap in the offsets");
-      if (absl::Status status = visit(record); !status.ok()) return status;
-    }
-    *good = input.ByteCount();
-  }
-}
-
-class FileSource final : public CopySource {
- public:
-  explicit FileSource(std::string path) : path_(std::move(path)) {}
-  absl::Status Open() {
-    int64_t good = 0;
-    absl::Status status = Scan(path_, &partitions_, &good, [this](const v1::LoggedRecord& record) {
-      const size_t p = static_cast<size_t>(record.partition());
-      if (ends_.size() <= p) ends_.resize(p + 1);
-      ends_[p] = Offset{record.offset() + 1};
-      return absl::OkStatus();
-    });
-    if (!status.ok()) return status;
-    ends_.resize(partitions_);
-    std::error_code error;
-    const int64_t size = static_cast<int64_t>(std::filesystem::file_size(path_, error));
-    if (!error && good == size) return absl::OkStatus();
-    return absl::DataLossError(
-        absl::StrCat(path_, " is cut off or damaged after byte ", good, ": copy into it again"));
-  }
-  int partitions() const override { return partitions_; }
-  const std::vector<Offset>& ends() const override { return ends_; }
-  host::Folder* folder() override { return nullptr; }
-  absl::Status Read(const std::vector<Offset>& from,
-                    absl::FunctionRef<absl::Status(const Record&)> visit) override {
-    int64_t good = 0;
-    int partitions = 0;
-    return Scan(path_, &partitions, &good, [&](const v1::LoggedRecord& one) {
-      if (one.offset() < from[one.partition()].value) return absl::OkStatus();
-      return visit(Record{Partition{one.partition()}, Offset{one.offset()},
-                          absl::FromUnixMillis(one.at_ms()), one.key(), one.headers(),
-                          one.value()});
-    });
-  }
-
- private:
-  const std::string path_;
-  int partitions_ = 0;
-  std::vector<Offset> ends_;
 };
 
 absl::StatusOr<std::string> ReadLast(EventLog& log, Partition partition, Offset end) {
@@ -305,75 +201,6 @@ class ClusterTarget final : public CopyTarget {
   absl::Status status_ ABSL_GUARDED_BY(mutex_);
 };
 
-class FileTarget final : public CopyTarget {
- public:
-  explicit FileTarget(std::string path) : path_(std::move(path)) {}
-  absl::Status Open(int partitions) {
-    ends_.resize(partitions);
-    last_.resize(partitions);
-    int there = 0;
-    int64_t good = 0;
-    absl::Status status = Scan(path_, &there, &good, [&](const v1::LoggedRecord& record) {
-      if (record.partition() >= partitions) return absl::OkStatus();  // told below
-      ends_[record.partition()] = Offset{record.offset() + 1};
-      last_[record.partition()] = record.value();
-      return absl::OkStatus();
-    });
-    const bool is_new = absl::IsNotFound(status);
-    if (!status.ok() && !is_new) return status;
-    if (!is_new && there != partitions) {
-      return absl::FailedPreconditionError(
-          absl::StrCat(path_, " has ", there, " partitions, the source ", partitions));
-    }
-    // A killed copy leaves a cut record at the end.
-    if (!is_new && truncate(path_.c_str(), good) != 0) return FileError(path_);
-    file_.reset(std::fopen(path_.c_str(), "ab"));
-    if (file_ == nullptr) return FileError(path_);
-    if (!is_new) return absl::OkStatus();
-    item_.mutable_head()->set_partitions(partitions);
-    return WriteItem();
-  }
-  const std::vector<Offset>& ends() const override { return ends_; }
-  host::Folder* folder() override { return nullptr; }
-  absl::StatusOr<std::string> LastValue(Partition partition) override {
-    return last_[partition.value];
-  }
-  absl::Status Write(const Record& record) override {
-    v1::LoggedRecord& one = *item_.mutable_record();
-    one.set_partition(record.partition.value);
-    one.set_offset(record.offset.value);
-    one.set_at_ms(absl::ToUnixMillis(record.timestamp));
-    one.set_key(record.key.data(), record.key.size());
-    one.set_headers(record.headers.data(), record.headers.size());
-    one.set_value(record.value.data(), record.value.size());
-    return WriteItem();
-  }
-  absl::Status Finish() override {
-    if (std::fflush(file_.get()) == 0 && fsync(fileno(file_.get())) == 0) return absl::OkStatus();
-    return FileError(path_);
-  }
-
- private:
-  absl::Status WriteItem() {
-    bytes_.clear();
-    google::protobuf::io::StringOutputStream out(&bytes_);
-    google::protobuf::util::SerializeDelimitedToZeroCopyStream(item_, &out);
-    // The stream's end is where it says, not where the string was grown to.
-    bytes_.resize(static_cast<size_t>(out.ByteCount()));
-    if (std::fwrite(bytes_.data(), 1, bytes_.size(), file_.get()) == bytes_.size()) {
-      return absl::OkStatus();
-    }
-    return FileError(path_);
-  }
-
-  const std::string path_;
-  File file_;
-  std::vector<Offset> ends_;
-  std::vector<std::string> last_;
-  v1::ArchiveItem item_;
-  std::string bytes_;
-};
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<CopySource>> OpenSource(const std::string& log,
@@ -381,9 +208,7 @@ absl::StatusOr<std::unique_ptr<CopySource>> OpenSource(const std::string& log,
   const absl::StatusOr<host::LogName> name = host::ParseLogName(log);
   if (!name.ok()) return name.status();
   if (name->kind == host::LogName::Kind::kFile) {
-    auto source = std::make_unique<FileSource>(name->path);
-    if (absl::Status status = source->Open(); !status.ok()) return status;
-    return source;
+    return OpenArchiveSource(name->path);
   }
   auto folder = OpenLedger(*name, common, /*read_only=*/true, 0);
   if (!folder.ok()) return folder.status();
@@ -397,9 +222,7 @@ absl::StatusOr<std::unique_ptr<CopyTarget>> OpenTarget(const std::string& log, i
   const absl::StatusOr<host::LogName> name = host::ParseLogName(log);
   if (!name.ok()) return name.status();
   if (name->kind == host::LogName::Kind::kFile) {
-    auto target = std::make_unique<FileTarget>(name->path);
-    if (absl::Status status = target->Open(partitions); !status.ok()) return status;
-    return target;
+    return OpenArchiveTarget(name->path, partitions);
   }
   if (name->kind == host::LogName::Kind::kKafka) {
     absl::Status safe = CheckClusterIsSafe(log, common);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "services/gridledger/command.h"
+#include "services/gridledger/digests.h"
 #include "services/runtime/host/folder.h"
 
 namespace gridledger::cli {
@@ -26,6 +27,8 @@ class CopySource {
                             absl::FunctionRef<absl::Status(const Record&)> visit) = 0;
   // Null for a file, which nothing is folded from.
   virtual host::Folder* folder() = 0;
+  // What its records are folded to, where somebody wrote that down, and in this build's layouts.
+  virtual std::vector<DigestRow> kept_digests() const { return {}; }
 };
 
 class CopyTarget {
@@ -41,7 +44,14 @@ class CopyTarget {
   // Makes all of it durable.
   virtual absl::Status Finish() = 0;
   virtual host::Folder* folder() = 0;
+  virtual std::vector<DigestRow> kept_digests() const { return {}; }
+  // Writes down what all its records are folded to. REQUIRES: it has no folder.
+  virtual absl::Status KeepDigests(const std::vector<DigestRow>&) { return absl::OkStatus(); }
 };
+
+absl::StatusOr<std::unique_ptr<CopySource>> OpenArchiveSource(const std::string& path);
+absl::StatusOr<std::unique_ptr<CopyTarget>> OpenArchiveTarget(const std::string& path,
+                                                              int partitions);
 
 // `common` has the limits and the clients' properties; its own ledger is not looked at.
 absl::StatusOr<std::unique_ptr<CopySource>> OpenSource(const std::string& log,

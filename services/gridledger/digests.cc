@@ -32,6 +32,14 @@ absl::StatusOr<std::vector<DigestRow>> FoldDigests(const CommonOptions& options,
   return rows;
 }
 
+absl::btree_map<ServiceName, uint64_t> LayoutsOf(const std::vector<engine::Service>& services) {
+  absl::btree_map<ServiceName, uint64_t> layouts;
+  for (const engine::Service& service : services) {
+    layouts[service.name] = engine::SchemaOf(service);
+  }
+  return layouts;
+}
+
 std::string PrintDigestRows(const std::vector<DigestRow>& rows) {
   std::string out;
   for (const DigestRow& row : rows) {

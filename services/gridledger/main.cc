@@ -10,7 +10,6 @@
 
 #include "services/gridledger/command.h"
 #include "services/runtime/host/exit_code.h"
-#include "services/runtime/host/memory_size.h"
 
 namespace gridledger::cli {
 namespace {
@@ -67,7 +66,4 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace gridledger::cli
 
-int main(int argc, char** argv) {
-  gridledger::host::ReturnFreedMemory();
-  return gridledger::cli::Main(argc, argv);
-}
+int main(int argc, char** argv) { return gridledger::cli::Main(argc, argv); }

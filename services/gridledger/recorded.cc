@@ -8,6 +8,7 @@
 #include <optional>
 #include <tuple>
 
+#include "services/gridledger/digests.h"
 #include "services/runtime/adapters/rocksdb/rocks_state_store.h"
 
 namespace gridledger::cli {
@@ -19,25 +20,9 @@ std::vector<SnapshotSummary> SnapshotsOf(const host::Folder& folder) {
   return state::ListSnapshots(absl::StrCat(folder.path(), "/snapshots"));
 }
 
-// The layouts of this build, as it would write them.
-absl::StatusOr<absl::btree_map<ServiceName, uint64_t>> Schemas(
-    const std::vector<engine::Service>& services) {
-  absl::btree_map<ServiceName, uint64_t> schemas;
-  for (const engine::Service& service : services) {
-    auto task = engine::Task::Open(service, Partition{0}, nullptr, host::CodeId());
-    if (!task.ok()) return task.status();
-    schemas[service.name] = (*task)->Collect().checkpoint.schema;
-  }
-  return schemas;
-}
-
 absl::StatusOr<std::optional<std::string>> DamageOf(StateStore& store, const Recorded& recorded) {
   const std::unique_ptr<TaskTier> tier = store.Tier(recorded.task);
-  Digest sum;
-  tier->Scan("", [&](absl::string_view key, absl::string_view value) {
-    sum += HashPair(key, value);
-    return true;
-  });
+  const Digest sum = SumOfPairs(*tier);
   const absl::Status status = tier->status();
   if (absl::IsDataLoss(status)) return std::optional(std::string(status.message()));
   if (!status.ok()) return status;
@@ -50,12 +35,11 @@ absl::StatusOr<std::optional<std::string>> DamageOf(StateStore& store, const Rec
 
 absl::StatusOr<std::vector<Recorded>> RecordedDigests(
     host::Folder& folder, const std::vector<engine::Service>& services) {
-  const auto schemas = Schemas(services);
-  if (!schemas.ok()) return schemas.status();
+  const auto layouts = LayoutsOf(services);
   std::vector<Recorded> recorded;
   const auto add = [&](const TaskId& task, const Checkpoint& checkpoint, std::string where) {
-    const auto schema = schemas->find(task.service);
-    if (schema == schemas->end() || schema->second != checkpoint.schema) return;
+    const auto of_service = layouts.find(task.service);
+    if (of_service == layouts.end() || of_service->second != checkpoint.schema) return;
     if (task.partition.value >= folder.log().partitions()) return;
     recorded.push_back(Recorded{task, checkpoint.next, checkpoint.digest, std::move(where)});
   };
