@@ -1,5 +1,7 @@
 #include "services/base/table.h"
 
+#include <limits>
+
 namespace gridledger {
 
 TableBase::TableBase(TableSet& set, uint8_t id) : set_(set), id_(id) {
@@ -18,12 +20,33 @@ bool TableSet::Open(ColdTier* cold, const Digest& digest) {
 }
 
 const Digest& TableSet::digest() {
-  for (TableBase* table : tables_) table->Settle(nullptr);
+  size_t all = std::numeric_limits<size_t>::max();
+  CollectSome(&all);
+  for (TableBase* table : tables_) table->Hash();
   return digest_;
 }
 
 void TableSet::Collect(PairSink* sink) {
-  for (TableBase* table : tables_) table->Settle(sink);
+  BeginCollect(sink);
+  size_t all = std::numeric_limits<size_t>::max();
+  CollectSome(&all);
+}
+
+void TableSet::BeginCollect(PairSink* sink) {
+  INVARIANT(sink_ == nullptr, "a collection begins when the one before has ended");
+  sink_ = sink;
+  for (TableBase* table : tables_) table->Freeze();
+}
+
+bool TableSet::CollectSome(size_t* most) {
+  if (sink_ == nullptr) return true;
+  for (TableBase* table : tables_) {
+    *most -= table->CollectFrozen(*most);
+    if (*most == 0) return false;
+  }
+  sink_ = nullptr;
+  collected_digest_ = digest_;
+  return true;
 }
 
 void TableSet::Stored(size_t bytes_max) {

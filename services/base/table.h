@@ -41,10 +41,11 @@ class ColdTier {
  public:
   virtual ~ColdTier() = default;
   virtual bool Get(absl::string_view key, std::string* value) = 0;
-  // In key order, until `visit` returns false.
-  virtual void Scan(
-      absl::string_view prefix,
-      absl::FunctionRef<bool(absl::string_view key, absl::string_view value)> visit) = 0;
+  using Visit = absl::FunctionRef<bool(absl::string_view key, absl::string_view value)>;
+  // Those whose keys begin with `prefix`, in key order, until `visit` returns false.
+  void Scan(absl::string_view prefix, Visit visit) { ScanFrom(prefix, prefix, visit); }
+  // The same from the first key on that is not below `from`. REQUIRES: `from` begins with `prefix`.
+  virtual void ScanFrom(absl::string_view prefix, absl::string_view from, Visit visit) = 0;
 };
 
 // Takes the changes of a collection. The views live only during the call.
@@ -82,9 +83,12 @@ class TableBase {
 
  protected:
   friend class TableSet;
-  // Brings the digest up to the present values. With a sink, also hands over every change since
-  // the last collection.
-  virtual void Settle(PairSink* sink) = 0;
+  // Brings the digest up to the present values. REQUIRES: no collection is under way.
+  virtual void Hash() = 0;
+  // Begins a collection of every change since the last one, as it is now.
+  virtual void Freeze() = 0;
+  // Hands over some of that, and the digest learns of it. Less than `most` when that was all.
+  virtual size_t CollectFrozen(size_t most) = 0;
   // The last collection is durable.
   virtual void Stored() = 0;
   // Drops from memory what is clean, as much as the table can do without.
@@ -124,6 +128,13 @@ class TableSet {
   const Digest& digest();
   // Hands over every change since the last collection. The digest is up to date afterwards.
   void Collect(PairSink* sink);
+  // The same in steps, so that nobody waits for all of it: what is handed over is as it was at the
+  // beginning, whatever changes meanwhile. `sink` lives until the end. REQUIRES: none is under way.
+  void BeginCollect(PairSink* sink);
+  // Takes what it hands over off `most`. True when nothing is left.
+  bool CollectSome(size_t* most);
+  // The digest as it was when the collection began. REQUIRES: it has come to its end.
+  const Digest& collected_digest() const { return collected_digest_; }
   // The last collection is durable: resting pairs may leave memory, and all clean ones when the
   // tables hold more than `bytes_max`.
   void Stored(size_t bytes_max);
@@ -149,6 +160,8 @@ class TableSet {
   std::vector<TableBase*> tables_;
   ColdTier* cold_ = nullptr;
   Digest digest_;
+  PairSink* sink_ = nullptr;  // of the collection under way
+  Digest collected_digest_;
 };
 
 // What a key is asked for by: a text for a name, so that nobody copies one to look it up. Hashed as
@@ -196,10 +209,10 @@ class MapTable : public TableBase {
   V& Insert(const K& key) {
     auto [slot, fresh] = Emplace(key);
     INVARIANT(fresh || !slot->present, "inserted a key that is there");
+    MarkDirty(slot);
     static_cast<V&>(*slot) = V{};
     slot->present = true;
     if constexpr (kOrdered) order_.insert(key);
-    MarkDirty(slot);
     return *slot;
   }
   // Find or insert.
@@ -222,15 +235,12 @@ class MapTable : public TableBase {
   void PrefetchPair(typename Asked<K>::Type key) const {
     // By the hash alone: comparing the key would be the wait that this is to save.
     const auto at = slots_.find(HashOnly{Asked<K>::Hash(key)});
-    if (at == slots_.end()) return;
-    const char* const begin = reinterpret_cast<const char*>(at->slot);
-    for (size_t i = 0; i < sizeof(Slot) && i < kPrefetchBytes; i += 64) {
-      __builtin_prefetch(begin + i);
-    }
+    if (at != slots_.end()) PrefetchSlot(at->slot);
   }
 
  protected:
   static constexpr size_t kPrefetchBytes = 320;  // structs name first what most facts need
+  static constexpr size_t kPrefetchBy = 4;       // slots ahead, of those to be handed over
 
   struct SlotHead {
     explicit SlotHead(const K& k) : key(k) {}
@@ -238,7 +248,7 @@ class MapTable : public TableBase {
     const K key;
     Digest hash;           // of the pair as last digested; zero when it was absent
     bool present = false;  // false: erased
-    bool queued = false;   // in dirty_
+    uint8_t list = 0;      // of changed slots: the one of dirty_, or still in that of frozen_
     bool hashed = true;    // the digest knows the present value
     bool stored = false;   // the cold tier may hold a pair of this key
     bool leaves = false;   // about to be dropped
@@ -276,6 +286,12 @@ class MapTable : public TableBase {
     bool operator()(const Entry& a, const HashOnly& b) const { return a.hash == b.hash; }
   };
 
+  static void PrefetchSlot(const Slot* slot) {
+    const char* const begin = reinterpret_cast<const char*>(slot);
+    for (size_t i = 0; i < sizeof(Slot) && i < kPrefetchBytes; i += 64) {
+      __builtin_prefetch(begin + i);
+    }
+  }
   static typename Asked<K>::Type AsAsked(const K& key) {
     if constexpr (kNamed) {
       return key.text();
@@ -292,9 +308,9 @@ class MapTable : public TableBase {
   void EraseValue(typename Asked<K>::Type key) {
     Slot* slot = FindSlot(key);
     if (slot == nullptr) return;
+    MarkDirty(slot);
     if constexpr (kOrdered) order_.erase(slot->key);
     slot->present = false;
-    MarkDirty(slot);
   }
 
   Slot* FindSlot(typename Asked<K>::Type key) {
@@ -332,38 +348,73 @@ class MapTable : public TableBase {
     return ParseLayout(bytes, static_cast<V*>(slot)) ? slot : nullptr;
   }
 
+  // REQUIRES: the slot has not changed yet.
   void MarkDirty(Slot* slot) {
+    if (slot->list != dirty_list_) {
+      if (slot->list != 0) HandOver(slot);  // the collection wants it as it is
+      slot->list = dirty_list_;
+      dirty_.push_back(slot);
+    }
     slot->hashed = false;
-    if (slot->queued) return;
-    slot->queued = true;
-    dirty_.push_back(slot);
   }
 
-  void Settle(PairSink* sink) override {
+  void Hash() override {
     for (Slot* slot : dirty_) {
-      if (slot->hashed && sink == nullptr) continue;
-      SetScratchKey(slot->key);
-      scratch_value_.clear();
-      if (slot->present) AppendLayout(static_cast<const V&>(*slot), &scratch_value_);
-      if (!slot->hashed) {
-        const Digest hash = slot->present ? HashPair(scratch_key_, scratch_value_) : Digest{};
-        set_.digest_ -= slot->hash;
-        set_.digest_ += hash;
-        slot->hash = hash;
-        slot->hashed = true;
-      }
-      if (sink == nullptr) continue;
-      if (slot->present) {
-        sink->Put(scratch_key_, scratch_value_);
-        slot->stored = true;
-      } else if (slot->stored) {
-        sink->Delete(scratch_key_);
-      }
-      slot->queued = false;
+      if (!slot->hashed) HashSlot(slot);
     }
-    if (sink == nullptr) return;
-    in_flight_.insert(in_flight_.end(), dirty_.begin(), dirty_.end());
-    dirty_.clear();
+  }
+  void Freeze() override {
+    INVARIANT(frozen_.empty(), "a collection begins when the one before has ended");
+    frozen_.swap(dirty_);
+    dirty_list_ = dirty_list_ == 1 ? 2 : 1;
+  }
+  size_t CollectFrozen(size_t most) override {
+    size_t count = 0;
+    for (; count < most && frozen_at_ < frozen_.size(); ++count, ++frozen_at_) {
+      if (frozen_at_ + kPrefetchBy < frozen_.size())
+        PrefetchSlot(frozen_[frozen_at_ + kPrefetchBy]);
+      Slot* slot = frozen_[frozen_at_];
+      if (slot->list != 0 && slot->list != dirty_list_) HandOver(slot);
+    }
+    if (frozen_at_ < frozen_.size() || frozen_.empty()) return count;
+    if (in_flight_.empty()) {
+      in_flight_.swap(frozen_);
+    } else {
+      in_flight_.insert(in_flight_.end(), frozen_.begin(), frozen_.end());
+    }
+    frozen_.clear();
+    frozen_at_ = 0;
+    return count;
+  }
+
+  // Leaves the pair's bytes in the scratch texts.
+  void HashSlot(Slot* slot) {
+    WriteSlot(*slot);
+    const Digest hash = slot->present ? HashPair(scratch_key_, scratch_value_) : Digest{};
+    set_.digest_ -= slot->hash;
+    set_.digest_ += hash;
+    slot->hash = hash;
+    slot->hashed = true;
+  }
+  void WriteSlot(Slot& slot) {
+    SetScratchKey(slot.key);
+    scratch_value_.clear();
+    if (slot.present) AppendLayout(static_cast<const V&>(slot), &scratch_value_);
+  }
+  // Gives a frozen slot to the collection.
+  void HandOver(Slot* slot) {
+    if (slot->hashed) {
+      WriteSlot(*slot);
+    } else {
+      HashSlot(slot);
+    }
+    if (slot->present) {
+      set_.sink_->Put(scratch_key_, scratch_value_);
+      slot->stored = true;
+    } else if (slot->stored) {
+      set_.sink_->Delete(scratch_key_);
+    }
+    slot->list = 0;
   }
 
   void Stored() override {
@@ -371,7 +422,7 @@ class MapTable : public TableBase {
     std::vector<Slot*> drop;
     for (std::vector<Slot*>* list : {&in_flight_, &loaded_}) {
       for (Slot* slot : *list) {
-        if (slot->queued || slot->leaves || !Rests(*slot)) continue;
+        if (slot->list != 0 || slot->leaves || !Rests(*slot)) continue;
         slot->leaves = true;
         drop.push_back(slot);
       }
@@ -396,7 +447,7 @@ class MapTable : public TableBase {
     for (auto at = slots_.begin(); at != slots_.end();) {
       const auto here = at++;
       const Slot* const slot = here->slot;
-      if (slot->queued) continue;
+      if (slot->list != 0) continue;
       slots_.erase(here);
       delete slot;
     }
@@ -416,7 +467,10 @@ class MapTable : public TableBase {
 
   absl::flat_hash_set<Entry, EntryHash, EntryEq> slots_;  // the slots are its own
   absl::btree_set<K> order_;                              // the present keys of an ordered table
-  std::vector<Slot*> dirty_;                              // changed since the last collection
+  std::vector<Slot*> dirty_;                              // changed since the last collection began
+  uint8_t dirty_list_ = 1;                                // the mark of those
+  std::vector<Slot*> frozen_;                             // of the collection under way
+  size_t frozen_at_ = 0;                                  // of them, how many have been seen to
   std::vector<Slot*> in_flight_;                          // collected, not yet known to be durable
   std::vector<Slot*> loaded_;  // read from the cold tier since the last eviction
   std::string scratch_key_;
@@ -535,30 +589,43 @@ class AppendTable : public TableBase {
   }
 
  private:
-  void Settle(PairSink* sink) override {
-    std::string key_bytes, value_bytes;
-    for (size_t i = sink == nullptr ? hashed_ : 0; i < fresh_.size(); ++i) {
-      key_bytes.assign(1, static_cast<char>(id_));
-      KeyBytes<K>::Append(fresh_[i].first, &key_bytes);
-      value_bytes.clear();
-      AppendLayout(fresh_[i].second, &value_bytes);
-      if (i >= hashed_) set_.digest_ += HashPair(key_bytes, value_bytes);
-      if (sink != nullptr) sink->Put(key_bytes, value_bytes);
-    }
-    hashed_ = fresh_.size();
-    if (sink == nullptr) return;
-    in_flight_ = std::move(fresh_);
-    fresh_.clear();
-    hashed_ = 0;
+  void Write(const std::pair<K, V>& pair, bool hash, PairSink* sink) {
+    key_bytes_.assign(1, static_cast<char>(id_));
+    KeyBytes<K>::Append(pair.first, &key_bytes_);
+    value_bytes_.clear();
+    AppendLayout(pair.second, &value_bytes_);
+    if (hash) set_.digest_ += HashPair(key_bytes_, value_bytes_);
+    if (sink != nullptr) sink->Put(key_bytes_, value_bytes_);
   }
-  void Stored() override { in_flight_.clear(); }
+  void Hash() override {
+    for (; hashed_ < fresh_.size(); ++hashed_) Write(fresh_[hashed_], true, nullptr);
+  }
+  void Freeze() override {
+    in_flight_ = std::exchange(fresh_, {});
+    frozen_at_ = 0;
+    frozen_hashed_ = std::exchange(hashed_, 0);
+  }
+  size_t CollectFrozen(size_t most) override {
+    size_t count = 0;
+    for (; count < most && frozen_at_ < in_flight_.size(); ++count, ++frozen_at_) {
+      Write(in_flight_[frozen_at_], frozen_at_ >= frozen_hashed_, set_.sink_);
+    }
+    return count;
+  }
+  void Stored() override {
+    in_flight_.clear();
+    frozen_at_ = 0;
+  }
   size_t resident() const override { return fresh_.size() + in_flight_.size(); }
   size_t dirty() const override { return fresh_.size(); }
   size_t pair_bytes() const override { return sizeof(K) + sizeof(V); }
 
   std::vector<std::pair<K, V>> fresh_;
-  std::vector<std::pair<K, V>> in_flight_;
-  size_t hashed_ = 0;  // of fresh_, how many the digest knows
+  size_t hashed_ = 0;                       // of fresh_, how many the digest knows
+  std::vector<std::pair<K, V>> in_flight_;  // since a collection began
+  size_t frozen_at_ = 0;                    // of in_flight_, how many are collected
+  size_t frozen_hashed_ = 0;                // and how many the digest knew before
+  std::string key_bytes_, value_bytes_;
 };
 
 // One value, default until changed.
@@ -574,8 +641,16 @@ class Cell : public TableBase {
   }
 
  private:
-  void Settle(PairSink* sink) override {
-    if (!unhashed_ && (sink == nullptr || !changed_)) return;
+  void Hash() override {
+    if (unhashed_) Write(nullptr);
+  }
+  // One value costs no wait: it is handed over at once.
+  void Freeze() override {
+    if (changed_) Write(set_.sink_);
+    changed_ = false;
+  }
+  size_t CollectFrozen(size_t) override { return 0; }
+  void Write(PairSink* sink) {
     const std::string key(1, static_cast<char>(id_));
     std::string bytes;
     AppendLayout(value_, &bytes);
@@ -584,9 +659,7 @@ class Cell : public TableBase {
     set_.digest_ += hash;
     hash_ = hash;
     unhashed_ = false;
-    if (sink == nullptr) return;
-    sink->Put(key, bytes);
-    changed_ = false;
+    if (sink != nullptr) sink->Put(key, bytes);
   }
   void Stored() override {}
   bool LoadResident() override {

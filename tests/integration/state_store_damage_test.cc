@@ -138,6 +138,7 @@ TEST(StateStoreDamageTest, IsNeverTrusted) {
   const uint64_t seed = given != 0 ? static_cast<uint64_t>(given) : std::random_device()() % 99999;
   std::printf("seed=%d; again: state_store_damage_test --gtest_random_seed=%d\n",
               static_cast<int>(seed), static_cast<int>(seed));
+  std::fflush(stdout);  // what damage ends the program has to be found again
   std::mt19937_64 random(seed);
   const TemporaryFolder root(/*fast=*/true);
   const std::string sound = root / "sound";

@@ -26,7 +26,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 
 fs::path SourceFolder() {
   const char* const folder = std::getenv("GRIDLEDGER_SOURCE_DIR");
@@ -78,7 +77,7 @@ class EveryScenario : public ::testing::TestWithParam<std::string> {
 TEST_P(EveryScenario, HoldsAsTold) {
   ExpectHolds(scenario_, city_.ledger);
   for (const auto& task : city_.tasks) {
-    EXPECT_THAT(task->pending(), IsEmpty()) << task->id().service.text() << "\n" << HowToRerun();
+    EXPECT_TRUE(task->pending().empty()) << task->id().service.text() << "\n" << HowToRerun();
   }
 }
 
@@ -102,7 +101,7 @@ TEST_P(EveryScenario, FoldsFromZeroToTheSameDigests) {
     EXPECT_EQ(city_.tasks[i]->digest().Hex(), again->tasks[i]->digest().Hex())
         << scenario_.file << ": " << city_.tasks[i]->id().service.text() << "\n"
         << HowToRerun();
-    EXPECT_THAT(again->tasks[i]->pending(), IsEmpty()) << HowToRerun();
+    EXPECT_TRUE(again->tasks[i]->pending().empty()) << HowToRerun();
   }
 }
 
@@ -158,7 +157,7 @@ TEST_P(EveryScenario, ComesToTheSameWithCrashesTwoOwnersAndAFaultyLog) {
         ASSERT_TRUE(FoldUpTo(*alone, ledger, i + 1).ok());
         digests.push_back(alone->digest());
       }
-      EXPECT_THAT(alone->pending(), IsEmpty());
+      EXPECT_TRUE(alone->pending().empty());
       for (const Standing& one : live.standings()) {
         if (one.service != s) continue;
         ASSERT_EQ(one.digest.Hex(), digests[static_cast<size_t>(one.next.value)].Hex())

@@ -142,6 +142,27 @@ TEST_P(EventLogContract, EveryByteComesBack) {
   }
 }
 
+TEST_P(EventLogContract, AReaderOfValuesReadsHeadersWhenItIsTold) {
+  std::string headers;
+  AppendHeader("traceparent", "00-1-2-01", &headers);
+  ASSERT_TRUE(log().AppendAndWait(Partition{0}, {NewRecord{At(1), "key", headers, "v"}}).ok());
+  const std::unique_ptr<LogReader> reader = log().NewReaderOfValues();
+  for (int i = 0; i < 2; ++i) {
+    reader->ReadHeaders(true);
+    ASSERT_TRUE(reader->Assign(Partition{0}, Offset{0}).ok());
+    RecordBatch batch;
+    ASSERT_TRUE(reader->Poll(kLong, 10, &batch).ok());
+    ASSERT_EQ(batch.records().size(), 1u);
+    EXPECT_EQ(batch.records()[0].headers, headers);
+    EXPECT_EQ(batch.records()[0].value, "v");
+    reader->ReadHeaders(false);
+    ASSERT_TRUE(reader->Assign(Partition{0}, Offset{0}).ok());
+    ASSERT_TRUE(reader->Poll(kLong, 10, &batch).ok());
+    ASSERT_EQ(batch.records().size(), 1u);
+    EXPECT_EQ(batch.records()[0].value, "v");
+  }
+}
+
 TEST_P(EventLogContract, TheLargestRecordFitsAndALargerOneIsRefusedWhole) {
   const std::string largest(kRecordBytesMax - 10, 'x');
   ASSERT_TRUE(

@@ -105,6 +105,13 @@ std::unique_ptr<engine::Task> NewTask(const engine::Service& service, Partition 
   return *std::move(task);
 }
 
+std::vector<engine::PendingDecision> PendingOf(engine::Task& task) {
+  std::vector<engine::PendingDecision> all;
+  task.pending().Visit(Offset{-1}, task.pending().size(),
+                       [&](const engine::PendingDecision& one) { all.push_back(one); });
+  return all;
+}
+
 absl::Status LedgerKeeper::Append(const Record& record) {
   INVARIANT(record.offset.value == static_cast<int64_t>(ledger.size()),
             "lock-step appends without gaps");

@@ -44,6 +44,9 @@ absl::Status FoldAll(engine::Task& task, const Ledger& ledger);
 // A task that begins at offset 0, in memory. Opening it cannot fail.
 std::unique_ptr<engine::Task> NewTask(const engine::Service& service, Partition partition);
 
+// The decisions that the task has made and nobody has answered, oldest first.
+std::vector<engine::PendingDecision> PendingOf(engine::Task& task);
+
 // Keeps what lock-step appends.
 class LedgerKeeper : public engine::LedgerSink {
  public:

@@ -55,7 +55,7 @@ class LiveSimulation {
   // the ledger.
   Ledger PlaySettled(const std::vector<Input>& inputs, absl::Time until);
 
-  // Wherever a task of any owner stood after a turn, of those that died later as well.
+  // Where tasks of any owner stood after turns, of those that died later as well.
   // Each owner's last ones, at the ledger's end, are among them.
   const std::vector<Standing>& standings() const { return standings_; }
   // Stores as they were after a checkpoint, of all owners and from the whole run.
@@ -75,6 +75,8 @@ class LiveSimulation {
 
   void Begin(Owner& owner);
   void Crash();
+  // Where the owner's tasks stand; of those that collect, only some unless all are wanted.
+  void NoteStandings(size_t owner, bool all);
   // Stores the oldest checkpoint in flight, if there is one, and keeps it for OpenCheckpoints.
   bool KeepCheckpoint(Owner& owner);
   bool AppendInput(const Input& input);

@@ -61,7 +61,6 @@ TEST_P(StateStoreContract, GivesBackWhatWasCommitted) {
     EXPECT_EQ((*found)->digest, committed.digest);
     EXPECT_EQ((*found)->code_id, "build-1");
     EXPECT_EQ((*found)->schema, 77u);
-    EXPECT_EQ((*found)->pending, "pending at 42");
     EXPECT_EQ(PairsOf(store(), task), pairs);
     EXPECT_EQ(store().Tasks(), std::vector<TaskId>{task});
     const std::unique_ptr<TaskTier> tier = store().Tier(task);
@@ -243,17 +242,64 @@ TEST_P(StateStoreContract, ReplacingLeavesNothingOfTheOldPairs) {
   EXPECT_EQ(NextOf(store(), task), 0);
 }
 
-TEST_P(StateStoreContract, HoldsLargeValuesAndCheckpoints) {
+TEST_P(StateStoreContract, HoldsLargeValues) {
   const TaskId task = TaskOf("audit", 1);
   const PairMap pairs = {{"\x01" + std::string(4000, 'k'), std::string(3'000'000, 'v')}};
   TaskCheckpoint change = ChangeOf(task, 9, {}, pairs);
-  change.checkpoint.pending = std::string(2'000'000, 'p');
   ASSERT_TRUE(store().Commit(Only(std::move(change))).ok());
   under_test_->Reopen();
   EXPECT_EQ(PairsOf(store(), task), pairs);
-  const auto found = store().Find(task);
-  ASSERT_TRUE(found.ok() && found->has_value());
-  EXPECT_EQ((*found)->pending, std::string(2'000'000, 'p'));
+}
+
+TEST_P(StateStoreContract, ScansFromAKeyOn) {
+  const TaskId task = TaskOf("audit", 1);
+  const PairMap pairs = {{"\x01"
+                          "a",
+                          ""},
+                         {"\x02"
+                          "a",
+                          "1"},
+                         {"\x02"
+                          "c",
+                          "2"},
+                         {"\x02"
+                          "d",
+                          "3"},
+                         {"\x03", ""}};
+  ASSERT_TRUE(store().Commit(Only(ChangeOf(task, 9, {}, pairs))).ok());
+  const std::unique_ptr<TaskTier> tier = store().Tier(task);
+  const auto from = [&](absl::string_view key) {
+    std::string values;
+    tier->ScanFrom("\x02", key, [&](absl::string_view, absl::string_view value) {
+      absl::StrAppend(&values, value);
+      return true;
+    });
+    return values;
+  };
+  EXPECT_EQ(from("\x02"), "123");
+  EXPECT_EQ(from("\x02"
+                 "b"),
+            "23");
+  EXPECT_EQ(from("\x02"
+                 "c"),
+            "23");
+  EXPECT_EQ(from("\x02"
+                 "e"),
+            "");
+}
+
+TEST_P(StateStoreContract, SomePairsLieBesideTheDigest) {
+  const TaskId task = TaskOf("audit", 1);
+  const PairMap pairs = {
+      {"\x01"
+       "a",
+       "1"}};
+  TaskCheckpoint change = ChangeOf(task, 9, {}, pairs);
+  change.pairs.Put(absl::string_view("\0a", 2), "beside");
+  ASSERT_TRUE(store().Commit(Only(std::move(change))).ok());
+  ExpectAgreed(store(), task);
+  EXPECT_EQ(PairsOf(store(), task).size(), 2u);
+  EXPECT_EQ(SumOfPairs(*store().Tier(task)), DigestOf(pairs));
 }
 
 TEST_P(StateStoreContract, SnapshotStaysAsItWas) {

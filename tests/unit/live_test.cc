@@ -8,6 +8,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -133,6 +134,47 @@ TEST_F(LiveTest, ADecisionThatTheLogRefusesStopsThePartition) {
   EXPECT_EQ(driver.way.appends, 1);
 }
 
+// What becomes due while the log is away fires with the ticks that wait for it, not with one more.
+TEST_F(LiveTest, WhileTheLogIsAwayTicksGather) {
+  Driver driver(Alarms(), &log_, &clock_);
+  Report("I1", 50);
+  Report("I2", 300);
+  driver.Turn();
+  const auto at = [&](int ms) {
+    clock_.MoveTo(TestTime(ms));
+    driver.Turn(2);
+    return driver.way.appends;
+  };
+  EXPECT_EQ(at(40), 0);
+  EXPECT_EQ(at(100), 1);
+  EXPECT_EQ(at(340), 1);
+  EXPECT_EQ(at(350), 2);
+  EXPECT_EQ(at(590), 2);
+  driver.way.LetThrough();
+  driver.Turn(2);
+  EXPECT_EQ(driver.live->tasks()[0]->EarliestTimer(), absl::InfiniteFuture());
+  std::set<std::string> ids;
+  for (const NewRecord& record : ReadLedger(log_, kPartition)) {
+    v1::Entry entry;
+    ASSERT_TRUE(entry.ParseFromString(record.value));
+    if (entry.has_tick()) ids.emplace(FindHeader(record.headers, "ce_id"));
+  }
+  EXPECT_EQ(ids, (std::set<std::string>{"tick.0", "tick.1"}));
+}
+
+// Through an hour without a log they become rarer.
+TEST_F(LiveTest, TheTicksOfALongOutageAreFew) {
+  Driver driver(Alarms(), &log_, &clock_);
+  Report("I1", 50);
+  driver.Turn();
+  for (int i = 0; i < 36'000; ++i) {
+    clock_.Advance(absl::Milliseconds(100));
+    driver.Turn();
+  }
+  EXPECT_GT(driver.way.appends, 50);
+  EXPECT_LT(driver.way.appends, 80);
+}
+
 TEST_F(LiveTest, WhatDidNotComeThroughIsSentAgain) {
   Driver driver(SendAllTo("unit"), &log_, &clock_);
   File("I1");
@@ -144,6 +186,71 @@ TEST_F(LiveTest, WhatDidNotComeThroughIsSentAgain) {
   driver.Turn(2);
   driver.way.LetThrough();
   EXPECT_EQ(Dispatched()["I1"], 1);
+}
+
+TEST_F(LiveTest, WhatIsDecidedMeanwhileDoesNotWaitForAnAnswer) {
+  Driver driver(SendAllTo("unit"), &log_, &clock_);
+  for (int i = 0; i < 10; ++i) {
+    File("I" + std::to_string(i));
+    driver.Turn();
+  }
+  EXPECT_EQ(driver.way.appends, 4);  // and what comes then goes together
+  driver.way.LetThrough();
+  driver.Turn(2);
+  EXPECT_EQ(driver.way.appends, 5);
+  driver.way.LetThrough();
+  driver.Turn(2);
+  EXPECT_EQ(driver.way.appends, 5);
+  const std::map<std::string, int> dispatched = Dispatched();
+  EXPECT_EQ(dispatched.size(), 10u);
+  for (const auto& [incident, times] : dispatched) EXPECT_EQ(times, 1) << incident;
+}
+
+TEST_F(LiveTest, BehindAFailureNothingIsSentUntilAllBeforeItIsAnswered) {
+  Driver driver(SendAllTo("unit"), &log_, &clock_);
+  File("I0");
+  driver.Turn();
+  File("I1");
+  driver.way.refuses = absl::UnavailableError("no broker");
+  driver.Turn();
+  driver.way.refuses = absl::OkStatus();
+  File("I2");
+  clock_.Advance(absl::Seconds(1));
+  driver.Turn(3);
+  EXPECT_EQ(driver.way.appends, 2);  // I0 is under way, I1 has failed
+  driver.way.LetThrough();
+  driver.Turn(2);
+  clock_.Advance(absl::Seconds(1));
+  driver.Turn(2);
+  EXPECT_EQ(driver.way.appends, 3);
+  driver.way.LetThrough();
+  EXPECT_EQ(Dispatched(), (std::map<std::string, int>{{"I0", 1}, {"I1", 1}, {"I2", 1}}));
+}
+
+TEST_F(LiveTest, WhatIsDecidedGoesOnInTheTraceOfWhatItIsAbout) {
+  Driver driver(SendAllTo("unit"), &log_, &clock_);
+  driver.Turn();  // live: what was there before is read without its headers
+  File("untraced");
+  Report("traced");
+  v1::Entry filed = FactOn("traced", 1);
+  filed.mutable_fact()->mutable_filed();
+  NewRecord record = RecordOf(filed, clock_.Now());
+  AppendHeader("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+               &record.headers);
+  ASSERT_TRUE(log_.AppendAndWait(kPartition, {record}).ok());
+  driver.Turn(2);
+  driver.way.LetThrough();
+  std::vector<std::string> traces;
+  for (const NewRecord& decision : ReadLedger(log_, kPartition)) {
+    v1::Entry entry;
+    ASSERT_TRUE(entry.ParseFromString(decision.value));
+    if (entry.has_decision()) traces.emplace_back(FindHeader(decision.headers, "traceparent"));
+  }
+  ASSERT_EQ(traces.size(), 2u);
+  EXPECT_EQ(traces[0], "");
+  EXPECT_THAT(traces[1],
+              ::testing::MatchesRegex("00-4bf92f3577b34da6a3ce929d0e0e4736-[0-9a-f]{16}-01"));
+  EXPECT_THAT(traces[1], ::testing::Not(HasSubstr("00f067aa0ba902b7")));
 }
 
 class TwoDrivers : public LiveTest {

@@ -56,9 +56,8 @@ v1::Entry DecisionOn(int64_t cause, absl::string_view unit, absl::string_view id
   fact.mutable_dispatched()->set_unit(std::string(unit));
   return entry;
 }
-NewRecord Answer(const Task& task, size_t pending = 0) {
-  const PendingDecision& answer = task.pending()[pending];
-  return NewRecord{task.now(), answer.key, answer.headers, answer.value};
+NewRecord Answer(Task& task, size_t pending = 0) {
+  return task.MakeDecision(PendingOf(task)[pending], task.now());
 }
 
 // A ledger that a task folds as it grows.
@@ -94,8 +93,8 @@ TEST_F(TaskTest, ADecisionIsPendingUntilItIsReadBack) {
   EXPECT_TRUE(task->pending().empty());
   Fold(*task, File("I1"));
   ASSERT_EQ(task->pending().size(), 1u);
-  EXPECT_EQ(task->pending()[0].cause, Offset{1});
-  EXPECT_EQ(task->pending()[0].key, "C1");
+  EXPECT_EQ(PendingOf(*task)[0].cause, Offset{1});
+  EXPECT_EQ(PendingOf(*task)[0].key, "C1");
   EXPECT_EQ(task->Settled(ServiceName("dispatch")), Offset{-1});
 
   const NewRecord answer = Answer(*task);
@@ -170,7 +169,7 @@ TEST_F(TaskTest, ADecisionOfAnotherBuildSettlesOurs) {
   ASSERT_EQ(task->pending().size(), 2u);
   Fold(*task, DecisionOn(1, "old unit"));
   ASSERT_EQ(task->pending().size(), 1u);
-  EXPECT_EQ(task->pending()[0].cause, Offset{3});
+  EXPECT_EQ(PendingOf(*task)[0].cause, Offset{3});
   EXPECT_EQ(task->incidents().incidents.Find(IncidentId("I1"))->unit, UnitCode("old unit"));
 }
 
@@ -186,11 +185,45 @@ TEST_F(TaskTest, PendingDecisionsAreInTheCheckpoint) {
   task = *Open(SendAllTo("another rule"));
   EXPECT_EQ(task->next(), Offset{4});
   ASSERT_EQ(task->pending().size(), 2u) << "made by the build before, and never sent";
-  EXPECT_TRUE(task->pending()[0].value == first.value && task->pending()[1].value == second.value);
-  EXPECT_TRUE(task->pending()[0].headers == first.headers && task->pending()[0].key == first.key);
+  EXPECT_TRUE(PendingOf(*task)[0].value == first.value &&
+              PendingOf(*task)[1].value == second.value);
+  EXPECT_TRUE(Answer(*task).headers == first.headers && Answer(*task).key == first.key);
   Fold(*task, first);
   ASSERT_EQ(task->pending().size(), 1u);
-  EXPECT_EQ(task->pending()[0].cause, Offset{3});
+  EXPECT_EQ(PendingOf(*task)[0].cause, Offset{3});
+}
+
+// A long backlog is decided on before the first decision may go out.
+TEST_F(TaskTest, ABacklogOfDecisionsLeavesMemory) {
+  constexpr size_t kCount = 4000;
+  auto task = *Open(SendAllTo("U1"));
+  for (size_t i = 0; i < kCount; ++i) {
+    const std::string id = absl::StrCat("I", i);
+    Fold(*task, Report(id));
+    Fold(*task, File(id));
+    if (i % 1500 == 0) Store(*task, 0);
+  }
+  EXPECT_GE(task->dirty(), kCount - 3001) << "those wait for a checkpoint, too";
+  Store(*task, size_t{1} << 30);
+  EXPECT_GE(task->pending().resident(), 1400u) << "with room for them they stay";
+  Store(*task, 0);
+  EXPECT_EQ(task->pending().size(), kCount);
+  EXPECT_LE(task->pending().resident(), 1500u);
+  task = *Open(SendAllTo("another rule"));
+  EXPECT_EQ(task->pending().size(), kCount);
+  EXPECT_LE(task->pending().resident(), 1500u);
+  const std::vector<PendingDecision> all = PendingOf(*task);
+  ASSERT_EQ(all.size(), kCount);
+  for (size_t i = 0; i < kCount; ++i) {
+    ASSERT_EQ(all[i].cause, Offset{static_cast<int64_t>(2 * i + 1)});
+    Fold(*task, task->MakeDecision(all[i], TestTime(0)));
+    ASSERT_EQ(task->pending().size(), kCount - 1 - i);
+    if (i % 700 == 0) Store(*task, 0);
+  }
+  const auto replayed = NewTask(SendAllTo("U1"), kPartition);
+  ASSERT_TRUE(FoldAll(*replayed, ledger_).ok());
+  EXPECT_EQ(task->digest(), replayed->digest());
+  EXPECT_TRUE(replayed->pending().empty());
 }
 
 // Decision 0002: the digest says what the log says, not what this build would say next.
@@ -454,7 +487,7 @@ TEST_F(TaskTest, ACheckpointThatDoesNotParseSaysWhatToDo) {
     Fold(*task, Report("I1"));
     damaged = task->Collect();
   }
-  damaged.checkpoint.pending = "\x05 not a list";
+  damaged.pairs.Put(absl::string_view("\0 no decision", 13), "");
   std::vector<TaskCheckpoint> checkpoints;
   checkpoints.push_back(std::move(damaged));
   ASSERT_TRUE(store_.Commit(std::move(checkpoints)).ok());

@@ -45,21 +45,25 @@ absl::string_view FactType(const v1::Fact& fact) {
   return absl::StripPrefix(FullFactType(fact), "gridledger.v1.");
 }
 
-void EncodeEntry(const v1::Entry& entry, absl::string_view source, absl::string_view id,
-                 std::string* headers, std::string* value) {
+void EncodeHeaders(absl::string_view type, absl::string_view source, absl::string_view id,
+                   std::string* headers) {
   static const auto* const of_all = [] {
     auto* text = new std::string;
     AppendHeader("ce_specversion", "1.0", text);
     AppendHeader("content-type", "application/protobuf", text);
     return text;
   }();
-  const absl::string_view type = EntryType(entry);
   headers->clear();
   headers->reserve(of_all->size() + type.size() + source.size() + id.size() + 32);
   headers->append(*of_all);
   AppendHeader("ce_type", type, headers);
   AppendHeader("ce_source", source, headers);
   AppendHeader("ce_id", id, headers);
+}
+
+void EncodeEntry(const v1::Entry& entry, absl::string_view source, absl::string_view id,
+                 std::string* headers, std::string* value) {
+  EncodeHeaders(EntryType(entry), source, id, headers);
   value->clear();
   entry.AppendToString(value);
 }

@@ -28,8 +28,11 @@ absl::string_view EntryType(const v1::Entry& entry);
 // The fact's name alone, e.g. "IncidentReported"; empty for a fact without a kind.
 absl::string_view FactType(const v1::Fact& fact);
 
-// Serialises `entry` and its headers. `source` and `id` are the CloudEvents source, a URI reference
-// that is never empty, and id; together they name the entry uniquely.
+// The headers of an entry of that type. `source` and `id` are the CloudEvents source, a URI
+// reference that is never empty, and id; together they name the entry uniquely.
+void EncodeHeaders(absl::string_view type, absl::string_view source, absl::string_view id,
+                   std::string* headers);
+// Serialises `entry` and its headers.
 void EncodeEntry(const v1::Entry& entry, absl::string_view source, absl::string_view id,
                  std::string* headers, std::string* value);
 

@@ -3,19 +3,33 @@
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
+#include <limits>
+#include <utility>
 
 namespace gridledger::engine {
 namespace {
 
-constexpr int kBatchMax = 4096;            // records a turn; × ~300 B ≈ 1.2 MB
-constexpr int kDecisionsAtOnceMax = 1000;  // in one append: a synced batch of 1000 costs ~5 ms
+constexpr int kBatchMax = 4096;  // records a turn; × ~300 B ≈ 1.2 MB
+// Appends of decisions under way in a partition: what is decided while one waits for its answer
+// does not wait for it, too; and behind the last of them it gathers.
+constexpr size_t kFlightsMax = 4;
+// Decisions in one append. A backlog wants large ones; all partitions' together are what the
+// options allow.
+constexpr size_t kDecisionsAtOnceMin = 50;
+constexpr size_t kDecisionsAtOnceMax = 8000;
+constexpr size_t kDecisionsAtOnceWatched = 1000;
 constexpr absl::Duration kRetryDelay = absl::Milliseconds(200);
+// While a log is away ticks gather that say how late it is by then, so that what has become due
+// meanwhile does not wait for a second journey: one after so long, or an eighth of the time that
+// they have been gathering for.
+constexpr absl::Duration kTickAgain = absl::Milliseconds(250);
+constexpr int kTickAgainPart = 8;
 // A standby stands down when another settled so many causes in a row before it could. Of two that
 // are equally quick one sees that after 2^4 - 2 = 14 causes, as a rule …
 constexpr int kCameFirstMax = 3;
 // … and one that is always the quicker by this: of so many causes three quarters were there twice.
 constexpr int kRivalCauses = 16;
-constexpr size_t kPlacesMax = 4 * kDecisionsAtOnceMax;  // × ~64 B = 256 KB a task
+constexpr size_t kPlacesMax = 4 * kDecisionsAtOnceWatched;  // × ~64 B = 256 KB a task
 
 }  // namespace
 
@@ -128,6 +142,7 @@ bool Live::Sends(Partition partition) const {
 }
 
 absl::Status Live::Turn(absl::Duration wait) {
+  AwaitCheckpoint();
   AnswerCheckpoint();
   absl::Status polled = reader_->Poll(UntilNextDuty(wait), kBatchMax, &batch_);
   if (!polled.ok()) return polled;
@@ -146,6 +161,11 @@ absl::Status Live::Turn(absl::Duration wait) {
     }
   }
   MaybeCheckpoint(false);
+  // Only traces hang on them: what comes live is read with its headers, a backlog without.
+  if (const bool reads = live(); reads != reads_headers_) {
+    reader_->ReadHeaders(reads);
+    reads_headers_ = reads;
+  }
   return checkpoint_status_;
 }
 
@@ -188,6 +208,7 @@ void Live::FoldRecord(Group& group, const Record& record, const v1::Entry* entry
             ? owned.task->FoldEntry(record.offset, record.timestamp, *entry, record.value)
             : owned.task->Fold(record);
     ++folded_;
+    if (status.ok() && !record.headers.empty()) owned.task->ContinueTraceOf(record.headers);
     if (!status.ok()) return Stop(group, *owned.task, status);
   }
 }
@@ -208,7 +229,7 @@ void Live::MaybeTakeOver(Group& group) {
   if (options_.takeover_after == absl::InfiniteDuration()) return;
   const absl::Time now = clock_->Now();
   for (Owned& owned : group.owned) {
-    const auto& pending = owned.task->pending();
+    const PendingDecisions& pending = owned.task->pending();
     const Offset waiting = pending.empty() ? Offset{-1} : pending.front().cause;
     if (waiting != owned.waiting) {
       owned.waiting = waiting;
@@ -255,7 +276,7 @@ void Live::WatchRecord(Owned& owned, Offset at, const v1::Entry& entry) {
     return;
   }
   ++rival.settled;
-  if (cause > std::max(owned.sent, owned.flight_upto)) {
+  if (cause > owned.sent) {
     ++rival.came_first;  // before we had sent ours
     return;
   }
@@ -269,7 +290,7 @@ void Live::WatchAnswer(Owned& owned, const Flight& flight) {
   Rival& rival = owned.rival;
   if (!flight.status.ok()) {
     rival.places.clear();
-    rival.sent_again = owned.flight_upto;
+    rival.sent_again = std::max(rival.sent_again, owned.sent);
     return;
   }
   // Others' records may stand between ours: each is where we reckon, or behind it.
@@ -290,31 +311,50 @@ void Live::Judge(Rival& rival, std::map<Offset, Rival::Place>::iterator cause) {
   rival.places.erase(cause);
 }
 
-void Live::Send(Group& group, Owned& owned) {
-  if (owned.flight != nullptr) {
-    if (!Flight::Landed(owned.flight)) return;
-    if (group.took_over) WatchAnswer(owned, *owned.flight);
-    // Some of them may be there, some not: what is not settled by then is sent again, and what was
-    // there twice is void.
-    owned.sent = CameThrough(group, owned, *owned.flight, "decisions")
-                     ? owned.flight_upto
-                     : owned.task->Settled(owned.task->id().service);
-    owned.flight.reset();
-    if (!group.status.ok()) return;
+bool Live::LandDecisions(Group& group, Owned& owned) {
+  const auto failed = [](const std::shared_ptr<Flight>& flight) {
+    return flight->answered && !flight->status.ok();
+  };
+  if (std::none_of(owned.flights.begin(), owned.flights.end(), failed)) {
+    while (!owned.flights.empty() && owned.flights.front()->answered) {
+      if (group.took_over) WatchAnswer(owned, *owned.flights.front());
+      owned.flights.pop_front();
+    }
+    return true;
   }
+  // What was handed over behind it fails as well. Some of them may be there, some not: what is not
+  // settled by then is sent again, and what was there twice is void.
+  if (!std::all_of(owned.flights.begin(), owned.flights.end(), Flight::Landed)) return false;
+  for (const std::shared_ptr<Flight>& flight : std::exchange(owned.flights, {})) {
+    if (group.took_over) WatchAnswer(owned, *flight);
+    if (group.status.ok()) (void)CameThrough(group, owned, *flight, "decisions");
+  }
+  owned.sent = owned.task->Settled(owned.task->id().service);
+  return group.status.ok();
+}
+
+void Live::Send(Group& group, Owned& owned) {
+  if (!LandDecisions(group, owned)) return;
+  // A standby that took over learns from each answer whether it is alone.
+  if (owned.flights.size() >= (group.took_over ? 1 : kFlightsMax)) return;
   if (clock_->Now() < owned.retry_at) return;
   owned.rival.flight.clear();
   std::vector<NewRecord> records;
-  for (const PendingDecision& pending : owned.task->pending()) {
-    if (pending.cause <= owned.sent) continue;
-    if (records.size() >= kDecisionsAtOnceMax) break;
-    records.push_back(NewRecord{clock_->Now(), pending.key, pending.headers, pending.value});
-    owned.flight_upto = pending.cause;
+  const absl::Time now = clock_->Now();
+  const size_t most = std::clamp(options_.decisions_under_way_max / groups_.size() / kFlightsMax,
+                                 kDecisionsAtOnceMin,
+                                 group.took_over ? kDecisionsAtOnceWatched : kDecisionsAtOnceMax);
+  Offset upto = owned.sent;
+  owned.task->pending().Visit(owned.sent, most, [&](const PendingDecision& pending) {
+    records.push_back(owned.task->MakeDecision(pending, now));
+    upto = pending.cause;
     if (group.took_over) owned.rival.flight.push_back(pending.cause);
-  }
+  });
+  if (absl::Status read = owned.task->status(); !read.ok()) return Stop(group, *owned.task, read);
   if (records.empty()) return;
   decisions_sent_ += static_cast<int64_t>(records.size());
-  owned.flight = Append(group.partition, std::move(records));
+  owned.sent = upto;
+  owned.flights.push_back(Append(group.partition, std::move(records)));
 }
 
 std::shared_ptr<Live::Flight> Live::Append(Partition partition, std::vector<NewRecord> records) {
@@ -327,27 +367,30 @@ std::shared_ptr<Live::Flight> Live::Append(Partition partition, std::vector<NewR
 }
 
 void Live::Tick(Group& group, Owned& owned) {
-  const absl::Time due = owned.task->EarliestTimer();
-  if (owned.tick != nullptr) {
-    if (!Flight::Landed(owned.tick)) return;
-    if (!CameThrough(group, owned, *owned.tick, "a tick")) {
-      owned.tick.reset();
+  while (!owned.ticks.empty() && owned.ticks.front().flight->answered) {
+    const std::shared_ptr<Flight> first = owned.ticks.front().flight;
+    if (!CameThrough(group, owned, *first, "a tick")) {
+      owned.ticks.clear();  // those behind it fail as well
       return;
     }
-    // Answered, but not yet read back: wait for it.
-    if (due == owned.ticked_for && owned.task->now() < due) return;
-    owned.tick.reset();
+    if (owned.task->next() <= first->first) break;  // answered, but not yet read back
+    owned.ticks.pop_front();
   }
+  const absl::Time due = owned.task->EarliestTimer();
   const absl::Time now = clock_->Now();
   if (now < owned.retry_at || due > std::max(now, owned.task->now())) return;
+  if (!owned.ticks.empty()) {
+    const absl::Duration away = owned.ticks.back().at - owned.ticks.front().at;
+    if (now - owned.ticks.back().at < std::max(kTickAgain, away / kTickAgainPart)) return;
+  }
   std::vector<NewRecord> records;
-  records.push_back(owned.task->MakeTick(std::max(now, owned.task->now())));
-  owned.ticked_for = due;
-  owned.tick = Append(group.partition, std::move(records));
+  records.push_back(owned.task->MakeTick(std::max(now, owned.task->now()), owned.ticks.size()));
+  owned.ticks.push_back({Append(group.partition, std::move(records)), now});
 }
 
 absl::Duration Live::UntilNextDuty(absl::Duration wait) const {
   const absl::Time now = clock_->Now();
+  if (is_collecting_) return absl::ZeroDuration();
   if (checkpoints_ != nullptr) wait = std::min(wait, checkpoint_at_ - now);
   for (const Group& group : groups_) {
     if (!group.status.ok()) continue;
@@ -364,13 +407,25 @@ absl::Duration Live::UntilNextDuty(absl::Duration wait) const {
                          owned.task->EarliestTimer() + options_.takeover_after - now});
         continue;
       }
-      const bool busy = owned.flight != nullptr || owned.tick != nullptr;
+      const bool busy = !owned.flights.empty() || !owned.ticks.empty();
       if (busy) wait = std::min(wait, kRetryDelay);
       if (owned.retry_at > now) wait = std::min(wait, owned.retry_at - now);
-      if (owned.tick == nullptr) wait = std::min(wait, owned.task->EarliestTimer() - now);
+      if (owned.ticks.empty()) wait = std::min(wait, owned.task->EarliestTimer() - now);
     }
   }
   return std::max(wait, absl::ZeroDuration());
+}
+
+// Folding on while a slow store takes a checkpoint makes the next one larger, and memory with it.
+void Live::AwaitCheckpoint() {
+  if (Flight::Landed(checkpoint_flight_)) return;
+  if (Dirty() >= 2 * options_.checkpoint_dirty_max) checkpoint_flight_->answered.wait(false);
+}
+
+size_t Live::Dirty() const {
+  size_t dirty = 0;
+  for (const Task* task : all_tasks_) dirty += task->dirty();
+  return dirty;
 }
 
 void Live::AnswerCheckpoint() {
@@ -378,43 +433,60 @@ void Live::AnswerCheckpoint() {
   // What was collected and not stored is lost to the store: its tasks can only begin anew.
   checkpoint_status_ = checkpoint_flight_->status;
   if (checkpoint_status_.ok()) {
-    const size_t share = options_.tables_bytes_max / std::max<size_t>(1, all_tasks_.size());
+    // A busy partition may have what the quiet ones leave.
+    size_t resident = 0;
+    for (const Task* task : all_tasks_) resident += task->resident_bytes();
+    const size_t share = resident <= options_.tables_bytes_max
+                             ? options_.tables_bytes_max
+                             : options_.tables_bytes_max / std::max<size_t>(1, all_tasks_.size());
     for (Task* task : collected_) task->Stored(share);
   }
   checkpoint_flight_.reset();
 }
 
 void Live::MaybeCheckpoint(bool at_once) {
+  constexpr size_t kAll = std::numeric_limits<size_t>::max();
+  const size_t some = at_once || !live() ? kAll : options_.collect_pairs_max;
+  if (is_collecting_) return CollectSome(some);
   if (checkpoints_ == nullptr || checkpoint_flight_ != nullptr || !checkpoint_status_.ok()) return;
-  size_t dirty = 0;
-  for (const Task* task : all_tasks_) dirty += task->dirty();
   const absl::Time now = clock_->Now();
-  if (!at_once && now < checkpoint_at_ && dirty < options_.checkpoint_dirty_max) return;
+  if (!at_once && now < checkpoint_at_ && Dirty() < options_.checkpoint_dirty_max) return;
   checkpoint_at_ = now + options_.checkpoint_interval;
-  std::vector<TaskCheckpoint> checkpoints;
   collected_.clear();
   for (Group& group : groups_) {
     if (!group.status.ok()) continue;  // a stopped task's state stays where it was
     for (Owned& owned : group.owned) {
       if (owned.task->uncollected() == 0) continue;
-      checkpoints.push_back(owned.task->Collect());
+      owned.task->BeginCollect();
       collected_.push_back(owned.task.get());
     }
   }
-  if (checkpoints.empty()) return;
+  is_collecting_ = !collected_.empty();
+  if (is_collecting_) CollectSome(some);
+}
+
+void Live::CollectSome(size_t most) {
+  for (size_t i = collecting_.size(); i < collected_.size(); ++i) {
+    std::optional<TaskCheckpoint> one = collected_[i]->CollectSome(&most);
+    if (!one.has_value()) return;
+    collecting_.push_back(*std::move(one));
+  }
+  is_collecting_ = false;
   checkpoint_flight_ = std::make_shared<Flight>();
-  checkpoints_->Submit(std::move(checkpoints), [flight = checkpoint_flight_](absl::Status status) {
-    if (status.ok()) return flight->Answer(Offset{});
-    flight->Answer(std::move(status));
-  });
+  checkpoints_->Submit(std::exchange(collecting_, {}),
+                       [flight = checkpoint_flight_](absl::Status status) {
+                         if (status.ok()) return flight->Answer(Offset{});
+                         flight->Answer(std::move(status));
+                       });
 }
 
 absl::Status Live::CheckpointNow() {
   if (checkpoints_ == nullptr) return absl::OkStatus();
-  for (int round = 0; round < 2; ++round) {
+  // What is being collected, what has changed since, and the answer to that.
+  for (int round = 0; round < 3; ++round) {
     if (checkpoint_flight_ != nullptr) checkpoint_flight_->answered.wait(false);
     AnswerCheckpoint();
-    if (round == 0) MaybeCheckpoint(true);
+    if (round < 2) MaybeCheckpoint(true);
   }
   return checkpoint_status_;
 }

@@ -10,6 +10,7 @@
 #include <absl/time/time.h>
 
 #include <atomic>
+#include <deque>
 #include <map>
 #include <memory>
 #include <string>
@@ -40,7 +41,14 @@ struct LiveOptions {
   absl::Duration takeover_after = absl::InfiniteDuration();
   absl::Duration checkpoint_interval = absl::Seconds(10);
   // Pairs changed since the last checkpoint that bring the next one forward: 200k × ~300 B ≈ 60 MB.
+  // With twice as many the driver waits for the one in flight.
   size_t checkpoint_dirty_max = 200'000;
+  // Pairs collected for a checkpoint in one turn of a driver that is live, at ~0.5 µs each: records
+  // that come meanwhile wait no longer than that.
+  size_t collect_pairs_max = 1'000;
+  // Decisions handed to the log and not answered, of all partitions: × ~1 KB, with what the log's
+  // client keeps of them.
+  size_t decisions_under_way_max = 32'000;
   // Memory of all tasks' tables before clean pairs are dropped.
   size_t tables_bytes_max = size_t{512} << 20;
 };
@@ -129,10 +137,12 @@ class Live {
     std::unique_ptr<Task> task;
     bool is_same_log = false;  // the record before the task's position is the one it folded there
     Offset sent{-1};           // the highest cause handed to the log
-    std::shared_ptr<Flight> flight;
-    Offset flight_upto{-1};
-    std::shared_ptr<Flight> tick;
-    absl::Time ticked_for = absl::InfinitePast();  // the timer that the last tick was for
+    std::deque<std::shared_ptr<Flight>> flights;  // of decisions, in the order of their causes
+    struct SentTick {
+      std::shared_ptr<Flight> flight;
+      absl::Time at;
+    };
+    std::deque<SentTick> ticks;  // handed to the log and not read back
     absl::Time retry_at = absl::InfinitePast();
     // A standby's: the oldest decision that nobody has settled, and since when it is.
     Offset waiting{-1};
@@ -157,9 +167,15 @@ class Live {
   std::shared_ptr<Flight> Append(Partition partition, std::vector<NewRecord> records);
   void FoldRecord(Group& group, const Record& record, const v1::Entry* entry);
   void Send(Group& group, Owned& owned);
+  // Takes leave of what was answered. False while what follows a failure is still under way.
+  bool LandDecisions(Group& group, Owned& owned);
   void Tick(Group& group, Owned& owned);
   void MaybeCheckpoint(bool now);
+  // Goes on with the checkpoint that is being collected, and hands it over when it is complete.
+  void CollectSome(size_t most);
+  void AwaitCheckpoint();
   void AnswerCheckpoint();
+  size_t Dirty() const;
   absl::Duration UntilNextDuty(absl::Duration wait) const;
   void CatchUp(Group& group);
   void AddTasks(std::vector<std::unique_ptr<Task>> tasks);
@@ -182,11 +198,14 @@ class Live {
   std::vector<Group> groups_;
   std::vector<Task*> all_tasks_;
   std::unique_ptr<LogReader> reader_;
+  bool reads_headers_ = false;
   RecordBatch batch_;
   EntryWindow window_;
   absl::Time checkpoint_at_;  // the next one by the interval
   std::shared_ptr<Flight> checkpoint_flight_;
-  std::vector<Task*> collected_;
+  std::vector<Task*> collected_;  // of the checkpoint that is being collected or in flight
+  std::vector<TaskCheckpoint> collecting_;  // those of them that are complete
+  bool is_collecting_ = false;
   absl::Status checkpoint_status_;
   int64_t folded_ = 0;
   int64_t decisions_sent_ = 0;

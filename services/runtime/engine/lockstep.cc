@@ -3,6 +3,7 @@
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
+#include <tuple>
 
 namespace gridledger::engine {
 namespace {
@@ -25,19 +26,24 @@ LockStep::LockStep(Partition partition, std::vector<Task*> tasks, LedgerSink* si
 
 absl::Status LockStep::Continue() {
   // In a run without interruption these would have been appended by (cause, rank); so they are now.
-  std::vector<std::pair<Offset, size_t>> order;
-  for (size_t rank = 0; rank < tasks_.size(); ++rank) {
-    for (const PendingDecision& pending : tasks_[rank]->pending())
-      order.emplace_back(pending.cause, rank);
-  }
-  std::sort(order.begin(), order.end());
+  struct Waiting {
+    Offset cause;
+    size_t rank;
+    NewRecord record;
+  };
+  std::vector<Waiting> order;
   const absl::Time now = tasks_[0]->now();
-  for (const auto& [cause, rank] : order) {
-    for (const PendingDecision& pending : tasks_[rank]->pending()) {
-      if (pending.cause != cause) continue;
-      queue_.push_back(NewRecord{now, pending.key, pending.headers, pending.value});
-    }
+  for (size_t rank = 0; rank < tasks_.size(); ++rank) {
+    PendingDecisions& pending = tasks_[rank]->pending();
+    pending.Visit(Offset{-1}, pending.size(), [&](const PendingDecision& one) {
+      order.push_back({one.cause, rank, tasks_[rank]->MakeDecision(one, now)});
+    });
+    if (absl::Status status = tasks_[rank]->status(); !status.ok()) return status;
   }
+  std::sort(order.begin(), order.end(), [](const Waiting& a, const Waiting& b) {
+    return std::tie(a.cause, a.rank) < std::tie(b.cause, b.rank);
+  });
+  for (Waiting& one : order) queue_.push_back(std::move(one.record));
   return Settle();
 }
 
@@ -123,9 +129,9 @@ absl::Status LockStep::Take(const NewRecord& record, const v1::Entry& entry) {
 
 void LockStep::EnqueuePending(Offset cause) {
   for (const Task* task : tasks_) {
-    if (task->pending().empty() || task->pending().back().cause != cause) continue;
-    const PendingDecision& pending = task->pending().back();
-    queue_.push_back(NewRecord{task->now(), pending.key, pending.headers, pending.value});
+    const PendingDecision* pending = task->pending().FindNew(cause);
+    if (pending == nullptr) continue;
+    queue_.push_back(task->MakeDecision(*pending, task->now()));
   }
 }
 

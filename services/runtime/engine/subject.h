@@ -51,6 +51,6 @@ struct Service {
 };
 
 // The schema of what all tasks share; moves with every change of a shared layout.
-inline constexpr uint64_t kSharedSchema = 3;
+inline constexpr uint64_t kSharedSchema = 4;
 
 }  // namespace gridledger::engine

@@ -3,7 +3,11 @@
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
+#include <limits>
 #include <tuple>
+#include <utility>
+
+#include "services/runtime/engine/trace_context.h"
 
 namespace gridledger::engine {
 namespace {
@@ -12,20 +16,12 @@ namespace {
 constexpr int64_t kScanBlock = 65'536;
 constexpr size_t kScanPrefix = sizeof(int64_t) - 2;
 
-struct PendingList {
-  std::vector<PendingDecision> items;
-  template <class A>
-  void Fields(A& a) {
-    a(items);
-  }
-};
+}  // namespace
 
 uint64_t SchemaOf(const Service& service) {
   return Fingerprint(
       absl::StrCat("shared ", kSharedSchema, " ", service.name.text(), " ", service.schema));
 }
-
-}  // namespace
 
 bool IsIn(const SourceMark* mark, const v1::SourcePosition& at) {
   if (mark == nullptr) return false;
@@ -59,14 +55,13 @@ absl::StatusOr<std::unique_ptr<Task>> Task::Open(const Service& service, Partiti
   task->tier_ = store->Tier(task->id_);
   const bool parsed = task->tables_.Open(task->tier_.get(), checkpoint.digest);
   if (!task->tier_->status().ok()) return task->tier_->status();
-  PendingList list;
-  if (!parsed || !ParseLayout(checkpoint.pending, &list)) {
+  if (!parsed || !task->pending_.Open(task->tier_.get())) {
+    if (absl::Status status = task->status(); !status.ok()) return status;
     return absl::DataLossError(
         absl::StrCat("the checkpoint of ", Describe(task->id_, checkpoint.next),
                      " does not parse: remove the state, it is rebuilt from the log"));
   }
   task->next_ = task->collected_ = checkpoint.next;
-  for (PendingDecision& item : list.items) task->pending_.push_back(std::move(item));
   return task;
 }
 
@@ -86,7 +81,7 @@ absl::Status Task::Fold(const Record& record) {
   ++progress.undecodable;
   dead_letters_.Add(DeadLetterKey{record.offset}, DeadLetter{std::string(decoded.message())});
   subject_->EvolveTime(incident::Moment{record.offset, progress.now});
-  return tier_ == nullptr ? absl::OkStatus() : tier_->status();
+  return status();
 }
 
 absl::Status Task::FoldEntry(Offset offset, absl::Time timestamp, const v1::Entry& entry,
@@ -115,7 +110,7 @@ absl::Status Task::FoldEntry(Offset offset, absl::Time timestamp, const v1::Entr
     if (at.ordinal() == 0) ++mark.rows;
   }
   if (decides_) Decide(moment);
-  return tier_ == nullptr ? absl::OkStatus() : tier_->status();
+  return status();
 }
 
 void Task::FoldContent(const incident::Moment& moment, const v1::Entry& entry) {
@@ -228,7 +223,7 @@ void Task::FoldDecision(const incident::Moment& moment, const v1::Decision& deci
     return;
   }
   settled_.At(service).cause = cause;
-  if (service == id_.service) DropSettled();
+  if (service == id_.service) pending_.Settle(cause);
   for (const v1::Fact& fact : decision.facts()) FoldFact(moment, fact);
 }
 
@@ -246,18 +241,13 @@ void Task::Decide(const incident::Moment& cause) {
     fact.mutable_actor()->set_code(id_.service.text());
   }
   decision_.set_schema(kEntrySchema);
-  PendingDecision& pending = pending_.emplace_back();
+  PendingDecision pending;
   const incident::Incident* first =
       incidents_.incidents.Find(IncidentId(decision.facts(0).incident_id()));
   if (first != nullptr) pending.key = first->community.text();
   pending.cause = cause.offset;
-  EncodeEntry(decision_, ce_source_, absl::StrCat(cause.offset.value), &pending.headers,
-              &pending.value);
-}
-
-void Task::DropSettled() {
-  const Offset settled = Settled(id_.service);
-  while (!pending_.empty() && pending_.front().cause <= settled) pending_.pop_front();
+  decision_.AppendToString(&pending.value);
+  pending_.Add(std::move(pending));
 }
 
 Offset Task::Settled(const ServiceName& service) const {
@@ -265,14 +255,30 @@ Offset Task::Settled(const ServiceName& service) const {
   return found == nullptr ? Offset{-1} : found->cause;
 }
 
-NewRecord Task::MakeTick(absl::Time at) const {
+NewRecord Task::MakeDecision(const PendingDecision& pending, absl::Time at) const {
+  NewRecord record{at, pending.key, "", pending.value};
+  EncodeHeaders(v1::Decision::descriptor()->full_name(), ce_source_,
+                absl::StrCat(pending.cause.value), &record.headers);
+  record.headers += pending.trace;
+  return record;
+}
+
+void Task::ContinueTraceOf(absl::string_view headers) {
+  const Offset cause{next_.value - 1};
+  if (pending_.FindNew(cause) == nullptr) return;
+  // Of the decision's own name: the same one whoever sends it.
+  const uint64_t span = Fingerprint(absl::StrCat(ce_source_, "/", cause.value));
+  pending_.SetTrace(cause, ContinueTrace(headers, span));
+}
+
+NewRecord Task::MakeTick(absl::Time at, size_t before) const {
   v1::Entry tick;
   tick.set_schema(kEntrySchema);
   tick.mutable_tick()->set_service(id_.service.text());
   NewRecord record;
   record.timestamp = at;
-  EncodeEntry(tick, ce_source_, absl::StrCat("tick.", progress_.Get().ticks), &record.headers,
-              &record.value);
+  EncodeEntry(tick, ce_source_, absl::StrCat("tick.", progress_.Get().ticks + before),
+              &record.headers, &record.value);
   return record;
 }
 
@@ -307,27 +313,34 @@ void Task::Stored(size_t bytes_max) {
     // task, or what another schema left.
     tier_ = store_->Tier(id_);
     tables_.Attach(tier_.get());
+    pending_.Attach(tier_.get());
   }
+  if (tier_ != nullptr && resident_bytes() > bytes_max) pending_.EvictStored();
   tables_.Stored(bytes_max);
 }
 
 TaskCheckpoint Task::Collect() {
+  BeginCollect();
+  size_t all = std::numeric_limits<size_t>::max();
+  return *CollectSome(&all);
+}
+
+void Task::BeginCollect() {
   newest_mark_ = nullptr;
-  TaskCheckpoint out;
+  TaskCheckpoint& out = collecting_.emplace();
   out.task = id_;
-  tables_.Collect(&out.pairs);
-  PendingList list;
-  list.items.assign(pending_.begin(), pending_.end());
-  out.checkpoint = Checkpoint{.next = next_,
-                              .digest = tables_.digest(),
-                              .code_id = code_id_,
-                              .schema = schema_,
-                              .pending = {}};
-  AppendLayout(list, &out.checkpoint.pending);
+  out.checkpoint = Checkpoint{.next = next_, .digest = {}, .code_id = code_id_, .schema = schema_};
+  tables_.BeginCollect(&out.pairs);
+  pending_.Collect(&out.pairs);
   out.replaces_all = replaces_all_;
   replaces_all_ = false;
   collected_ = next_;
-  return out;
+}
+
+std::optional<TaskCheckpoint> Task::CollectSome(size_t* most) {
+  if (!tables_.CollectSome(most)) return std::nullopt;
+  collecting_->checkpoint.digest = tables_.collected_digest();
+  return std::exchange(collecting_, std::nullopt);
 }
 
 }  // namespace gridledger::engine

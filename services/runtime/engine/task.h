@@ -8,7 +8,6 @@
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
-#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,6 +15,7 @@
 
 #include "services/runtime/engine/entry_codec.h"
 #include "services/runtime/engine/entry_window.h"
+#include "services/runtime/engine/pending_decisions.h"
 #include "services/runtime/engine/subject.h"
 #include "services/runtime/ports/event_log.h"
 #include "services/runtime/ports/state_store.h"
@@ -103,18 +103,6 @@ struct ResolutionCounts {
   }
 };
 
-// A decision that the log has not answered yet.
-struct PendingDecision {
-  Offset cause;
-  std::string key;  // the community of the first incident that it is about
-  std::string headers;
-  std::string value;  // the serialised v1.Entry
-  template <class A>
-  void Fields(A& a) {
-    a(cause, key, headers, value);
-  }
-};
-
 class Task {
  public:
   // Opens the task at its newest checkpoint in `store`, or at offset 0 when there is none of this
@@ -141,24 +129,40 @@ class Task {
   absl::Status FoldEntry(Offset offset, absl::Time timestamp, const v1::Entry& entry,
                          absl::string_view value);
 
+  // The record that was folded last had these headers: what is decided on it goes on in its trace,
+  // as far as that is sent by this process.
+  void ContinueTraceOf(absl::string_view headers);
+
   // An entry of a later record: fetches to the cache what folding it will touch. Changes nothing.
   void Expect(const v1::Entry& entry, Ahead ahead) const;
 
   // Decisions made and not yet settled, in cause order.
-  const std::deque<PendingDecision>& pending() const { return pending_; }
+  const PendingDecisions& pending() const { return pending_; }
+  PendingDecisions& pending() { return pending_; }
+  // One of them as a record.
+  NewRecord MakeDecision(const PendingDecision& pending, absl::Time at) const;
   absl::Time EarliestTimer() const { return subject_->EarliestTimer(); }
-  // The tick that this task wants, as a record of that timestamp.
-  NewRecord MakeTick(absl::Time at) const;
+  // The tick that this task wants, as a record of that timestamp; `before` of them are on their
+  // way.
+  NewRecord MakeTick(absl::Time at, size_t before = 0) const;
 
   const Digest& digest() { return tables_.digest(); }
   // Pairs changed since the last Collect.
-  size_t dirty() const { return tables_.dirty(); }
-  size_t resident_bytes() const { return tables_.resident_bytes(); }
-  // Records folded since the last Collect.
+  size_t dirty() const { return tables_.dirty() + pending_.dirty(); }
+  size_t resident_bytes() const { return tables_.resident_bytes() + pending_.resident_bytes(); }
+  // Records folded since the last collection began.
   int64_t uncollected() const { return next_.value - collected_.value; }
-  // All that changed since the last Collect, for the store. One collection is in flight at a time:
-  // the next one follows Stored().
+  // DataLoss when a stored pair could not be read.
+  absl::Status status() const { return tier_ == nullptr ? absl::OkStatus() : tier_->status(); }
+  // All that changed since the last collection, for the store. One collection is in flight at a
+  // time: the next one follows Stored().
   TaskCheckpoint Collect();
+  // The same in steps, while the task folds on: the checkpoint is of where BeginCollect found it.
+  void BeginCollect();
+  // Collects up to `most` pairs and takes them off it; nothing until that was all. REQUIRES: a
+  // collection has begun.
+  std::optional<TaskCheckpoint> CollectSome(size_t* most);
+  bool collecting() const { return collecting_.has_value(); }
   // The last collection is durable. Clean pairs leave memory, resting ones first.
   void Stored(size_t bytes_max);
 
@@ -193,7 +197,6 @@ class Task {
   // Whether the entry may say what becomes of that letter.
   bool Waits(Offset letter);
   void Decide(const incident::Moment& cause);
-  void DropSettled();
 
   const TaskId id_;
   const uint64_t schema_;
@@ -216,12 +219,17 @@ class Task {
   Offset next_;
   Offset collected_;
   bool decides_ = true;
+  std::optional<TaskCheckpoint> collecting_;
   bool replaces_all_ = false;  // the next collection replaces whatever the store holds
-  std::deque<PendingDecision> pending_;
+  PendingDecisions pending_;
   EntryDecoder decoder_;
   v1::Entry decision_;  // reused
   std::vector<IncidentId> touched_;
 };
+
+// Tells layouts of a service's state apart: digests and states of two builds are comparable when it
+// is the same.
+uint64_t SchemaOf(const Service& service);
 
 // The log was cut (and maybe grew again) under the state of `task`, or is another: DataLoss.
 absl::Status OtherLog(const Task& task);

@@ -4,11 +4,12 @@
 #include <absl/container/flat_hash_set.h>
 #include <absl/strings/str_cat.h>
 #include <absl/time/clock.h>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <iterator>
 #include <utility>
+
+#include "services/runtime/host/log_lines.h"
 
 namespace gridledger::host {
 namespace {
@@ -36,6 +37,17 @@ std::string Position(Partition partition, Offset offset) {
 
 size_t BytesOf(const NewRecord& record) {
   return record.key.size() + record.headers.size() + record.value.size();
+}
+
+// One that cannot be parked. Its reason is ours, of bytes that do not decode; never the bytes.
+void LogLeft(Partition partition, const ParkedRecord& record, absl::string_view what,
+             absl::string_view why) {
+  Log(LogLevel::kError, "dead_letter_not_parked",
+      absl::StrCat("dead letter ", Position(partition, record.offset), " (", record.reason, ") ",
+                   what, ": ", why),
+      {{"partition", int64_t{partition.value}},
+       {"offset", record.offset.value},
+       {"reason", record.reason}});
 }
 
 // What an append answers; the answer may come when nobody waits any more.
@@ -170,8 +182,12 @@ void DeadLetterTopic::Run() {
     if (failed.ok()) {
       retry = kRetryFirst;
     } else if (!stopping()) {
-      spdlog::warn("{} dead letters wait for their topic, and are tried again in {}: {}", waiting,
-                   absl::FormatDuration(retry), std::string(failed.message()));
+      Log(LogLevel::kWarning, "dead_letters_wait",
+          absl::StrCat(waiting, " dead letters wait for their topic, and are tried again in ",
+                       absl::FormatDuration(retry), ": ", failed.message()),
+          {{"dead_letters", static_cast<int64_t>(waiting)},
+           {"retry_ms", absl::ToInt64Milliseconds(retry)},
+           {"reason", std::string(failed.message())}});
       retry_at = absl::Now() + retry;
       retry = std::min(2 * retry, kRetryMax);
     }
@@ -217,9 +233,7 @@ absl::Status DeadLetterTopic::Publish(Partition partition, Queue* queue) {
     if (absl::IsInvalidArgument(status) && count == 1) {
       // Only a record that a foreign producer packed small can be larger than what a ledger takes.
       // It is alone in its append; its bytes stay in the ledger, and the next start says it again.
-      spdlog::error("dead letter {} ({}) stays in the ledger alone: {}",
-                    Position(partition, records.front().offset), records.front().reason,
-                    std::string(status.message()));
+      LogLeft(partition, records.front(), "stays in the ledger alone", status.message());
     } else if (!status.ok()) {
       return status;
     } else {
@@ -227,7 +241,9 @@ absl::Status DeadLetterTopic::Publish(Partition partition, Queue* queue) {
     }
     records.erase(records.begin(), records.begin() + static_cast<ptrdiff_t>(count));
   }
-  spdlog::info("parked {} dead letters of partition {}", published, partition.value);
+  Log(LogLevel::kInfo, "dead_letters_parked",
+      absl::StrCat("parked ", published, " dead letters of partition ", partition.value),
+      {{"dead_letters", static_cast<int64_t>(published)}, {"partition", int64_t{partition.value}}});
   return absl::OkStatus();
 }
 
@@ -269,8 +285,7 @@ absl::Status DeadLetterTopic::DropWhatIsGone(Partition partition,
   if (!begin.ok()) return begin.status();
   std::erase_if(*records, [&](const ParkedRecord& record) {
     if (record.offset >= *begin) return false;
-    spdlog::error("dead letter {} ({}) is not in the ledger any more, and cannot be parked",
-                  Position(partition, record.offset), record.reason);
+    LogLeft(partition, record, "is not in the ledger any more", "it cannot be parked");
     return true;
   });
   return absl::OkStatus();

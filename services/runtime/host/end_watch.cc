@@ -2,10 +2,11 @@
 
 #include <unistd.h>
 
+#include <absl/strings/str_cat.h>
 #include <absl/time/clock.h>
-#include <spdlog/spdlog.h>
 
 #include "services/runtime/host/exit_code.h"
+#include "services/runtime/host/log_lines.h"
 
 namespace gridledger::host {
 namespace {
@@ -56,12 +57,14 @@ void EndWatch::Watch() {
     }
     if (now < end_at_) continue;
     if (code_.has_value()) {
-      spdlog::warn("a client does not close: the process ends without it, all is kept");
+      Log(LogLevel::kWarning, "ends_without_client",
+          "a client does not close: the process ends without it, all is kept");
     } else if (opened_) {
-      spdlog::error("no checkpoint within {}: the process ends without one",
-                    absl::FormatDuration(kKeepMax));
+      Log(LogLevel::kError, "ends_without_checkpoint",
+          absl::StrCat("no checkpoint within ", absl::FormatDuration(kKeepMax),
+                       ": the process ends without one"));
     } else {
-      spdlog::warn("asked to end before it had begun");
+      Log(LogLevel::kWarning, "ends_before_it_began", "asked to end before it had begun");
     }
     _exit(code_.value_or(opened_ ? ExitCodeOf(absl::DeadlineExceededError("")) : 0));
   }

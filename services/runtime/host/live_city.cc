@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <set>
+#include <tuple>
 
 #include "services/runtime/host/keep_snapshot.h"
 #include "services/runtime/host/subjects.h"
@@ -75,6 +76,8 @@ absl::StatusOr<std::unique_ptr<LiveCity>> LiveCity::Start(EventLog* log, StateSt
   // A quarter of the tables' share may be waiting for a checkpoint, at ~1 KB a changed pair.
   live_options.checkpoint_dirty_max =
       std::clamp<size_t>(live_options.tables_bytes_max / 4096, 1'000, 200'000);
+  live_options.decisions_under_way_max =
+      std::clamp<size_t>(live_options.tables_bytes_max / 4096, 1'000, 32'000);
   for (int t = 0; t < threads; ++t) {
     auto worker = std::make_unique<Worker>();
     worker->runs = std::move(runs[t]);
@@ -97,8 +100,14 @@ void LiveCity::Work(Worker* worker) {
   absl::Status status;
   Publish(worker, false);
   absl::Time look_at = absl::InfinitePast();
-  size_t stopped_seen = 0;
+  // What is told at once when it changes; the figures follow at intervals.
+  const auto news = [worker] {
+    const engine::Live& live = *worker->live;
+    return std::tuple(live.live(), live.stopped().size(), live.taken_over(), live.stood_down());
+  };
+  auto told = news();
   while (!stopping_ && status.ok()) {
+    ++worker->rounds;
     if (worker->promote.exchange(false)) worker->live->Promote();
     std::optional<std::vector<Partition>> wanted;
     {
@@ -116,12 +125,11 @@ void LiveCity::Work(Worker* worker) {
     const absl::Time now = clock_.Now();
     // Asks the log, which on a cluster is a journey: only for somebody who waits for it.
     const bool idle = waiting_for_idle_ > 0 && worker->live->Idle();
-    const size_t stopped = worker->live->stopped().size();
-    if (now >= look_at || idle || stopped > stopped_seen) {
-      const bool told = TellParked(worker);
-      Publish(worker, idle && told);
+    if (now >= look_at || idle || news() != told) {
+      const bool told_parked = TellParked(worker);
+      Publish(worker, idle && told_parked);
       look_at = now + kLookEvery;
-      stopped_seen = stopped;
+      told = news();
     }
   }
   const absl::Status last = worker->live->CheckpointNow();
@@ -292,6 +300,12 @@ CityLook LiveCity::Sum() {
   std::sort(sum.tasks.begin(), sum.tasks.end(),
             [](const TaskLook& a, const TaskLook& b) { return a.task < b.task; });
   return sum;
+}
+
+std::vector<uint64_t> LiveCity::Rounds() const {
+  std::vector<uint64_t> rounds;
+  for (const auto& worker : workers_) rounds.push_back(worker->rounds);
+  return rounds;
 }
 
 void LiveCity::Promote() {

@@ -106,6 +106,9 @@ class LiveCity {
   // Waits until all is folded, decided, read back and due timers have fired, but in partitions that
   // stopped, or until `deadline` passed. True in the first case.
   bool WaitUntilIdle(absl::Time deadline);
+  // How often each thread has come round: at most half a second for nothing to do, and for as long
+  // as what there is takes.
+  std::vector<uint64_t> Rounds() const;
   // True once no thread runs any more, because nothing could go on.
   bool Failed();
 
@@ -114,6 +117,7 @@ class LiveCity {
     std::unique_ptr<engine::Live> live;
     std::thread thread;
     std::atomic<bool> promote{false};
+    std::atomic<uint64_t> rounds{0};
     std::vector<Partition> runs;  // the thread's own
     // How far the sink has been told what each partition's state lists; the thread's own.
     struct Told {

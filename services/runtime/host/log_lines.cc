@@ -7,18 +7,36 @@
 
 #include <memory>
 #include <string>
+#include <utility>
+
+#include "services/base/invariant.h"
 
 namespace gridledger::host {
 namespace {
 
-// Of the line that this thread is writing: spdlog's lines have none, and are written where they are
-// said.
-const LogFields*& FieldsOfLine() {
-  thread_local const LogFields* fields = nullptr;
-  return fields;
+// Of the line that this thread is writing, for machines: spdlog's lines have none, and are written
+// where they are said.
+struct Sense {
+  absl::string_view event;
+  const LogFields* fields;
+};
+
+const Sense*& SenseOfLine() {
+  thread_local const Sense* sense = nullptr;
+  return sense;
 }
 
-// {"at":"2026-01-31T08:00:00.123Z","level":"info","program":"gridledger-dispatch","text":"…"}
+spdlog::level::level_enum LevelOf(LogLevel level) {
+  switch (level) {
+    case LogLevel::kInfo: return spdlog::level::info;
+    case LogLevel::kWarning: return spdlog::level::warn;
+    case LogLevel::kError: return spdlog::level::err;
+  }
+  INVARIANT(false, "a level that is none");
+}
+
+// {"at":"2026-01-31T08:00:00.123Z","level":"info","program":"gridledger-dispatch",
+//  "event":"live","text":"dispatch is live on 8 partitions","service":"dispatch","partitions":8}
 class JsonLines final : public spdlog::formatter {
  public:
   explicit JsonLines(std::string program) : program_(std::move(program)) {}
@@ -27,10 +45,12 @@ class JsonLines final : public spdlog::formatter {
         {"at", absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", absl::FromChrono(line.time),
                                 absl::UTCTimeZone())},
         {"level", std::string(spdlog::level::to_string_view(line.level).data())},
-        {"program", program_},
-        {"text", std::string(line.payload.data(), line.payload.size())}};
-    if (const LogFields* fields = FieldsOfLine(); fields != nullptr) {
-      for (const auto& [name, value] : *fields) {
+        {"program", program_}};
+    const Sense* sense = SenseOfLine();
+    if (sense != nullptr) json["event"] = sense->event;
+    json["text"] = std::string(line.payload.data(), line.payload.size());
+    if (sense != nullptr) {
+      for (const auto& [name, value] : *sense->fields) {
         std::visit([&field = json[name]](const auto& is) { field = is; }, value);
       }
     }
@@ -55,10 +75,12 @@ void LogTo(absl::string_view format, absl::string_view program) {
   spdlog::flush_on(spdlog::level::info);
 }
 
-void LogError(const std::string& text, const LogFields& fields) {
-  FieldsOfLine() = &fields;
-  spdlog::error("{}", text);
-  FieldsOfLine() = nullptr;
+void Log(LogLevel level, absl::string_view event, const std::string& text,
+         const LogFields& fields) {
+  const Sense sense{event, &fields};
+  SenseOfLine() = &sense;
+  spdlog::log(LevelOf(level), "{}", text);
+  SenseOfLine() = nullptr;
 }
 
 }  // namespace gridledger::host

@@ -1,7 +1,6 @@
 // The programs' own log lines, on standard error: for people, or as one JSON object a line.
 #pragma once
 
-#include <absl/status/status.h>
 #include <absl/strings/string_view.h>
 
 #include <cstdint>
@@ -15,9 +14,13 @@ namespace gridledger::host {
 // `format` is text or json. Every line names the program.
 void LogTo(absl::string_view format, absl::string_view program);
 
-// An error with fields beside its text, for machines: in JSON they are the object's. The text says
-// them too, for people.
+enum class LogLevel { kInfo, kWarning, kError };
 using LogFields = std::vector<std::pair<std::string, std::variant<int64_t, std::string>>>;
-void LogError(const std::string& text, const LogFields& fields);
+
+// A line. `text` is for people and says all that matters. For machines, in JSON only: `event`, a
+// name in snake_case that stays when the words are improved, and the figures as fields of their
+// own. The README's table of events is what an installation may build alarms on.
+void Log(LogLevel level, absl::string_view event, const std::string& text,
+         const LogFields& fields = {});
 
 }  // namespace gridledger::host

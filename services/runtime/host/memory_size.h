@@ -24,8 +24,4 @@ struct MemoryShares {
 };
 MemoryShares ShareMemory(size_t limit);
 
-// Has the allocator give freed memory back to the system, so that what is resident follows what is
-// in use. Once, before there are threads.
-void ReturnFreedMemory();
-
 }  // namespace gridledger::host

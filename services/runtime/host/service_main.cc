@@ -11,7 +11,6 @@
 #include <absl/synchronization/mutex.h>
 #include <absl/synchronization/notification.h>
 #include <absl/time/clock.h>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <atomic>
@@ -37,6 +36,7 @@
 #include "services/runtime/host/log_lines.h"
 #include "services/runtime/host/memory_size.h"
 #include "services/runtime/host/signals.h"
+#include "services/runtime/host/stuck_watch.h"
 #include "services/runtime/host/subjects.h"
 #include "services/runtime/host/topic_rules.h"
 
@@ -54,6 +54,7 @@ struct ServiceOptions {
   bool standby = false;
   bool keep_place = false;
   std::string takeover_after = "500ms";
+  std::string stuck_after = "5m";
   std::string checkpoint_every = "10s";
   std::string http;
   std::string log_format = "text";
@@ -125,19 +126,26 @@ class ServiceRun {
     auto folder = Folder::Open(*where);
     if (!folder.ok()) return folder.status();
     folder_ = *std::move(folder);
-    for (const std::string& said : folder_->said()) spdlog::warn("{}", said);
+    for (const std::string& said : folder_->said()) {
+      Log(LogLevel::kWarning, "state_recovered", said, {{"service", service_.name.text()}});
+    }
     return StartCity(*where);
   }
+
+  // A thread of it hangs: there is no end to wait for.
+  bool stuck() const { return stuck_; }
 
   // Until it is asked to end, nothing is left to do or nothing can go on. All is kept then; what is
   // left is to close.
   absl::Status Serve(EndWatch& watch) {
-    spdlog::info("{} began on {}", service_.name.text(), folder_->name());
+    Log(LogLevel::kInfo, "began", absl::StrCat(service_.name.text(), " began on ", folder_->name()),
+        {{"service", service_.name.text()}, {"ledger", folder_->name()}, {"code", CodeId()}});
     if (absl::Status status = OpenEndpoints(); !status.ok()) return status;
     if (absl::Status status = Join(); !status.ok()) return status;
     BeginHearing();
     bool said_live = false;
     int64_t taken_over_said = 0, stood_down_said = 0;
+    StuckWatch stuck_watch(stuck_after_);
     absl::Status ended;
     while (!city_->Failed()) {
       // A member is idle only once its group has said what it is to do.
@@ -151,18 +159,25 @@ class ServiceRun {
       SayStopped(look);
       const size_t running = look.tasks.size() - look.stopped.size();
       if (look.live && !said_live && (membership_ == nullptr || given_) && running > 0) {
-        spdlog::info("{} is live on {} partitions", service_.name.text(), running);
+        LogCount(LogLevel::kInfo, "live", " is live on ", static_cast<int64_t>(running),
+                 " partitions");
         said_live = true;
       }
       if (look.taken_over > taken_over_said) {
         taken_over_said = look.taken_over;
-        spdlog::warn("{} took over: {} partitions had nobody who settled what was due",
-                     service_.name.text(), taken_over_said);
+        LogCount(LogLevel::kWarning, "took_over", " took over: ", taken_over_said,
+                 " partitions had nobody who settled what was due");
       }
       if (look.stood_down > stood_down_said) {
         stood_down_said = look.stood_down;
-        spdlog::warn("{} stood down: {} partitions have an owner again, who settles what is due",
-                     service_.name.text(), stood_down_said);
+        LogCount(LogLevel::kWarning, "stood_down", " stood down: ", stood_down_said,
+                 " partitions have an owner again, who settles what is due");
+      }
+      if (stuck_watch.Look(city_->Rounds(), absl::Now())) {
+        stuck_ = true;
+        return absl::DeadlineExceededError(absl::StrCat(
+            "a thread that folds has not come round for ", absl::FormatDuration(stuck_after_),
+            ": the process ends without a checkpoint, and its partitions are free"));
       }
       if (!look.stopped.empty() && look.stopped.size() == look.tasks.size()) break;
       ended = WhatEndsIt();
@@ -216,10 +231,10 @@ class ServiceRun {
     if (!properties.ok()) return properties.status();
     where.kafka = *std::move(properties);
     where.said = [](int severity, absl::string_view text) {
-      const auto level = severity <= 3   ? spdlog::level::err
-                         : severity <= 4 ? spdlog::level::warn
-                                         : spdlog::level::info;
-      spdlog::log(level, "kafka: {}", std::string(text));
+      const LogLevel level = severity <= 3   ? LogLevel::kError
+                             : severity <= 4 ? LogLevel::kWarning
+                                             : LogLevel::kInfo;
+      Log(level, "kafka_client", absl::StrCat("kafka: ", text), {{"severity", int64_t{severity}}});
     };
     return where;
   }
@@ -229,6 +244,9 @@ class ServiceRun {
     if (!takeover.ok()) return takeover.status();
     const auto checkpoints = ParseWait("--checkpoint-every", options_.checkpoint_every);
     if (!checkpoints.ok()) return checkpoints.status();
+    const auto stuck = ParseWait("--stuck-after", options_.stuck_after);
+    if (!stuck.ok()) return stuck.status();
+    stuck_after_ = *stuck;
     LiveCityOptions live;
     live.services = {service_};
     live.threads = options_.threads;
@@ -278,7 +296,8 @@ class ServiceRun {
     auto endpoints = Endpoints::Start(std::move(options));
     if (!endpoints.ok()) return endpoints.status();
     endpoints_ = *std::move(endpoints);
-    spdlog::info("endpoints on http://{}", endpoints_->address());
+    Log(LogLevel::kInfo, "endpoints", absl::StrCat("endpoints on http://", endpoints_->address()),
+        {{"service", service_.name.text()}, {"address", endpoints_->address()}});
     return absl::OkStatus();
   }
 
@@ -330,6 +349,13 @@ class ServiceRun {
     return recounted_;
   }
 
+  // "dispatch is live on 8 partitions": the service, words, how many, words.
+  void LogCount(LogLevel level, absl::string_view event, absl::string_view before, int64_t count,
+                absl::string_view after) const {
+    Log(level, event, absl::StrCat(service_.name.text(), before, count, after),
+        {{"service", service_.name.text()}, {"partitions", count}});
+  }
+
   // Each as soon as it stops, once.
   void SayStopped(const CityLook& look) {
     std::set<Partition> stopped;
@@ -337,12 +363,13 @@ class ServiceRun {
       stopped.insert(one.partition);
       if (stopped_said_.contains(one.partition)) continue;
       const std::string why(one.why.message());
-      LogError(absl::StrCat("partition ", one.partition.value, " stopped at offset ", one.at.value,
-                            ": ", why),
-               {{"service", service_.name.text()},
-                {"partition", int64_t{one.partition.value}},
-                {"offset", one.at.value},
-                {"reason", why}});
+      Log(LogLevel::kError, "partition_stopped",
+          absl::StrCat("partition ", one.partition.value, " stopped at offset ", one.at.value, ": ",
+                       why),
+          {{"service", service_.name.text()},
+           {"partition", int64_t{one.partition.value}},
+           {"offset", one.at.value},
+           {"reason", why}});
     }
     stopped_said_ = std::move(stopped);
   }
@@ -360,7 +387,10 @@ class ServiceRun {
     options.properties = cluster_.kafka;
     options.said = cluster_.said;
     options.owns = [this](const std::vector<Partition>& partitions) {
-      spdlog::info("the group gives {} partitions", partitions.size());
+      Log(LogLevel::kInfo, "group_gives",
+          absl::StrCat("the group gives ", partitions.size(), " partitions"),
+          {{"service", service_.name.text()},
+           {"partitions", static_cast<int64_t>(partitions.size())}});
       city_->SetPartitions(partitions);
       given_ = true;
     };
@@ -385,8 +415,12 @@ class ServiceRun {
     const CityLook last = city_->LookHere();
     SayStopped(last);
     if (!kept.ok()) return kept;
-    spdlog::info("{} ended: {} records folded, {} decisions sent", service_.name.text(),
-                 last.folded, last.decisions_sent);
+    Log(LogLevel::kInfo, "ended",
+        absl::StrCat(service_.name.text(), " ended: ", last.folded, " records folded, ",
+                     last.decisions_sent, " decisions sent"),
+        {{"service", service_.name.text()},
+         {"records_folded", last.folded},
+         {"decisions_sent", last.decisions_sent}});
     if (!ended.ok()) return ended;
     return last.stopped.empty() ? absl::OkStatus() : last.stopped.front().why;
   }
@@ -400,6 +434,8 @@ class ServiceRun {
   const ServiceProgram& program_;
   const engine::Service& service_;
   const ServiceOptions& options_;
+  absl::Duration stuck_after_;
+  bool stuck_ = false;
   std::atomic<bool> given_{false};  // the group has said which partitions
   size_t memory_ = 0;
   bool is_cluster_ = false;
@@ -462,13 +498,17 @@ void AddOptions(CLI::App& app, ServiceOptions& options) {
   add("--instance", options.instance,
       "This member's own static name; of the host and the state folder unless told");
   add("--partitions", options.partitions, "A static list, e.g. 0-7,12, instead of a group");
-  add("--memory", options.memory, "The one memory limit, e.g. 512MiB")->capture_default_str();
+  add("--memory", options.memory,
+      "The one memory limit, e.g. 512MiB; with 64 partitions at least 256MiB")
+      ->capture_default_str();
   add("--threads", options.threads, "Threads, each with some of the partitions")
       ->check(CLI::Range(1, 64))
       ->capture_default_str();
   add("--checkpoint-every", options.checkpoint_every, "At the latest")->capture_default_str();
   add("--takeover-after", options.takeover_after,
       "When a standby takes over what nobody has settled")
+      ->capture_default_str();
+  add("--stuck-after", options.stuck_after, "End the process when a thread of it hangs for so long")
       ->capture_default_str();
   add("--http", options.http, "HOST:PORT for /live, /ready, /metrics, /clients; none unless told");
   add("--log-format", options.log_format, "Log lines: text or json")
@@ -493,7 +533,6 @@ int ServiceMain(const ServiceProgram& program, int argc, char** argv) {
 int ServiceMain(const ServiceProgram& program, const engine::Service& service, int argc,
                 char** argv) {
   StopSignals signals;
-  ReturnFreedMemory();
   const std::string name = absl::StrCat("gridledger-", program.name);
   ServiceOptions options;
   CLI::App app(absl::StrCat("The ", service.name.text(), " service of gridledger, on its own.\n",
@@ -530,9 +569,15 @@ int ServiceMain(const ServiceProgram& program, const engine::Service& service, i
       watch.Opened();
       status = run.Serve(watch);
     }
-    if (!status.ok()) spdlog::error("{}", std::string(status.message()));
+    if (!status.ok()) {
+      Log(LogLevel::kError, "failed", std::string(status.message()),
+          {{"service", service.name.text()},
+           {"status", absl::StatusCodeToString(status.code())},
+           {"exit_code", ExitCodeOf(status)}});
+    }
     watch.Kept(ExitCodeOf(status));
     run.Close();
+    if (run.stuck()) _exit(ExitCodeOf(status));  // the state is what its last checkpoint says (L5)
   }
   return ExitCodeOf(status);
 }

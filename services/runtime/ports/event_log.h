@@ -6,6 +6,9 @@
 //     Append call stand next to each other.
 //   - An append is acknowledged (done with OkStatus) only when it is durable. After an error the
 //     records may or may not be there; reading tells (law L4).
+//   - Several appends may be under way. One that is not refused before the call returns fails
+//     together with all that were handed over for its partition after it and before its answer: no
+//     record of theirs is there without those before it.
 //   - A reader sees every acknowledged record, in offset order, and never one that may still
 //   vanish.
 //   - What cannot be read is DataLoss that names partition and offset; it is never skipped.
@@ -91,6 +94,8 @@ class LogReader {
   // and without gaps. Waits up to `wait` for the first one, without polling delay; an empty batch
   // means that nothing came. DataLoss names the partition and the offset that cannot be read.
   virtual absl::Status Poll(absl::Duration wait, int records_max, RecordBatch* batch) = 0;
+  // Of a reader of values: whether what it polls from now on has its headers all the same.
+  virtual void ReadHeaders(bool) {}
   // Makes a waiting Poll return; when none waits, the next that would.
   virtual void Wake() = 0;
 };

@@ -27,4 +27,13 @@ absl::Span<const PairBatch::Pair> PairBatch::Sorted() {
   return sorted_;
 }
 
+Digest SumOfPairs(ColdTier& tier) {
+  Digest sum;
+  tier.Scan("", [&](absl::string_view key, absl::string_view value) {
+    if (!key.empty() && key[0] != kBesideDigest) sum += HashPair(key, value);
+    return true;
+  });
+  return sum;
+}
+
 }  // namespace gridledger

@@ -36,11 +36,13 @@ struct TaskId {
 // A task's position, stored beside its pairs.
 struct Checkpoint {
   Offset next;          // the first record that is not folded in
-  Digest digest;        // of all pairs at that offset
+  Digest digest;        // of all pairs at that offset that do not lie beside it
   std::string code_id;  // the build that wrote it
   uint64_t schema = 0;  // of the pairs' layouts; a task of another schema replays from zero
-  std::string pending;  // the task's decisions not yet settled at `next`, encoded by the engine
 };
+
+// Pairs whose keys begin with this byte lie beside the digest (decision 0002).
+inline constexpr char kBesideDigest = '\0';
 
 // The changes of one task since its last checkpoint, in memory. Keys are unique.
 class PairBatch : public PairSink {
@@ -85,6 +87,9 @@ class TaskTier : public ColdTier {
  public:
   virtual absl::Status status() const = 0;
 };
+
+// What the stored pairs come to: the checkpoint's digest, when they are sound.
+Digest SumOfPairs(ColdTier& tier);
 
 class StateStore {
  public:

@@ -67,4 +67,8 @@ absl::StatusOr<std::shared_ptr<RunningClient>> StartClient(
 // there (NotFound), or of lost records (DataLoss).
 absl::Status StatusOf(rd_kafka_resp_err_t error, absl::string_view doing);
 
+// Makes the topic's leaders known to the client; false when nobody answers within two seconds. A
+// client that is to send or to fetch before it knows them looks once a second only (L12).
+bool AskForLeaders(rd_kafka_t* client, const std::string& topic);
+
 }  // namespace gridledger::kafka

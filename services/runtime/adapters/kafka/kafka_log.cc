@@ -175,7 +175,11 @@ class NoReader final : public LogReader {
 
 std::unique_ptr<LogReader> Log::MakeReader(bool with_headers) {
   const size_t share = options_.memory_bytes / 2 / std::max(1, options_.readers);
-  const size_t kbytes = std::clamp<size_t>(share >> 10, 1024, 1 << 20);
+  // A queued message takes twice its own size beside it, and an answer to a fetch, of which there
+  // may be one from each broker, is several times as large when it is unpacked. The client asks for
+  // no less than 1 MB.
+  const size_t queued_kbytes = std::clamp<size_t>(share / 3 >> 10, 1024, 1 << 20);
+  const size_t fetch_bytes = std::clamp<size_t>(share / 4, 1 << 20, 16 << 20);
   const Properties ours = {
       {"group.id", "gridledger-reader"},  // never joined: the partitions are assigned by hand
       {"enable.auto.commit", "false"},
@@ -183,14 +187,18 @@ std::unique_ptr<LogReader> Log::MakeReader(bool with_headers) {
       {"auto.offset.reset", "error"},
       {"isolation.level", "read_committed"},
       {"check.crcs", "true"},
+      // While the brokers still name a leader that is gone, a client asks again once a second; of
+      // one that hangs it asks nothing for minutes. So it asks all the time: a small request.
+      {"topic.metadata.refresh.interval.ms", "150"},
+      {"topic.metadata.refresh.fast.interval.ms", "250"},
       {"fetch.wait.max.ms", "50"},
       {"fetch.min.bytes", "1"},
       {"fetch.queue.backoff.ms", "1"},
       {"fetch.error.backoff.ms", "50"},
       {"fetch.message.max.bytes", "1048576"},
-      {"fetch.max.bytes", absl::StrCat(std::min<size_t>(kbytes << 10, 16 << 20))},
+      {"fetch.max.bytes", absl::StrCat(fetch_bytes)},
       {"queued.min.messages", "10000"},
-      {"queued.max.messages.kbytes", absl::StrCat(kbytes)},
+      {"queued.max.messages.kbytes", absl::StrCat(queued_kbytes)},
       {"max.poll.interval.ms", "86400000"},
   };
   const kafka::ClientOptions client{options_.bootstrap, options_.properties, options_.said};

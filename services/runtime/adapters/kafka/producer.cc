@@ -10,20 +10,10 @@
 namespace gridledger::kafka {
 namespace {
 
-constexpr int kAskMs = 2'000;
 constexpr int kServeMs = 100;  // between looks at whether it is to stop
 constexpr absl::Duration kLastWait = absl::Seconds(5);
 constexpr absl::Duration kRetry = absl::Milliseconds(200);
 constexpr size_t kOverheadBytes = 64 << 10;  // of a record batch around the largest record
-
-// Makes the topic's leaders known, so that the first record does not wait a second for them (L12).
-void WarmUp(rd_kafka_t* client, const std::string& topic) {
-  const TopicHandle handle(rd_kafka_topic_new(client, topic.c_str(), nullptr));
-  const rd_kafka_metadata_t* metadata = nullptr;
-  if (rd_kafka_metadata(client, 0, handle.get(), &metadata, kAskMs) == RD_KAFKA_RESP_ERR_NO_ERROR) {
-    rd_kafka_metadata_destroy(metadata);
-  }
-}
 
 // Empty when it is not.
 std::string FatalError(rd_kafka_t* client) {
@@ -97,7 +87,9 @@ absl::StatusOr<std::shared_ptr<Producer::Generation>> Producer::NewGeneration() 
       {"enable.gapless.guarantee", "true"},
       {"message.timeout.ms", "0"},
       {"acks", "all"},
-      {"linger.ms", "1"},
+      // An append is whole when it is made, and a partition has one of the engine's under way: what
+      // is waited for is other writers'. None at all would drown the broker in small requests.
+      {"linger.ms", "0.5"},
       {"batch.num.messages", "10000"},
       {"batch.size", "1000000"},
       {"compression.codec", "lz4"},
@@ -105,6 +97,11 @@ absl::StatusOr<std::shared_ptr<Producer::Generation>> Producer::NewGeneration() 
       {"queue.buffering.max.messages", "10000000"},
       {"queue.buffering.max.kbytes", absl::StrCat(kbytes)},
       {"retry.backoff.ms", "50"},
+      // As the reader asks for leaders (kafka_log.cc), but rarer: brokers answer one request after
+      // the other, so that while an append waits for a replica that is gone the questions behind it
+      // gather, and the next append behind them. Asked fast they were hundreds.
+      {"topic.metadata.refresh.interval.ms", "250"},
+      {"topic.metadata.refresh.fast.interval.ms", "1000"},
   };
   auto client = StartClient(RD_KAFKA_PRODUCER, options_.client, ours, [](rd_kafka_conf_t* conf) {
     // Answers as events on a thread of ours: callbacks are served in steps of 10 ms (L11).
@@ -112,7 +109,7 @@ absl::StatusOr<std::shared_ptr<Producer::Generation>> Producer::NewGeneration() 
     rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_STATS);
   });
   if (!client.ok()) return client.status();
-  WarmUp((*client)->get(), options_.topic);
+  (void)AskForLeaders((*client)->get(), options_.topic);  // the first record asks again if it must
   auto generation = std::make_shared<Generation>();
   generation->client = *std::move(client);
   return generation;
@@ -127,27 +124,33 @@ std::shared_ptr<RunningClient> Producer::client() { return generation()->client;
 
 void Producer::Append(Partition partition, const std::vector<NewRecord>& records,
                       EventLog::Done done) {
-  auto* sending = new Sending{std::move(done), records.size() + 1, -1, absl::OkStatus()};
+  auto* sending = new Sending{partition, std::move(done), records.size() + 1, -1, absl::OkStatus()};
   std::shared_ptr<Generation> generation;
   size_t handed = 0;
-  rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;
+  absl::Status status;
   {
     const absl::MutexLock order(&order_);
     generation = generation_;
     {
       const absl::MutexLock lock(&generation->mutex);
       generation->under_way.insert(sending);
+      if (generation->cut_off.contains(partition)) {
+        status = absl::UnavailableError("an append before this one could not be handed over whole");
+      }
     }
-    while (handed < records.size()) {
-      error =
+    while (status.ok() && handed < records.size()) {
+      const rd_kafka_resp_err_t error =
           Produce(generation->client->get(), options_.topic, partition, records[handed], sending);
-      if (error != RD_KAFKA_RESP_ERR_NO_ERROR) break;
-      ++handed;
+      status = StatusOf(error, "cannot send");
+      if (status.ok()) ++handed;
     }
-  }
-  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    const absl::MutexLock lock(&generation->mutex);
-    if (generation->under_way.contains(sending)) sending->status = StatusOf(error, "cannot send");
+    if (!status.ok()) {
+      const absl::MutexLock lock(&generation->mutex);
+      if (generation->under_way.contains(sending)) {
+        sending->status = std::move(status);
+        if (handed > 0) generation->cut_off[partition] = sending;
+      }
+    }
   }
   Landed(*generation, sending, records.size() - handed + 1);
 }
@@ -164,8 +167,13 @@ void Producer::Landed(Generation& generation, Sending* sending, size_t count) {
   const std::unique_ptr<Sending> ended(sending);
   if (ended->status.ok()) {
     std::move(ended->done)(Offset{ended->first});
-  } else {
-    std::move(ended->done)(ended->status);
+    return;
+  }
+  std::move(ended->done)(ended->status);
+  const absl::MutexLock lock(&generation.mutex);
+  const auto cut_off = generation.cut_off.find(ended->partition);
+  if (cut_off != generation.cut_off.end() && cut_off->second == sending) {
+    generation.cut_off.erase(cut_off);
   }
 }
 
@@ -236,23 +244,19 @@ void Producer::PutAway(Generation& generation) {
 }
 
 void Producer::Recreate() {
-  std::shared_ptr<Generation> fresh;
-  while (!stopping_ && fresh == nullptr) {
-    auto made = NewGeneration();
-    if (made.ok()) {
-      fresh = *std::move(made);
-    } else {
-      absl::SleepFor(kRetry);  // out of threads or of memory
+  // First the answers, then the next client: meanwhile this one refuses what is handed to it. Else
+  // a record might be in the log whose forerunner failed, and nobody had heard of that.
+  PutAway(*generation());
+  while (!stopping_) {
+    auto fresh = NewGeneration();
+    if (fresh.ok()) {
+      const absl::MutexLock order(&order_);
+      generation_ = *std::move(fresh);
+      ++times_recreated_;
+      return;
     }
+    absl::SleepFor(kRetry);  // out of threads or of memory
   }
-  if (fresh == nullptr) return;
-  std::shared_ptr<Generation> old;
-  {
-    const absl::MutexLock order(&order_);
-    old = std::exchange(generation_, std::move(fresh));
-  }
-  PutAway(*old);
-  ++times_recreated_;
 }
 
 void Producer::FailForTest() {

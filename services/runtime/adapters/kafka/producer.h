@@ -4,6 +4,7 @@
 #pragma once
 
 #include <absl/base/thread_annotations.h>
+#include <absl/container/flat_hash_map.h>
 #include <absl/container/flat_hash_set.h>
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
@@ -33,7 +34,8 @@ class Producer {
   // Waits a little for what is under way; what has no answer then gets Unavailable.
   ~Producer();
 
-  // As EventLog::Append. Never blocks: Unavailable (through `done`) when the memory is full.
+  // As EventLog::Append. Never blocks: Unavailable (through `done`) when the memory is full, and
+  // while an append that it cut off in its midst is still under way.
   void Append(Partition partition, const std::vector<NewRecord>& records, EventLog::Done done);
   // The client of this moment, for questions about the topic.
   std::shared_ptr<RunningClient> client();
@@ -43,6 +45,7 @@ class Producer {
 
  private:
   struct Sending {
+    Partition partition;
     EventLog::Done done;
     size_t left = 0;  // handed to the client, or about to be, and not answered
     int64_t first = -1;
@@ -53,6 +56,8 @@ class Producer {
     std::shared_ptr<RunningClient> client;
     absl::Mutex mutex;
     absl::flat_hash_set<Sending*> under_way ABSL_GUARDED_BY(mutex);
+    // Appends of which only the beginning was handed over, until they are answered.
+    absl::flat_hash_map<Partition, Sending*> cut_off ABSL_GUARDED_BY(mutex);
   };
   explicit Producer(ProducerOptions options) : options_(std::move(options)) {}
 

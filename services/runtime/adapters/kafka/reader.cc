@@ -56,6 +56,7 @@ absl::Status Reader::Assign(Partition partition, Offset from) {
                                             from.value, " was removed by its retention"));
   }
   TakeAway(partition);
+  if (!knows_leaders_) knows_leaders_ = AskForLeaders(client_->get(), topic_);
   const Error error(
       rd_kafka_incremental_assign(client_->get(), OneOf(topic_, partition, from.value).get()));
   if (error != nullptr) {

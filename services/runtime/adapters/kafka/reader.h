@@ -37,6 +37,7 @@ class Reader final : public LogReader {
   absl::Status Assign(Partition partition, Offset from) override;
   void Unassign(Partition partition) override;
   absl::Status Poll(absl::Duration wait, int records_max, RecordBatch* batch) override;
+  void ReadHeaders(bool reads) override { with_headers_ = reads; }
   void Wake() override;
 
  private:
@@ -48,7 +49,8 @@ class Reader final : public LogReader {
   Queue queue_;
   const std::string topic_;
   ReaderHost* const host_;
-  const bool with_headers_;
+  bool with_headers_;
+  bool knows_leaders_ = false;
   absl::flat_hash_map<Partition, Offset> next_;  // of each partition assigned
   std::vector<rd_kafka_message_t*> got_;         // reused
   std::deque<Message> left_;                     // taken off the queue, and over the batch's limit

@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "services/runtime/adapters/local/record_layout.h"
+#include "services/runtime/adapters/table_files/tails.h"
 
 namespace gridledger::local {
 namespace {
@@ -122,9 +123,11 @@ Coverage ReadCoverage(const std::string& folder, const DatabaseOptions& options)
   Coverage coverage;
   std::error_code ignored;
   for (const fs::directory_entry& entry : fs::directory_iterator(DatabaseFolder(folder), ignored)) {
+    const std::string path = entry.path().string();
     if (entry.path().extension() != ".sst") continue;
+    if (!table_files::CheckTail(*rocksdb::Env::Default(), path).ok()) continue;
     rocksdb::SstFileReader file(RocksOptions(options));
-    if (!file.Open(entry.path().string()).ok()) continue;
+    if (!file.Open(path).ok()) continue;
     const std::unique_ptr<rocksdb::Iterator> it(file.NewIterator(ScanOptions()));
     AddRecords(*it, &coverage);
   }

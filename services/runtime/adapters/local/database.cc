@@ -19,6 +19,7 @@
 #include <system_error>
 
 #include "services/runtime/adapters/local/record_layout.h"
+#include "services/runtime/adapters/table_files/tails.h"
 
 namespace gridledger::local {
 namespace {
@@ -50,6 +51,11 @@ absl::Status SyncFolder(const std::string& folder) {
   if (file >= 0) ::close(file);
   if (synced) return absl::OkStatus();
   return absl::UnavailableError(absl::StrCat("cannot sync ", folder, ": ", strerror(error)));
+}
+
+// Each opening begins here: RocksDB itself does not survive every damaged tail of a file.
+absl::Status CheckTails(const std::string& folder) {
+  return table_files::CheckTails(*rocksdb::Env::Default(), DatabaseFolder(folder));
 }
 
 }  // namespace
@@ -91,8 +97,8 @@ rocksdb::Options RocksOptions(const DatabaseOptions& options) {
   rocksdb::BlockBasedTableOptions table;
   table.block_cache = options.cache;
   table.block_size = size_t{32} << 10;  // reading is in order; a few records are looked up alone
-  table.format_version = 5;
-  table.checksum = rocksdb::kXXH3;
+  table.format_version = table_files::kFormatVersion;
+  table.checksum = table_files::kChecksum;
   // The index of a large log outgrows memory: in two levels, cached as blocks are.
   table.index_type = rocksdb::BlockBasedTableOptions::kTwoLevelIndexSearch;
   table.cache_index_and_filter_blocks = true;
@@ -167,6 +173,7 @@ absl::Status CreateDatabase(const std::string& folder, int partitions,
 
 absl::StatusOr<std::shared_ptr<rocksdb::DB>> OpenForWriting(const std::string& folder,
                                                             const DatabaseOptions& options) {
+  if (absl::Status status = CheckTails(folder); !status.ok()) return status;
   rocksdb::DB* raw = nullptr;
   const rocksdb::Status status =
       rocksdb::DB::Open(RocksOptions(options), DatabaseFolder(folder), &raw);
@@ -177,6 +184,7 @@ absl::StatusOr<std::shared_ptr<rocksdb::DB>> OpenForWriting(const std::string& f
 absl::StatusOr<std::shared_ptr<rocksdb::DB>> OpenForChecking(const std::string& folder,
                                                              const DatabaseOptions& options,
                                                              rocksdb::WALRecoveryMode mode) {
+  if (absl::Status status = CheckTails(folder); !status.ok()) return status;
   rocksdb::Options o = RocksOptions(options);
   o.wal_recovery_mode = mode;
   rocksdb::DB* raw = nullptr;
@@ -187,6 +195,7 @@ absl::StatusOr<std::shared_ptr<rocksdb::DB>> OpenForChecking(const std::string& 
 
 absl::StatusOr<std::shared_ptr<rocksdb::DB>> OpenForFollowing(const std::string& folder,
                                                               const DatabaseOptions& options) {
+  if (absl::Status status = CheckTails(folder); !status.ok()) return status;
   rocksdb::Options o = RocksOptions(options);
   absl::StatusOr<std::string> own = MakeTemporaryFolder();
   if (!own.ok()) return own.status();

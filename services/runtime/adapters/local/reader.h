@@ -20,6 +20,7 @@ class Reader final : public LogReader {
   absl::Status Assign(Partition partition, Offset from) override;
   void Unassign(Partition partition) override;
   absl::Status Poll(absl::Duration wait, int records_max, RecordBatch* batch) override;
+  void ReadHeaders(bool reads) override { headers_ = reads ? Headers::kKept : Headers::kLeftOut; }
   void Wake() override;
 
  private:
@@ -27,7 +28,7 @@ class Reader final : public LogReader {
   bool AnythingThere() const;
 
   const std::shared_ptr<Source> source_;
-  const Headers headers_;
+  Headers headers_;
   Tail::Waiter waiter_;
   std::vector<Cursor> cursors_;
   size_t turn_ = 0;  // the cursor that is served first

@@ -23,15 +23,14 @@ class MemoryStateStore::MemoryTier : public TaskTier {
     return true;
   }
 
-  void Scan(absl::string_view prefix,
-            absl::FunctionRef<bool(absl::string_view, absl::string_view)> visit) override {
+  void ScanFrom(absl::string_view prefix, absl::string_view from, Visit visit) override {
     // Copied, so that the visitor may call the store.
     std::vector<std::pair<std::string, std::string>> found;
     {
       absl::MutexLock lock(&store_->mutex_);
       const Pairs* pairs = Look();
       if (pairs == nullptr) return;
-      for (auto at = pairs->lower_bound(prefix);
+      for (auto at = pairs->lower_bound(from);
            at != pairs->end() && absl::StartsWith(at->first, prefix); ++at) {
         found.emplace_back(*at);
       }

@@ -123,8 +123,7 @@ class RocksStateStore::RocksTier : public TaskTier {
     return status.ok();
   }
 
-  void Scan(absl::string_view prefix,
-            absl::FunctionRef<bool(absl::string_view, absl::string_view)> visit) override {
+  void ScanFrom(absl::string_view prefix, absl::string_view from, Visit visit) override {
     if (!status_.ok()) return;
     rocksdb::ReadOptions options = ScanOptions();
     std::string end;
@@ -137,6 +136,7 @@ class RocksStateStore::RocksTier : public TaskTier {
       options.iterate_upper_bound = &end_slice;
       it.reset(store_->db_->NewIterator(options));
     } while (Replaced());
+    key_.append(from.data() + prefix.size(), from.size() - prefix.size());
     for (it->Seek(SliceOf(key_)); it->Valid(); it->Next()) {
       if (!visit(ViewOf(it->key()).substr(prefix_.size()), ViewOf(it->value()))) return;
     }
@@ -438,7 +438,6 @@ absl::Status RocksStateStore::Snapshot(absl::string_view name) {
   for (const TaskId& task : (*copy)->Tasks()) {
     absl::StatusOr<std::optional<Checkpoint>> found = (*copy)->Find(task);
     if (!found.ok()) return found.status();
-    (*found)->pending.clear();
     snapshot.tasks.push_back({task, **std::move(found)});
   }
   copy->reset();
@@ -455,12 +454,8 @@ absl::Status RocksStateStore::Verify(const TaskId& task) {
   if (!found->has_value()) {
     return absl::NotFoundError(absl::StrCat(state::Describe(task), " has no checkpoint"));
   }
-  Digest digest;
   RocksTier tier(this, task);
-  tier.Scan("", [&](absl::string_view key, absl::string_view value) {
-    digest += HashPair(key, value);
-    return true;
-  });
+  const Digest digest = SumOfPairs(tier);
   if (!tier.status().ok()) return tier.status();
   if (digest == (*found)->digest) return absl::OkStatus();
   return Damaged(task,

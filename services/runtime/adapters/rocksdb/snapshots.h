@@ -16,7 +16,7 @@ namespace gridledger {
 
 struct SnapshotTask {
   TaskId task;
-  Checkpoint checkpoint;  // without its pending decisions
+  Checkpoint checkpoint;
 };
 
 struct SnapshotSummary {

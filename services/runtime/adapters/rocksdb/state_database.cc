@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "services/runtime/adapters/table_files/tails.h"
+
 namespace gridledger::state {
 namespace {
 
@@ -63,35 +65,6 @@ absl::Status OpenStatus(const rocksdb::Status& status, const std::string& folder
         absl::StrCat("the state in ", folder, " is not for this build: ", words));
   }
   return ToStatus(status, absl::StrCat("cannot open the state in ", folder));
-}
-
-// A table file tells in its footer, which no checksum covers, how its blocks are checked. All of
-// ours are checked by XXH3: one that says otherwise would be read unchecked, and RocksDB's
-// assertions about unchecked bytes end the program. Files that are not finished have no footer yet.
-absl::Status CheckFooters(rocksdb::Env& env, const std::string& folder) {
-  constexpr size_t kFooterBytes = 53;  // type 1, two places 40, version 4, magic 8
-  constexpr absl::string_view kMagic("\xf7\xcf\xf4\x85\xb7\x41\xe2\x88", 8);
-  std::vector<std::string> files;
-  env.GetChildren(folder, &files).PermitUncheckedError();  // opening will say
-  for (const std::string& file : files) {
-    uint64_t size = 0;
-    std::unique_ptr<rocksdb::RandomAccessFile> opened;
-    rocksdb::Slice footer;
-    char bytes[kFooterBytes];
-    const std::string path = absl::StrCat(folder, "/", file);
-    if (!absl::EndsWith(file, ".sst") || !env.GetFileSize(path, &size).ok() ||
-        size < kFooterBytes ||
-        !env.NewRandomAccessFile(path, &opened, rocksdb::EnvOptions()).ok() ||
-        !opened->Read(size - kFooterBytes, kFooterBytes, &footer, bytes).ok() ||
-        footer.size() < kFooterBytes) {
-      continue;
-    }
-    const absl::string_view text(footer.data(), footer.size());
-    if (absl::EndsWith(text, kMagic) && text[0] != static_cast<char>(rocksdb::kXXH3)) {
-      return absl::DataLossError(absl::StrCat(path, ": its footer is damaged"));
-    }
-  }
-  return absl::OkStatus();
 }
 
 }  // namespace
@@ -161,8 +134,8 @@ rocksdb::Options RocksOptions(const DatabaseOptions& options) {
                                            /*strict_capacity_limit=*/false,
                                            /*high_pri_pool_ratio=*/0.1);
   table.block_size = size_t{8} << 10;
-  table.format_version = 5;
-  table.checksum = rocksdb::kXXH3;
+  table.format_version = table_files::kFormatVersion;
+  table.checksum = table_files::kChecksum;
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
   table.cache_index_and_filter_blocks = true;
   table.cache_index_and_filter_blocks_with_high_priority = true;
@@ -176,7 +149,7 @@ rocksdb::Options RocksOptions(const DatabaseOptions& options) {
 absl::StatusOr<std::unique_ptr<rocksdb::DB>> OpenForWriting(const rocksdb::Options& options,
                                                             const std::string& folder) {
   if (Look(*options.env, folder) == Content::kHeadless) return HeadlessError(folder);
-  if (absl::Status sound = CheckFooters(*options.env, folder); !sound.ok()) return sound;
+  if (absl::Status sound = table_files::CheckTails(*options.env, folder); !sound.ok()) return sound;
   rocksdb::DB* db = nullptr;
   const rocksdb::Status status = rocksdb::DB::Open(options, folder, &db);
   if (!status.ok()) return OpenStatus(status, folder);
@@ -190,7 +163,7 @@ absl::StatusOr<std::unique_ptr<rocksdb::DB>> OpenForReading(const rocksdb::Optio
     case Content::kHeadless: return HeadlessError(folder);
     case Content::kDatabase: break;
   }
-  if (absl::Status sound = CheckFooters(*options.env, folder); !sound.ok()) return sound;
+  if (absl::Status sound = table_files::CheckTails(*options.env, folder); !sound.ok()) return sound;
   rocksdb::Options o = options;
   o.create_if_missing = false;
   rocksdb::Status status;

@@ -8,7 +8,9 @@
 namespace gridledger::state {
 namespace {
 
-constexpr uint32_t kFormat = 1;
+// Format 1 had the task's pending decisions at the end; they are pairs now. It is still read: a
+// task of that time begins anew, for its schema is another.
+constexpr uint32_t kFormat = 2;
 
 struct Record {
   Offset next;
@@ -17,10 +19,18 @@ struct Record {
   uint64_t digest_low = 0;
   uint64_t schema = 0;
   std::string code_id;
+  template <class A>
+  void Fields(A& a) {
+    a(next, generation, digest_high, digest_low, schema, code_id);
+  }
+};
+
+struct RecordOfFormat1 : Record {
   std::string pending;
   template <class A>
   void Fields(A& a) {
-    a(next, generation, digest_high, digest_low, schema, code_id, pending);
+    Record::Fields(a);
+    a(pending);
   }
 };
 
@@ -78,8 +88,7 @@ std::string EncodeCheckpoint(const StoredCheckpoint& stored) {
                       .digest_high = checkpoint.digest.high,
                       .digest_low = checkpoint.digest.low,
                       .schema = checkpoint.schema,
-                      .code_id = checkpoint.code_id,
-                      .pending = checkpoint.pending},
+                      .code_id = checkpoint.code_id},
                &bytes);
   return bytes;
 }
@@ -94,8 +103,10 @@ absl::StatusOr<StoredCheckpoint> ParseCheckpoint(absl::string_view bytes) {
         absl::StrCat("its checkpoint has format ", format, ", and this build knows ", kFormat,
                      ": run the build that wrote it, or a newer one"));
   }
-  Record record;
-  if (!ParseLayout(bytes, &record) || record.generation == 0) {
+  RecordOfFormat1 record;
+  const bool parsed =
+      format == 1 ? ParseLayout(bytes, &record) : ParseLayout(bytes, static_cast<Record*>(&record));
+  if (!parsed || record.generation == 0) {
     return absl::DataLossError("its checkpoint does not parse");
   }
   StoredCheckpoint stored;
@@ -103,8 +114,7 @@ absl::StatusOr<StoredCheckpoint> ParseCheckpoint(absl::string_view bytes) {
   stored.checkpoint = Checkpoint{.next = record.next,
                                  .digest = Digest{record.digest_high, record.digest_low},
                                  .code_id = std::move(record.code_id),
-                                 .schema = record.schema,
-                                 .pending = std::move(record.pending)};
+                                 .schema = record.schema};
   return stored;
 }
 

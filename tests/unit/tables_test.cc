@@ -1,0 +1,145 @@
+// Tables: a collection in steps hands over what was there when it began, whatever changes
+// meanwhile.
+#include <absl/strings/str_cat.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <random>
+#include <string>
+
+#include "services/base/table.h"
+
+namespace gridledger {
+namespace {
+
+struct Note {
+  int64_t number = 0;
+  std::string text;
+  bool rests = false;
+  bool Resting() const { return rests; }
+  template <class A>
+  void Fields(A& a) {
+    a(number, text, rests);
+  }
+};
+using NoteName = Name<struct NoteTag>;
+
+// A store of pairs, as a sink and as a tier.
+class Pairs : public ColdTier, public PairSink {
+ public:
+  bool Get(absl::string_view key, std::string* value) override {
+    const auto at = all.find(std::string(key));
+    if (at == all.end()) return false;
+    *value = at->second;
+    return true;
+  }
+  void ScanFrom(absl::string_view prefix, absl::string_view from, Visit visit) override {
+    for (auto at = all.lower_bound(std::string(from)); at != all.end(); ++at) {
+      if (!absl::StartsWith(at->first, prefix) || !visit(at->first, at->second)) return;
+    }
+  }
+  void Put(absl::string_view key, absl::string_view value) override {
+    all[std::string(key)] = std::string(value);
+  }
+  void Delete(absl::string_view key) override { all.erase(std::string(key)); }
+  Digest Sum() const {
+    Digest sum;
+    for (const auto& [key, value] : all) sum += HashPair(key, value);
+    return sum;
+  }
+
+  std::map<std::string, std::string> all;
+};
+
+// One set of each kind of table.
+struct Tables {
+  TableSet set;
+  Cell<Note> cell{set, 1};
+  Table<NoteName, Note> table{set, 2};
+  OrderedTable<NoteName, Note> ordered{set, 3};
+  AppendTable<NoteName, Note> added{set, 4};
+};
+
+// Draws what happens, and does it to two sets alike.
+class Twins {
+ public:
+  explicit Twins(uint32_t seed) : dice_(seed) {
+    EXPECT_TRUE(stepwise.set.Open(&stored, Digest{}));
+    EXPECT_TRUE(at_once.set.Open(&stored_at_once, Digest{}));
+  }
+
+  void ChangeSomething() {
+    const uint32_t what = dice_() % 8;
+    const NoteName key(absl::StrCat("k", dice_() % 30));
+    const Note note{static_cast<int64_t>(dice_() % 1000), std::string(dice_() % 40, 'x'),
+                    dice_() % 2 == 0};
+    ++count_;
+    for (Tables* one : {&stepwise, &at_once}) {
+      if (what == 0) one->cell.Change() = note;
+      if (what == 1 || what == 2) one->table.At(key) = note;
+      if (what == 3 || what == 4) one->ordered.At(key) = note;
+      if (what == 5) one->table.Erase(key);
+      if (what == 6) one->ordered.Erase(key);
+      if (what == 7) one->added.Add(NoteName(absl::StrCat("a", count_)), note);
+    }
+  }
+  uint32_t Draw(uint32_t below) { return dice_() % below; }
+
+  Tables stepwise, at_once;
+  Pairs stored, stored_at_once;
+
+ private:
+  std::mt19937 dice_;
+  int count_ = 0;
+};
+
+TEST(TablesTest, ACollectionInStepsIsOfTheInstantWhenItBegan) {
+  for (uint32_t seed = 0; seed < 200; ++seed) {
+    SCOPED_TRACE(absl::StrCat("seed ", seed));
+    Twins twins(seed);
+    for (int round = 0; round < 12; ++round) {
+      for (uint32_t n = twins.Draw(40); n > 0; --n) twins.ChangeSomething();
+      if (twins.Draw(4) == 0) {
+        ASSERT_EQ(twins.stepwise.set.digest(), twins.at_once.set.digest());
+      }
+      // The whole of it at one go, on the side.
+      twins.at_once.set.Collect(&twins.stored_at_once);
+      const Digest then = twins.at_once.set.digest();
+      ASSERT_EQ(twins.stored_at_once.Sum(), then);
+
+      twins.stepwise.set.BeginCollect(&twins.stored);
+      bool asked = false;
+      while (true) {
+        size_t most = 1 + twins.Draw(5);
+        if (twins.stepwise.set.CollectSome(&most)) break;
+        for (uint32_t n = twins.Draw(4); n > 0; --n) twins.ChangeSomething();
+        // Whoever asks for the digest of now gets it, and ends the collection.
+        if (!asked && twins.Draw(20) == 0) {
+          asked = true;
+          ASSERT_EQ(twins.stepwise.set.digest(), twins.at_once.set.digest());
+        }
+      }
+      ASSERT_EQ(twins.stepwise.set.collected_digest(), then);
+      ASSERT_EQ(twins.stored.all, twins.stored_at_once.all);
+      ASSERT_EQ(twins.stepwise.set.dirty(), twins.at_once.set.dirty());
+      const size_t bytes_max = twins.Draw(2) == 0 ? 0 : size_t{1} << 20;
+      twins.stepwise.set.Stored(bytes_max);
+      twins.at_once.set.Stored(bytes_max);
+      ASSERT_EQ(twins.stepwise.set.resident_bytes(), twins.at_once.set.resident_bytes());
+    }
+  }
+}
+
+TEST(TablesTest, ManyStepsTakeNoMoreThanTheyMay) {
+  Twins twins(1);
+  for (int n = 0; n < 500; ++n) twins.ChangeSomething();
+  const size_t dirty = twins.stepwise.set.dirty();
+  twins.stepwise.set.BeginCollect(&twins.stored);
+  EXPECT_EQ(twins.stepwise.set.dirty(), 0u);
+  size_t steps = 1;
+  for (size_t most = 7; !twins.stepwise.set.CollectSome(&most); most = 7) ++steps;
+  EXPECT_GE(steps, dirty / 8);
+}
+
+}  // namespace
+}  // namespace gridledger
