@@ -51,13 +51,14 @@ inline std::shared_ptr<RunningClient> NewClient(rd_kafka_type_t type, const std:
   return *std::move(client);
 }
 
-inline std::shared_ptr<RunningClient> NewProducer(const std::string& bootstrap, int linger_ms) {
+inline std::shared_ptr<RunningClient> NewProducer(const std::string& bootstrap,
+                                                  absl::string_view linger_ms) {
   return NewClient(RD_KAFKA_PRODUCER, bootstrap,
                    {{"enable.idempotence", "true"},
                     {"enable.gapless.guarantee", "true"},
                     {"message.timeout.ms", "0"},
                     {"acks", "all"},
-                    {"linger.ms", absl::StrCat(linger_ms)},
+                    {"linger.ms", std::string(linger_ms)},
                     {"batch.num.messages", "10000"},
                     {"batch.size", "1000000"},
                     {"compression.codec", "lz4"},

@@ -41,7 +41,7 @@ void Answer(rd_kafka_t* producer, const std::string& topic, const rd_kafka_messa
 int Main(int argc, char** argv) {
   if (argc != 3) Fail("kafka_echo_bench HOST:PORT TOPIC");
   const std::string topic = argv[2];
-  const auto producer = NewProducer(argv[1], /*linger_ms=*/1);
+  const auto producer = NewProducer(argv[1], /*linger_ms=*/"0.5");
   const auto consumer = NewConsumer(argv[1]);
   AssignAll(consumer->get(), topic, /*from_end=*/true);
   const Queue queue(rd_kafka_queue_get_consumer(consumer->get()));

@@ -83,7 +83,7 @@ int Mirror(const std::string& bootstrap, const std::string& from, const std::str
   const int64_t read_us = NowUs() - read_from;
   Check(rd_kafka_assign(consumer->get(), nullptr), "cannot end reading");
 
-  const auto producer = NewProducer(bootstrap, /*linger_ms=*/5);
+  const auto producer = NewProducer(bootstrap, /*linger_ms=*/"5");
   Partitions(producer->get(), to);  // the leaders are known before the clock runs
   const int64_t sent_from = NowUs();
   {
@@ -205,7 +205,7 @@ class Reporter {
 
 int Fill(const std::string& bootstrap, const std::string& topic, int64_t incidents,
          const std::string& name) {
-  const auto producer = NewProducer(bootstrap, /*linger_ms=*/5);
+  const auto producer = NewProducer(bootstrap, /*linger_ms=*/"5");
   Reporter reporter(producer->get(), topic, Templates(bootstrap, topic), name);
   const int64_t from = NowUs();
   {
@@ -264,7 +264,7 @@ struct LatencyOptions {
 int Latency(const LatencyOptions& options) {
   const int64_t count = options.rate * options.seconds;
   std::vector<Watched> watched(count);
-  const auto producer = NewProducer(options.bootstrap, /*linger_ms=*/5);
+  const auto producer = NewProducer(options.bootstrap, /*linger_ms=*/"5");
   Reporter reporter(producer->get(), options.topic, Templates(options.bootstrap, options.topic),
                     options.name);
   const auto consumer = NewConsumer(options.bootstrap);
@@ -308,14 +308,15 @@ int Latency(const LatencyOptions& options) {
   std::vector<int64_t> after_ack, after_sending;
   std::ofstream file;
   if (!options.file.empty()) file.open(options.file);
-  // The first second is that of warming up.
+  // A client's first records to a topic may wait for a second, and the rest behind them.
+  const int64_t warm = options.rate * std::min<int64_t>(3, options.seconds / 4);
   for (int64_t i = 0; i < sent; ++i) {
     const Watched& one = watched[i];
     if (file.is_open()) {
       file << reporter.PartitionOf(i) << ' ' << one.sent << ' ' << one.acknowledged << ' '
            << one.read << '\n';
     }
-    if (i < options.rate || one.read == 0) continue;
+    if (i < warm || one.read == 0) continue;
     after_ack.push_back(std::max<int64_t>(0, one.read - one.acknowledged));
     after_sending.push_back(one.read - one.sent);
   }

@@ -1,5 +1,9 @@
 // The dispatch service of another build: the same in everything but its rule, which sends whatever
-// is dispatched to one unit. For tests of an upgrade under way; no test itself.
+// is dispatched to one unit, and hangs over the incident that OTHER_DISPATCH_HANGS names. For tests
+// of an upgrade under way and of a fold that hangs; no test itself.
+#include <unistd.h>
+
+#include <cstdlib>
 #include <memory>
 #include <utility>
 
@@ -24,8 +28,10 @@ class OtherDispatch : public engine::Subject {
     first_->Decide(cause, touched, decision);
     if (decision->facts().empty()) return;
     decision->set_rule("dispatch: everything to one unit");
+    static const char* const hangs = std::getenv("OTHER_DISPATCH_HANGS");
     for (v1::Fact& fact : *decision->mutable_facts()) {
       if (!fact.has_dispatched()) continue;
+      while (hangs != nullptr && fact.incident_id() == hangs) pause();
       fact.mutable_dispatched()->Clear();
       fact.mutable_dispatched()->set_unit("other-team");
       fact.mutable_dispatched()->set_reason(v1::DISPATCH_REASON_BY_HAND);

@@ -6,8 +6,9 @@ was, so that a test may ask again and again until everything is there.
 
 import array
 import collections
+import time
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from kafka_reporter import FACTS, POST, WARN_PERCENT
 
@@ -15,8 +16,13 @@ FILED, DISPATCHED = 3, 4  # stages: how many lifecycle facts have been applied
 # A log that acknowledges within this answers at once: of the second that a deadline may be late, a standby waits half
 # before it takes over, and the rest is for a tick's way to the log and back.
 AT_ONCE_SECONDS = 0.25
+# One that keeps a fact waiting for so long stands still. Beside a broker that was killed it often does so twice: until
+# the broker is given up, and, a moment later, until its partitions' followers fetch from the new leader.
+STANDS_SECONDS = 1.0
 STEP_SECONDS = 0.1
 BATCH = 10_000
+PASSES = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError._TRANSPORT,
+          KafkaError._TIMED_OUT)
 
 
 class Reading:
@@ -34,8 +40,7 @@ class Reading:
         """Yields up to where the topic ends when asked."""
         left = 0
         for partition, at in enumerate(self.next):
-            _, end = self.consumer.get_watermark_offsets(TopicPartition(self.topic, partition), timeout=30)
-            left += end - at
+            left += self.end(partition) - at
         while left > 0:
             batch = self.consumer.consume(BATCH, 1)
             for message in batch:
@@ -47,6 +52,17 @@ class Reading:
                 self.next[message.partition()] += 1
                 left -= 1
                 yield message
+
+    def end(self, partition):
+        """Where it ends. A broker that has just come back may not know yet what it leads."""
+        until = time.monotonic() + 30
+        while True:
+            try:
+                return self.consumer.get_watermark_offsets(TopicPartition(self.topic, partition), timeout=30)[1]
+            except KafkaException as error:
+                if time.monotonic() > until or error.args[0].code() not in PASSES:
+                    raise
+                self.consumer.list_topics(self.topic, timeout=30)  # learns who leads it now
 
     def close(self):
         self.consumer.close()
@@ -61,8 +77,10 @@ class Proof:
         self.silence_ms = [0] * partitions  # the longest without a record
         self.settled = {}  # (service, partition) -> the highest cause in a decision
         self.ticks = [{} for _ in range(partitions)]  # offset -> the partition's time there
+        self.made_ms = [{} for _ in range(partitions)]  # offset of a tick -> its own time
         self.stage, self.yellow, self.missed, self.level = bytearray(), bytearray(), bytearray(), bytearray()
-        self.filed_ms, self.fired_ms = array.array("q"), {}  # of an incident; fired: the record of the decision
+        # Of an incident; fired: when the decision was made, where it is, and where its tick.
+        self.filed_ms, self.fired_ms, self.fired_at = array.array("q"), {}, {}
         self.places, self.again = array.array("q"), {}  # of each fact of the reporter
         self.expected = collections.Counter()
         self.applied = collections.Counter()
@@ -89,6 +107,7 @@ class Proof:
             self.fold_fact(partition, offset, at_ms, one.fact)
         elif content == "tick":
             self.ticks[partition][offset] = self.time_ms[partition]
+            self.made_ms[partition][offset] = at_ms
         elif content == "decision":
             self.fold_decision(partition, offset, at_ms, one.decision)
 
@@ -172,6 +191,7 @@ class Proof:
         if kind == "deadline_missed":
             self.test.assertEqual(fact.deadline_missed.due_at_ms, due_ms)
             self.fired_ms[incident] = at_ms
+            self.fired_at[incident] = (partition, offset, cause)
         if kind == "escalation_raised":
             self.test.assertEqual((fact.escalation_raised.level, fact.escalation_raised.post), (1, POST))
         return True
@@ -213,19 +233,31 @@ class Proof:
             test.assertEqual(self.applied[kind], count, kind)
 
     def lateness(self, outages):
-        """Of each deadline the seconds from when it was owed until it was decided on, as pairs (all of them, without
-        what the log needed to acknowledge facts of that partition at that time). Owed is when it is due; in one of
-        `outages`, without an owner, when one is back; for a case that is filed later than its deadline, at its filing.
-        What a log that answers at once needs is in the second, too."""
+        """Of each deadline the seconds from when it was owed until it was decided on, as (all of them, without the
+        longest that the log needed to acknowledge a fact of that partition at that time, without that or all the time
+        in which it stood still, whichever is more, incident). Owed is when it is due; in one of `outages`, without an
+        owner, when one is back; for a case that is filed later than its deadline, at its filing. What a log that answers
+        at once needs is in all of them, too."""
         late = []
         slowness = [slow_at(acks) for acks in self.reporter.acks]
+        stood = [merged((sent, answered) for sent, answered in acks if answered - sent >= STANDS_SECONDS)
+                 for acks in self.reporter.acks]
         for incident, decided_ms in self.fired_ms.items():
             decided = decided_ms / 1000
             owed = after((max(self.reporter.due_ms[incident], self.filed_ms[incident]) + 1) / 1000, outages)
             slow = slowness[incident % len(slowness)]
             log = max((slow.get(step, 0) for step in steps(owed, decided)), default=0)
-            late.append((decided - owed, decided - owed - log))
+            stalls = sum(max(0, min(end, decided) - max(begin, owed)) for begin, end in stood[incident % len(stood)])
+            late.append((decided - owed, decided - owed - log, decided - owed - max(log, stalls), incident))
         return late
+
+    def tell_late(self, seconds, without_slowest, without_log, incident):
+        """Where a late deadline spent its time."""
+        partition, offset, cause = self.fired_at[incident]
+        decided_ms, made_ms = self.fired_ms[incident], self.made_ms[partition].get(cause)
+        tick = "no tick" if made_ms is None else f"tick made {(made_ms - decided_ms) / 1000:+.3f} s"
+        return (f"{partition}@{offset}: decided at {decided_ms / 1000:.3f}, {seconds:.3f} s late, {without_slowest:.3f} s "
+                f"without the slowest fact, {without_log:.3f} s without the log; {tick} at {cause}")
 
 
 def steps(begin, end):
@@ -240,6 +272,17 @@ def slow_at(acks):
             for step in steps(sent, answered):
                 slow[step] = max(slow.get(step, 0), answered - sent)
     return slow
+
+
+def merged(intervals):
+    """The same time, each instant once."""
+    result = []
+    for begin, end in sorted(intervals):
+        if result and begin <= result[-1][1]:
+            result[-1] = (result[-1][0], max(result[-1][1], end))
+        else:
+            result.append((begin, end))
+    return result
 
 
 def after(at, outages):

@@ -34,6 +34,11 @@ def community(partition):
     return f"44031100{partition:04}"
 
 
+def is_fatal(error):
+    """Told with the code of what made the client fatal, or as fatal."""
+    return error.fatal() or error.code() == KafkaError._FATAL
+
+
 class Sender:
     """One idempotent client, and the entries that it writes."""
 
@@ -49,7 +54,7 @@ class Sender:
                          "topic.metadata.refresh.fast.interval.ms": 100, "error_cb": self.heard})
 
     def heard(self, error):
-        if error.code() == KafkaError._FATAL:
+        if is_fatal(error):
             self.failed.set()
 
     def send(self, partition, one, kind, name, told=None, at=0):
@@ -63,6 +68,11 @@ class Sender:
                 return
             except BufferError:
                 self.producer.poll(0.1)
+            except KafkaException as error:
+                if told is None or not is_fatal(error.args[0]):
+                    raise
+                self.failed.set()  # and whoever waits for its answer begins anew
+                return
 
     def fact(self, incident, stage, fill):
         one = self.entry(schema=1)

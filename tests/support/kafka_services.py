@@ -119,19 +119,21 @@ class ClusterTest(unittest.TestCase):
         logs = "\n".join(f"{path.name}:\n{path.read_text()[-2000:]}" for path in self.folder.glob("*.log"))
         raise AssertionError(f"not in {patience} s: {what} {lacks()}\n{logs}")
 
-    def example(self, *words):
+    def example(self, *words, **environment):
         language = self.folder / "gridledger.binpb"
         if not language.exists():
             subprocess.run(["protoc", "-I", SOURCE / "proto", "--include_imports", f"--descriptor_set_out={language}",
                             *sorted((SOURCE / "proto/gridledger/v1").glob("*.proto"))], check=True)
         done = subprocess.run(["/usr/bin/python3", SOURCE / "deploy/examples/ledger.py", *words], text=True,
-                              capture_output=True, env={**os.environ, "GRIDLEDGER_LANGUAGE": str(language)},
+                              capture_output=True,
+                              env={**os.environ, "GRIDLEDGER_LANGUAGE": str(language), **environment},
                               timeout=PATIENCE)
         self.assertEqual(done.returncode, 0, done.stderr)
         return done.stdout
 
-    def report(self, incident):
-        self.example("report", BOOTSTRAP, f"{self.prefix}.ledger.v1", "440311005001", "city-appearance", incident)
+    def report(self, incident, **environment):
+        self.example("report", BOOTSTRAP, f"{self.prefix}.ledger.v1", "440311005001", "city-appearance", incident,
+                     **environment)
 
     def timeline(self, incident):
         done = subprocess.run([BIN / "gridledger", "incident", "--log", self.log, "--json", incident], text=True,

@@ -1,5 +1,6 @@
 """What the measurements stand on: a cluster of their own, programs with what the kernel says of them, the peer."""
 
+import datetime
 import json
 import os
 import pathlib
@@ -51,13 +52,13 @@ class Run:
                 _, status, usage = os.wait4(process.pid, 0)
                 process.stdin.close()
             said.seek(0)
-            err = said.read()[-4000:]
+            err = said.read()
         process.returncode = os.waitstatus_to_exitcode(status)
         self.seconds = time.monotonic() - begun
         self.cpu = usage.ru_utime + usage.ru_stime
-        self.out = out
+        self.out, self.err = out, err
         if process.returncode != 0:
-            raise RuntimeError(f"{' '.join(map(str, command))} ended with {process.returncode}\n{out}{err}")
+            raise RuntimeError(f"{' '.join(map(str, command))} ended with {process.returncode}\n{out}{err[-4000:]}")
 
     def json(self):
         return json.loads(self.out)
@@ -113,6 +114,10 @@ class Service(Program):
                 return {line.rsplit(" ", 1)[0]: float(line.rsplit(" ", 1)[1]) for line in lines if line[0] != "#"}
         return {}
 
+    def sum(self, name):
+        """Of a metric over its labels; 0 while it is not there."""
+        return sum(value for sample, value in self.figures().items() if sample.split("{")[0] == name)
+
     def has_folded_all(self, partitions=PARTITIONS):
         if self.process.poll() is not None:
             raise RuntimeError(f"a service ended:\n{self.lines.read_text()}")
@@ -165,9 +170,14 @@ class Rig:
                                "--json").json()["records"]
 
     def drain(self, service, city, name, *words):
-        """A service from nothing to the topic's end and its last checkpoint, in one thread unless told."""
-        return Run(self.bin / f"gridledger-{service}", "--log", self.log(city), "--state",
-                   self.scratch / "state" / name, "--partitions", f"0-{PARTITIONS - 1}", "--drain", *words)
+        """A service from nothing to the topic's end and its last checkpoint, in one thread unless told. Its seconds
+        are by its own log, from begun to ended: the clients' start and end are not counted."""
+        run = Run(self.bin / f"gridledger-{service}", "--log", self.log(city), "--state", self.scratch / "state" / name,
+                  "--partitions", f"0-{PARTITIONS - 1}", "--log-format", "json", "--drain", *words)
+        at = {word: datetime.datetime.fromisoformat(line["at"].replace("Z", "+00:00"))
+              for line in map(json.loads, run.err.splitlines()) for word in (" began ", " ended: ") if word in line["text"]}
+        run.seconds = (at[" ended: "] - at[" began "]).total_seconds()
+        return run
 
     # ---- the peer
 

@@ -57,7 +57,7 @@ def throughput(rig, arguments, row):
     together = all_four(rig, row, records)
     row.ratio("produce to four checkpoints / produce alone", together / produce["rate"])
 
-    best = 0
+    best = best_run = 0
     some = min(records, arguments.peer_records)
     for i, (name, threads, settings, decide) in enumerate(TUNINGS):
         if arguments.short and i not in (2, 6, 9):
@@ -68,9 +68,10 @@ def throughput(rig, arguments, row):
         rate = max(told["rate"], told["second_half"])
         row(f"peer, {threads} thread{'s' if threads > 1 else ''}: {name}", some, some / rate,
             told["cpu_seconds"])  # fmt: skip
-        best = max(best, rate)
+        best, best_run = max(best, rate), max(best_run, told["rate"])
     for service, rate in ours.items():
-        row.ratio(f"gridledger-{service}, 1 thread, folding / peer's best", rate / best)
+        row.ratio(f"gridledger-{service}, 1 thread, folding / peer's best half", rate / best)
+        row.ratio(f"gridledger-{service}, 1 thread, folding / peer's best run", rate / best_run)
     deciding(rig, arguments, row)
     row.say(f"load of the machine at the end: {load_average():.1f}")
 
@@ -90,7 +91,7 @@ def deciding(rig, arguments, row):
         best = max(best, rate)
     begun = time.monotonic()
     service = Service(rig, "dispatch", "waiting", "deciding", "--partitions", f"0-{PARTITIONS - 1}", "--threads", "1")
-    wait_for(lambda: service.figures().get("gridledger_decisions_sent_total", 0) >= incidents, "all are dispatched")
+    wait_for(lambda: service.sum("gridledger_decisions_sent_total") >= incidents, "all are dispatched")
     wait_for(service.has_folded_all, "the decisions are read back")
     ours = row("gridledger-dispatch, 1 thread: the same, decisions read back", records, time.monotonic() - begun)["rate"]
     service.stop()
