@@ -88,7 +88,7 @@ class Log final : public KafkaLog, public kafka::ReaderHost {
     }
     if (!status.ok()) return std::move(done)(status);
     if (records.empty()) return std::move(done)(End(partition));
-    producer_->Append(partition, records, std::move(done));
+    producer_->Append(partition, std::move(records), std::move(done));
   }
 
   std::unique_ptr<LogReader> NewReader() override { return MakeReader(true); }

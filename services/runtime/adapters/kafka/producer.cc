@@ -3,6 +3,7 @@
 #include <absl/strings/str_cat.h>
 #include <absl/time/clock.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "services/runtime/adapters/kafka/headers.h"
@@ -14,6 +15,11 @@ constexpr int kServeMs = 100;  // between looks at whether it is to stop
 constexpr absl::Duration kLastWait = absl::Seconds(5);
 constexpr absl::Duration kRetry = absl::Milliseconds(200);
 constexpr size_t kOverheadBytes = 64 << 10;  // of a record batch around the largest record
+// A broker forgets a client that is silent for a day, or for as long as its
+// producer.id.expiration.ms says.
+constexpr absl::Duration kKnownFor = absl::Minutes(1);
+// A partition's records that wait for its first one have this part of the memory.
+constexpr size_t kKeptPart = 8;
 
 // Empty when it is not.
 std::string FatalError(rd_kafka_t* client) {
@@ -51,6 +57,14 @@ rd_kafka_resp_err_t Produce(rd_kafka_t* client, const std::string& topic, Partit
   if (error != nullptr) return rd_kafka_error_code(error.get());
   headers.release();  // the client's, on success only
   return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+size_t BytesOf(const std::vector<NewRecord>& records) {
+  size_t bytes = 0;
+  for (const NewRecord& record : records) {
+    bytes += sizeof record + record.key.size() + record.headers.size() + record.value.size();
+  }
+  return bytes;
 }
 
 }  // namespace
@@ -122,37 +136,111 @@ std::shared_ptr<Producer::Generation> Producer::generation() {
 
 std::shared_ptr<RunningClient> Producer::client() { return generation()->client; }
 
-void Producer::Append(Partition partition, const std::vector<NewRecord>& records,
-                      EventLog::Done done) {
-  auto* sending = new Sending{partition, std::move(done), records.size() + 1, -1, absl::OkStatus()};
+// A broker that knows nothing of a client takes any of its batches for the first, and the client
+// takes an acknowledged batch for the acknowledgement of all before it. Both together lose records
+// when the first batches of a client come while a leader is not one yet, or no more, and the next
+// when it is: the first are refused, the next is taken, and all are reported as written. So the
+// first record of a client in a partition goes alone. From its acknowledgement on the brokers
+// refuse what does not follow.
+void Producer::Append(Partition partition, std::vector<NewRecord> records, EventLog::Done done) {
+  const size_t count = records.size();
+  auto* sending = new Sending{partition, std::move(done), count + 1, -1, absl::OkStatus(), {}};
   std::shared_ptr<Generation> generation;
   size_t handed = 0;
-  absl::Status status;
   {
     const absl::MutexLock order(&order_);
     generation = generation_;
+    absl::Span<const NewRecord> now = records;
     {
       const absl::MutexLock lock(&generation->mutex);
       generation->under_way.insert(sending);
-      if (generation->cut_off.contains(partition)) {
-        status = absl::UnavailableError("an append before this one could not be handed over whole");
+      Lane& lane = generation->lanes[partition];
+      if (lane.waiting.empty()) {
+        if (absl::Now() - lane.known_at > kKnownFor) {
+          lane.waiting.push_back(sending);
+          now = now.first(1);
+        }
+      } else if (lane.kept_bytes + BytesOf(records) <= options_.memory_bytes / kKeptPart) {
+        lane.waiting.push_back(sending);
+        lane.kept_bytes += BytesOf(records);
+        sending->kept = std::move(records);
+        return;
+      } else {
+        sending->status = absl::UnavailableError("cannot send: the memory is full");
       }
     }
-    while (status.ok() && handed < records.size()) {
-      const rd_kafka_resp_err_t error =
-          Produce(generation->client->get(), options_.topic, partition, records[handed], sending);
-      status = StatusOf(error, "cannot send");
-      if (status.ok()) ++handed;
+    handed = HandOver(*generation, sending, now);
+    const absl::MutexLock lock(&generation->mutex);
+    if (!generation->under_way.contains(sending)) return;  // answered as its client was put away
+    Lane& lane = generation->lanes[partition];
+    if (!lane.waiting.empty() && lane.waiting.front() == sending) {
+      if (handed == 1) {
+        records.erase(records.begin());
+        sending->kept = std::move(records);
+        return;
+      }
+      lane.waiting.clear();
     }
-    if (!status.ok()) {
-      const absl::MutexLock lock(&generation->mutex);
-      if (generation->under_way.contains(sending)) {
-        sending->status = std::move(status);
-        if (handed > 0) generation->cut_off[partition] = sending;
+  }
+  Landed(*generation, sending, count - handed + 1);
+}
+
+size_t Producer::HandOver(Generation& generation, Sending* sending,
+                          absl::Span<const NewRecord> records) {
+  Partition partition;
+  absl::Status status;
+  {
+    const absl::MutexLock lock(&generation.mutex);
+    if (!generation.under_way.contains(sending) || !sending->status.ok()) return 0;
+    partition = sending->partition;
+    if (generation.lanes[partition].cut_off != nullptr) {
+      status = absl::UnavailableError("an append before this one could not be handed over whole");
+    }
+  }
+  size_t handed = 0;
+  while (status.ok() && handed < records.size()) {
+    status = StatusOf(
+        Produce(generation.client->get(), options_.topic, partition, records[handed], sending),
+        "cannot send");
+    if (status.ok()) ++handed;
+  }
+  if (status.ok()) return handed;
+  const absl::MutexLock lock(&generation.mutex);
+  if (generation.under_way.contains(sending)) {
+    sending->status = std::move(status);
+    const bool has_begun = handed > 0 || sending->first >= 0;
+    if (has_begun) generation.lanes[partition].cut_off = sending;
+  }
+  return handed;
+}
+
+void Producer::GoOn(Generation& generation, Partition partition) {
+  std::vector<std::pair<Sending*, size_t>> ended;
+  {
+    const absl::MutexLock order(&order_);
+    std::vector<Sending*> waiting;
+    {
+      const absl::MutexLock lock(&generation.mutex);
+      Lane& lane = generation.lanes[partition];
+      waiting.swap(lane.waiting);
+      lane.kept_bytes = 0;
+    }
+    absl::Status status;
+    for (Sending* sending : waiting) {
+      const std::vector<NewRecord> records = std::move(sending->kept);
+      {
+        const absl::MutexLock lock(&generation.mutex);
+        if (sending->status.ok()) sending->status = status;
+      }
+      const size_t handed = HandOver(generation, sending, records);
+      ended.emplace_back(sending, records.size() - handed + 1);
+      const absl::MutexLock lock(&generation.mutex);
+      if (status.ok() && !sending->status.ok()) {
+        status = absl::UnavailableError("an append before this one failed");
       }
     }
   }
-  Landed(*generation, sending, records.size() - handed + 1);
+  for (const auto& [sending, left] : ended) Landed(generation, sending, left);
 }
 
 void Producer::Landed(Generation& generation, Sending* sending, size_t count) {
@@ -171,26 +259,36 @@ void Producer::Landed(Generation& generation, Sending* sending, size_t count) {
   }
   std::move(ended->done)(ended->status);
   const absl::MutexLock lock(&generation.mutex);
-  const auto cut_off = generation.cut_off.find(ended->partition);
-  if (cut_off != generation.cut_off.end() && cut_off->second == sending) {
-    generation.cut_off.erase(cut_off);
-  }
+  Sending*& cut_off = generation.lanes[ended->partition].cut_off;
+  if (cut_off == sending) cut_off = nullptr;
 }
 
 void Producer::Answer(Generation& generation, const rd_kafka_message_t* message) {
   auto* sending = static_cast<Sending*>(message->_private);
+  Partition partition;
+  bool was_alone = false;
   {
     const absl::MutexLock lock(&generation.mutex);
     if (!generation.under_way.contains(sending)) return;
-    if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-      if (sending->status.ok()) {
-        sending->status = StatusOf(message->err, "the brokers did not take a record");
-      }
-    } else if (sending->first < 0 || message->offset < sending->first) {
+    partition = sending->partition;
+    Lane& lane = generation.lanes[partition];
+    was_alone = !lane.waiting.empty() && lane.waiting.front() == sending;
+    absl::Status status = StatusOf(message->err, "the brokers did not take a record");
+    if (status.ok() && message->offset < 0) {
+      // So the client reports what it takes for written because something behind it is.
+      status = absl::UnavailableError("the brokers did not say where a record is");
+    }
+    if (!status.ok()) {
+      if (sending->status.ok()) sending->status = std::move(status);
+    } else if (sending->first < 0) {
       sending->first = message->offset;
+      lane.known_at = absl::Now();
+    } else {
+      sending->first = std::min(sending->first, message->offset);
     }
   }
   Landed(generation, sending, 1);
+  if (was_alone) GoOn(generation, partition);
 }
 
 void Producer::Serve() {
@@ -235,6 +333,7 @@ void Producer::PutAway(Generation& generation) {
   {
     const absl::MutexLock lock(&generation.mutex);
     lost.swap(generation.under_way);
+    generation.lanes.clear();
   }
   for (Sending* sending : lost) {
     const std::unique_ptr<Sending> ended(sending);

@@ -9,6 +9,8 @@
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 #include <absl/synchronization/mutex.h>
+#include <absl/time/time.h>
+#include <absl/types/span.h>
 
 #include <atomic>
 #include <memory>
@@ -36,7 +38,7 @@ class Producer {
 
   // As EventLog::Append. Never blocks: Unavailable (through `done`) when the memory is full, and
   // while an append that it cut off in its midst is still under way.
-  void Append(Partition partition, const std::vector<NewRecord>& records, EventLog::Done done);
+  void Append(Partition partition, std::vector<NewRecord> records, EventLog::Done done);
   // The client of this moment, for questions about the topic.
   std::shared_ptr<RunningClient> client();
   int64_t times_recreated() const { return times_recreated_; }
@@ -50,25 +52,40 @@ class Producer {
     size_t left = 0;  // handed to the client, or about to be, and not answered
     int64_t first = -1;
     absl::Status status;
+    std::vector<NewRecord> kept;  // of one that waits, those that are not handed over
+  };
+  // What a client has done in a partition.
+  struct Lane {
+    // When the brokers last acknowledged something. The first record after that goes alone.
+    absl::Time known_at = absl::InfinitePast();
+    // In order: the append whose first record is under way alone, and those behind it.
+    std::vector<Sending*> waiting;
+    size_t kept_bytes = 0;
+    // The append of which only the beginning was handed over, until it is answered.
+    Sending* cut_off = nullptr;
   };
   // A client, and what was handed to it: an answer is only ever looked for among its own.
   struct Generation {
     std::shared_ptr<RunningClient> client;
     absl::Mutex mutex;
     absl::flat_hash_set<Sending*> under_way ABSL_GUARDED_BY(mutex);
-    // Appends of which only the beginning was handed over, until they are answered.
-    absl::flat_hash_map<Partition, Sending*> cut_off ABSL_GUARDED_BY(mutex);
+    absl::flat_hash_map<Partition, Lane> lanes ABSL_GUARDED_BY(mutex);
   };
   explicit Producer(ProducerOptions options) : options_(std::move(options)) {}
 
   absl::StatusOr<std::shared_ptr<Generation>> NewGeneration();
   std::shared_ptr<Generation> generation();
   void Serve();
-  static void Answer(Generation& generation, const rd_kafka_message_t* message);
+  // Hands over records until one is refused, and answers how many; the append's status says why.
+  size_t HandOver(Generation& generation, Sending* sending, absl::Span<const NewRecord> records)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(order_);
+  void Answer(Generation& generation, const rd_kafka_message_t* message);
+  // Hands over what waited for a partition's first record, or fails it when that has failed.
+  void GoOn(Generation& generation, Partition partition);
   // Takes `count` off what is left, and answers when that was all.
   static void Landed(Generation& generation, Sending* sending, size_t count);
   // Serves the answers that still come, and answers the rest.
-  static void PutAway(Generation& generation);
+  void PutAway(Generation& generation);
   void Recreate();
 
   const ProducerOptions options_;
