@@ -101,8 +101,8 @@ absl::StatusOr<std::shared_ptr<Producer::Generation>> Producer::NewGeneration() 
       {"enable.gapless.guarantee", "true"},
       {"message.timeout.ms", "0"},
       {"acks", "all"},
-      // An append is whole when it is made, and a partition has one of the engine's under way: what
-      // is waited for is other writers'. None at all would drown the broker in small requests.
+      // An append is whole when it is made: what is waited for is the next one, of the few that the
+      // engine has under way. None at all would drown the broker in small requests.
       {"linger.ms", "0.5"},
       {"batch.num.messages", "10000"},
       {"batch.size", "1000000"},
@@ -155,18 +155,18 @@ void Producer::Append(Partition partition, std::vector<NewRecord> records, Event
       const absl::MutexLock lock(&generation->mutex);
       generation->under_way.insert(sending);
       Lane& lane = generation->lanes[partition];
-      if (lane.waiting.empty()) {
-        if (absl::Now() - lane.known_at > kKnownFor) {
+      if (!lane.waiting.empty()) {
+        const size_t bytes = BytesOf(records);
+        if (lane.kept_bytes + bytes <= options_.memory_bytes / kKeptPart) {
           lane.waiting.push_back(sending);
-          now = now.first(1);
+          lane.kept_bytes += bytes;
+          sending->kept = std::move(records);
+          return;
         }
-      } else if (lane.kept_bytes + BytesOf(records) <= options_.memory_bytes / kKeptPart) {
-        lane.waiting.push_back(sending);
-        lane.kept_bytes += BytesOf(records);
-        sending->kept = std::move(records);
-        return;
-      } else {
         sending->status = absl::UnavailableError("cannot send: the memory is full");
+      } else if (absl::Now() - lane.known_at > kKnownFor) {
+        lane.waiting.push_back(sending);
+        now = now.first(1);
       }
     }
     handed = HandOver(*generation, sending, now);
