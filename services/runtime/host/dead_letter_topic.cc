@@ -35,10 +35,6 @@ std::string Position(Partition partition, Offset offset) {
   return absl::StrCat(partition.value, "/", offset.value);
 }
 
-size_t BytesOf(const NewRecord& record) {
-  return record.key.size() + record.headers.size() + record.value.size();
-}
-
 // One that cannot be parked. Its reason is ours, of bytes that do not decode; never the bytes.
 void LogLeft(Partition partition, const ParkedRecord& record, absl::string_view what,
              absl::string_view why) {
@@ -311,7 +307,7 @@ absl::StatusOr<std::vector<NewRecord>> DeadLetterTopic::MakeLetters(
       const ParkedRecord& parked = records[letters.size()];
       if (record.offset != parked.offset) continue;
       NewRecord letter = MakeLetter(options_.ledger_topic, record, parked.reason, absl::Now());
-      bytes += BytesOf(letter);
+      bytes += letter.bytes();
       // What does not fit begins the next batch.
       const bool is_full = !letters.empty() && bytes > kBatchBytes;
       if (!is_full) letters.push_back(std::move(letter));

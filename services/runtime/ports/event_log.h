@@ -44,6 +44,8 @@ struct NewRecord {
   std::string key;
   std::string headers;
   std::string value;
+  // Of the record itself, as the size limit counts it.
+  size_t bytes() const { return key.size() + headers.size() + value.size(); }
 };
 
 // What a reader gets. The views live as long as the batch.

@@ -26,7 +26,7 @@ constexpr absl::Duration kAskAgain = absl::Milliseconds(50);
 constexpr absl::Duration kAheadMax = absl::Minutes(1);
 
 absl::Status CheckRecord(const NewRecord& record, size_t bytes_max, absl::Time now) {
-  const size_t bytes = record.key.size() + record.headers.size() + record.value.size();
+  const size_t bytes = record.bytes();
   if (bytes > bytes_max) {
     return absl::InvalidArgumentError(
         absl::StrCat("a record of ", bytes, " bytes is over the limit of ", bytes_max));

@@ -62,7 +62,7 @@ rd_kafka_resp_err_t Produce(rd_kafka_t* client, const std::string& topic, Partit
 size_t BytesOf(const std::vector<NewRecord>& records) {
   size_t bytes = 0;
   for (const NewRecord& record : records) {
-    bytes += sizeof record + record.key.size() + record.headers.size() + record.value.size();
+    bytes += sizeof record + record.bytes();
   }
   return bytes;
 }

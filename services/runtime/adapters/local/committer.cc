@@ -47,7 +47,7 @@ void Committer::Append(Partition partition, std::vector<NewRecord> records, Even
   }
   Pending pending{partition, {}, {}, std::move(done)};
   for (const NewRecord& record : records) {
-    const size_t size = record.key.size() + record.headers.size() + record.value.size();
+    const size_t size = record.bytes();
     if (size > kRecordBytesMax) {
       return pending.done(absl::InvalidArgumentError(
           absl::StrCat("a record of ", size, " bytes; the limit is ", kRecordBytesMax)));

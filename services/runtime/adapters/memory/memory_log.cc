@@ -193,7 +193,7 @@ void MemoryLog::Append(Partition partition, std::vector<NewRecord> records, Done
     absl::Status refused = CheckPartition(partition);
     for (const NewRecord& record : records) {
       if (!refused.ok()) break;
-      refused = SizeAllowed(record.key.size() + record.headers.size() + record.value.size());
+      refused = SizeAllowed(record.bytes());
     }
     if (refused.ok() && shelves_[partition.value].claimed) refused = Claimed(partition);
     if (!refused.ok()) {
