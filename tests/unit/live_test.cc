@@ -325,6 +325,50 @@ TEST_F(TwoDrivers, AStandbyGoesOnWhileItsOwnerIsAway) {
   for (const auto& [incident, times] : Dispatched()) EXPECT_EQ(times, 1) << incident;
 }
 
+// What an owner had under way when it was cut off comes through when it is back, long settled by
+// then, and it is not back yet.
+TEST_F(TwoDrivers, AStandbyGoesOnWhileItsOwnerHasYetToCatchUp) {
+  TakeOver("away");
+  owner_.Turn(2);
+  for (int i = 0; i < 40; ++i) File("cut-" + std::to_string(i));
+  owner_.Turn();
+  standby_.Turn();
+  standby_.way.LetThrough();
+  for (int i = 0; i < 10; ++i) {
+    clock_.Advance(absl::Milliseconds(200));
+    standby_.Turn(2);
+  }
+  owner_.way.LetThrough();
+  for (int i = 0; i < 20; ++i) {
+    File("then-" + std::to_string(i));
+    standby_.Turn();
+    standby_.way.LetThrough();
+    standby_.Turn(2);
+  }
+  EXPECT_TRUE(standby_.live->Sends(kPartition));
+  EXPECT_EQ(standby_.live->stood_down(), 0);
+  // The rest of it owner and standby see at once.
+  owner_.Turn(2);
+  for (int i = 0; i < 3; ++i) Both("first-" + std::to_string(i), false);
+  EXPECT_FALSE(standby_.live->Sends(kPartition));
+}
+
+// What becomes due while an answer is out does not wait for it: a log that is slow makes each of
+// them late once, not twice.
+TEST_F(TwoDrivers, AStandbyThatTookOverSendsOnWhileItsLogIsSlow) {
+  TakeOver("away");
+  for (int i = 0; i < 3; ++i) {
+    File("slow-" + std::to_string(i));
+    const int before = standby_.way.appends;
+    standby_.Turn();
+    EXPECT_EQ(standby_.way.appends, before + 1) << i;
+  }
+  standby_.way.LetThrough();
+  standby_.Turn(2);
+  EXPECT_TRUE(standby_.live->Sends(kPartition));
+  for (const auto& [incident, times] : Dispatched()) EXPECT_EQ(times, 1) << incident;
+}
+
 // What it had to send twice itself is no other's.
 TEST_F(TwoDrivers, AStandbyThatIsNotAnsweredGoesOn) {
   TakeOver("away");

@@ -17,7 +17,7 @@ constexpr size_t kFlightsMax = 4;
 // options allow.
 constexpr size_t kDecisionsAtOnceMin = 50;
 constexpr size_t kDecisionsAtOnceMax = 8000;
-constexpr size_t kDecisionsAtOnceWatched = 1000;
+constexpr size_t kDecisionsAtOnceWatched = 250;
 constexpr absl::Duration kRetryDelay = absl::Milliseconds(200);
 // While a log is away ticks gather that say how late it is by then, so that what has become due
 // meanwhile does not wait for a second journey: one after so long, or an eighth of the time that
@@ -29,7 +29,7 @@ constexpr int kTickAgainPart = 8;
 constexpr int kCameFirstMax = 3;
 // … and one that is always the quicker by this: of so many causes three quarters were there twice.
 constexpr int kRivalCauses = 16;
-constexpr size_t kPlacesMax = 4 * kDecisionsAtOnceWatched;  // × ~64 B = 256 KB a task
+constexpr size_t kPlacesMax = 4 * kFlightsMax * kDecisionsAtOnceWatched;  // × ~64 B = 256 KB a task
 
 }  // namespace
 
@@ -242,7 +242,11 @@ void Live::MaybeTakeOver(Group& group) {
     ++taken_over_;
     group.outputs = true;
     group.took_over = true;
-    for (Owned& one : group.owned) one.rival = Rival{};
+    for (Owned& one : group.owned) {
+      one.rival = Rival{};
+      one.rival.lately = one.rival.long_ago = one.task->Settled(one.task->id().service);
+      one.rival.marked_at = now;
+    }
     return;
   }
 }
@@ -250,9 +254,15 @@ void Live::MaybeTakeOver(Group& group) {
 // Costs nothing but time when it was wrong: what nobody settles is taken over again (L2, L4). None
 // but a standby ever does so, and of two standbys the one who comes second.
 void Live::MaybeStandDown(Group& group) {
+  const absl::Time now = clock_->Now();
   bool stands_down = false;
   for (Owned& owned : group.owned) {
     Rival& rival = owned.rival;
+    if (now - rival.marked_at >= options_.takeover_after) {
+      rival.long_ago =
+          std::exchange(rival.lately, owned.task->Settled(owned.task->id().service));
+      rival.marked_at = now;
+    }
     stands_down |= rival.came_first >= kCameFirstMax;
     if (rival.settled < kRivalCauses) continue;
     stands_down |= rival.doubled * 4 >= rival.settled * 3;
@@ -272,7 +282,8 @@ void Live::WatchRecord(Owned& owned, Offset at, const v1::Entry& entry) {
   const Offset cause{entry.decision().cause()};
   if (cause <= rival.sent_again) return;
   if (cause <= owned.task->Settled(id.service)) {
-    ++rival.doubled;
+    // Who comes back from a long way off begins where it was: nobody leaves a partition to that.
+    if (cause > rival.long_ago) ++rival.doubled;
     return;
   }
   ++rival.settled;
@@ -286,22 +297,21 @@ void Live::WatchRecord(Owned& owned, Offset at, const v1::Entry& entry) {
   Judge(rival, place);
 }
 
-void Live::WatchAnswer(Owned& owned, const Flight& flight) {
+void Live::WatchAnswer(Owned& owned, const Decided& decided) {
   Rival& rival = owned.rival;
-  if (!flight.status.ok()) {
+  if (!decided.flight->status.ok()) {
     rival.places.clear();
     rival.sent_again = std::max(rival.sent_again, owned.sent);
     return;
   }
   // Others' records may stand between ours: each is where we reckon, or behind it.
-  Offset own = flight.first;
-  for (const Offset cause : rival.flight) {
+  Offset own = decided.flight->first;
+  for (const Offset cause : decided.causes) {
     const auto place = rival.places.try_emplace(cause).first;
     place->second.own = own;
     own = own.Next();
     Judge(rival, place);
   }
-  rival.flight.clear();
 }
 
 void Live::Judge(Rival& rival, std::map<Offset, Rival::Place>::iterator cause) {
@@ -312,22 +322,21 @@ void Live::Judge(Rival& rival, std::map<Offset, Rival::Place>::iterator cause) {
 }
 
 bool Live::LandDecisions(Group& group, Owned& owned) {
-  const auto failed = [](const std::shared_ptr<Flight>& flight) {
-    return flight->answered && !flight->status.ok();
-  };
+  const auto landed = [](const Decided& one) { return Flight::Landed(one.flight); };
+  const auto failed = [&](const Decided& one) { return landed(one) && !one.flight->status.ok(); };
   if (std::none_of(owned.flights.begin(), owned.flights.end(), failed)) {
-    while (!owned.flights.empty() && owned.flights.front()->answered) {
-      if (group.took_over) WatchAnswer(owned, *owned.flights.front());
+    while (!owned.flights.empty() && landed(owned.flights.front())) {
+      if (group.took_over) WatchAnswer(owned, owned.flights.front());
       owned.flights.pop_front();
     }
     return true;
   }
   // What was handed over behind it fails as well. Some of them may be there, some not: what is not
   // settled by then is sent again, and what was there twice is void.
-  if (!std::all_of(owned.flights.begin(), owned.flights.end(), Flight::Landed)) return false;
-  for (const std::shared_ptr<Flight>& flight : std::exchange(owned.flights, {})) {
-    if (group.took_over) WatchAnswer(owned, *flight);
-    if (group.status.ok()) (void)CameThrough(group, owned, *flight, "decisions");
+  if (!std::all_of(owned.flights.begin(), owned.flights.end(), landed)) return false;
+  for (const Decided& one : std::exchange(owned.flights, {})) {
+    if (group.took_over) WatchAnswer(owned, one);
+    if (group.status.ok()) (void)CameThrough(group, owned, *one.flight, "decisions");
   }
   owned.sent = owned.task->Settled(owned.task->id().service);
   return group.status.ok();
@@ -335,11 +344,10 @@ bool Live::LandDecisions(Group& group, Owned& owned) {
 
 void Live::Send(Group& group, Owned& owned) {
   if (!LandDecisions(group, owned)) return;
-  // A standby that took over learns from each answer whether it is alone.
-  if (owned.flights.size() >= (group.took_over ? 1 : kFlightsMax)) return;
+  if (owned.flights.size() >= kFlightsMax) return;
   if (clock_->Now() < owned.retry_at) return;
-  owned.rival.flight.clear();
   std::vector<NewRecord> records;
+  std::vector<Offset> causes;
   const absl::Time now = clock_->Now();
   const size_t most = std::clamp(options_.decisions_under_way_max / groups_.size() / kFlightsMax,
                                  kDecisionsAtOnceMin,
@@ -348,13 +356,13 @@ void Live::Send(Group& group, Owned& owned) {
   owned.task->pending().Visit(owned.sent, most, [&](const PendingDecision& pending) {
     records.push_back(owned.task->MakeDecision(pending, now));
     upto = pending.cause;
-    if (group.took_over) owned.rival.flight.push_back(pending.cause);
+    if (group.took_over) causes.push_back(pending.cause);
   });
   if (absl::Status read = owned.task->status(); !read.ok()) return Stop(group, *owned.task, read);
   if (records.empty()) return;
   decisions_sent_ += static_cast<int64_t>(records.size());
   owned.sent = upto;
-  owned.flights.push_back(Append(group.partition, std::move(records)));
+  owned.flights.push_back({Append(group.partition, std::move(records)), std::move(causes)});
 }
 
 std::shared_ptr<Live::Flight> Live::Append(Partition partition, std::vector<NewRecord> records) {

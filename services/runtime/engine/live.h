@@ -121,6 +121,10 @@ class Live {
       return flight == nullptr || flight->answered;
     }
   };
+  struct Decided {
+    std::shared_ptr<Flight> flight;
+    std::vector<Offset> causes;  // of its records, in their order; only a standby keeps them
+  };
   // What a standby that took over sees of another one who settles the same causes.
   struct Rival {
     struct Place {
@@ -128,16 +132,19 @@ class Live {
       Offset own{-1};      // where our own can be at the earliest
     };
     std::map<Offset, Place> places;  // of causes that not both are known of
-    std::vector<Offset> flight;      // the causes under way, in the order of their records
     Offset sent_again{-1};           // up to here we may ourselves have sent twice
     int came_first = 0;              // causes in a row that the other settled first
     int settled = 0, doubled = 0;    // causes and repetitions since the last look
+    // Up to where all was settled by `marked_at`, and by the mark before: who repeats what is older
+    // than that has yet to catch up.
+    Offset lately{-1}, long_ago{-1};
+    absl::Time marked_at;
   };
   struct Owned {
     std::unique_ptr<Task> task;
     bool is_same_log = false;  // the record before the task's position is the one it folded there
     Offset sent{-1};           // the highest cause handed to the log
-    std::deque<std::shared_ptr<Flight>> flights;  // of decisions, in the order of their causes
+    std::deque<Decided> flights;  // in the order of their causes
     struct SentTick {
       std::shared_ptr<Flight> flight;
       absl::Time at;
@@ -188,7 +195,7 @@ class Live {
   void MaybeStandDown(Group& group);
   // What the log says, and what it answered, of the causes that we and maybe another decide.
   static void WatchRecord(Owned& owned, Offset at, const v1::Entry& entry);
-  static void WatchAnswer(Owned& owned, const Flight& flight);
+  static void WatchAnswer(Owned& owned, const Decided& decided);
   static void Judge(Rival& rival, std::map<Offset, Rival::Place>::iterator cause);
 
   EventLog* const log_;
