@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "services/runtime/adapters/memory/memory_log.h"
+#include "services/runtime/adapters/memory/memory_state_store.h"
 #include "tests/support/ledger.h"
 #include "tests/support/small_services.h"
 #include "tests/support/virtual_clock.h"
@@ -41,7 +42,9 @@ class Way final : public EventLog {
           log_->Append(partition, std::move(records), std::move(done));
         });
   }
-  std::unique_ptr<LogReader> NewReader() override { return log_->NewReader(); }
+  std::unique_ptr<LogReader> NewReader() override {
+    return std::make_unique<ReaderWithoutWaiting>(log_->NewReader(), &waited);
+  }
 
   void LetThrough() {
     for (auto& one : std::exchange(waiting_, {})) std::move(one)();
@@ -49,22 +52,66 @@ class Way final : public EventLog {
 
   absl::Status refuses;
   int appends = 0;
+  absl::Duration waited;  // what the last turn would have waited for records
 
  private:
+  class ReaderWithoutWaiting final : public LogReader {
+   public:
+    ReaderWithoutWaiting(std::unique_ptr<LogReader> reader, absl::Duration* waited)
+        : reader_(std::move(reader)), waited_(waited) {}
+    absl::Status Assign(Partition partition, Offset from) override {
+      return reader_->Assign(partition, from);
+    }
+    void Unassign(Partition partition) override { reader_->Unassign(partition); }
+    absl::Status Poll(absl::Duration wait, int records_max, RecordBatch* batch) override {
+      *waited_ = wait;
+      return reader_->Poll(absl::ZeroDuration(), records_max, batch);
+    }
+    void ReadHeaders(bool read) override { reader_->ReadHeaders(read); }
+    void Wake() override { reader_->Wake(); }
+
+   private:
+    const std::unique_ptr<LogReader> reader_;
+    absl::Duration* const waited_;
+  };
+
   EventLog* const log_;
   std::deque<absl::AnyInvocable<void() &&>> waiting_;
 };
 
+// A store that is busy until it is told to commit.
+class SlowSink final : public CheckpointSink {
+ public:
+  void Submit(std::vector<TaskCheckpoint> checkpoints,
+              absl::AnyInvocable<void(absl::Status)> done) override {
+    ++submitted;
+    checkpoints_ = std::move(checkpoints);
+    done_ = std::move(done);
+  }
+  void Commit() { std::exchange(done_, nullptr)(store.Commit(std::move(checkpoints_))); }
+
+  MemoryStateStore store;
+  int submitted = 0;
+
+ private:
+  std::vector<TaskCheckpoint> checkpoints_;
+  absl::AnyInvocable<void(absl::Status)> done_;
+};
+
 struct Driver {
-  Driver(const Service& service, EventLog* log, VirtualClock* clock, LiveOptions options = {})
+  Driver(const Service& service, EventLog* log, VirtualClock* clock, LiveOptions options = {},
+         SlowSink* sink = nullptr)
       : way(log) {
     std::vector<std::unique_ptr<Task>> tasks;
-    tasks.push_back(NewTask(service, kPartition));
-    live = std::make_unique<Live>(std::move(tasks), &way, nullptr, clock, options);
+    absl::StatusOr<std::unique_ptr<Task>> task =
+        Task::Open(service, kPartition, sink == nullptr ? nullptr : &sink->store, "test");
+    EXPECT_TRUE(task.ok()) << task.status();
+    tasks.push_back(*std::move(task));
+    live = std::make_unique<Live>(std::move(tasks), &way, sink, clock, options);
     EXPECT_TRUE(live->Start().ok());
   }
   void Turn(int turns = 1) {
-    for (int i = 0; i < turns; ++i) EXPECT_TRUE(live->Turn(absl::ZeroDuration()).ok());
+    for (int i = 0; i < turns; ++i) EXPECT_TRUE(live->Turn(absl::Minutes(1)).ok());
   }
 
   Way way;
@@ -225,6 +272,43 @@ TEST_F(LiveTest, BehindAFailureNothingIsSentUntilAllBeforeItIsAnswered) {
   EXPECT_EQ(driver.way.appends, 3);
   driver.way.LetThrough();
   EXPECT_EQ(Dispatched(), (std::map<std::string, int>{{"I0", 1}, {"I1", 1}, {"I2", 1}}));
+}
+
+// A driver that has nothing to do but wait leaves the processor to those whom it waits for.
+TEST_F(LiveTest, WhileACheckpointIsOutItWaits) {
+  SlowSink sink;
+  LiveOptions options;
+  options.checkpoint_interval = absl::Seconds(1);
+  Driver driver(Alarms(), &log_, &clock_, options, &sink);
+  Report("I1");
+  driver.Turn();
+  clock_.Advance(absl::Seconds(2));
+  driver.Turn(2);
+  ASSERT_EQ(sink.submitted, 1);
+  Report("I2");
+  clock_.Advance(absl::Seconds(2));  // the next one is due, and the store has not answered
+  driver.Turn(2);
+  EXPECT_GE(driver.way.waited, absl::Milliseconds(1));
+  EXPECT_EQ(sink.submitted, 1);
+  sink.Commit();
+  driver.Turn(2);
+  EXPECT_EQ(sink.submitted, 2);
+  sink.Commit();
+}
+
+TEST_F(LiveTest, WhileTheLogIsAwayItWaitsBetweenTwoTicks) {
+  Driver driver(Alarms(), &log_, &clock_);
+  Report("I1", 50);
+  driver.Turn();
+  clock_.Advance(absl::Seconds(1));
+  driver.way.refuses = absl::UnavailableError("no broker");
+  driver.Turn(3);
+  EXPECT_EQ(driver.way.appends, 1);
+  EXPECT_GE(driver.way.waited, absl::Milliseconds(1));
+  driver.way.refuses = absl::OkStatus();
+  clock_.Advance(driver.way.waited);
+  driver.Turn();
+  EXPECT_EQ(driver.way.appends, 2);
 }
 
 TEST_F(LiveTest, WhatIsDecidedGoesOnInTheTraceOfWhatItIsAbout) {

@@ -399,7 +399,11 @@ void Live::Tick(Group& group, Owned& owned) {
 absl::Duration Live::UntilNextDuty(absl::Duration wait) const {
   const absl::Time now = clock_->Now();
   if (is_collecting_) return absl::ZeroDuration();
-  if (checkpoints_ != nullptr) wait = std::min(wait, checkpoint_at_ - now);
+  if (checkpoints_ != nullptr) {
+    // While one is out the next is not handed over, and its answer wakes nobody.
+    const bool is_out = checkpoint_flight_ != nullptr;
+    wait = std::min(wait, is_out ? kRetryDelay : checkpoint_at_ - now);
+  }
   for (const Group& group : groups_) {
     if (!group.status.ok()) continue;
     if (!group.live) {
@@ -418,7 +422,9 @@ absl::Duration Live::UntilNextDuty(absl::Duration wait) const {
       const bool busy = !owned.flights.empty() || !owned.ticks.empty();
       if (busy) wait = std::min(wait, kRetryDelay);
       if (owned.retry_at > now) wait = std::min(wait, owned.retry_at - now);
-      if (owned.ticks.empty()) wait = std::min(wait, owned.task->EarliestTimer() - now);
+      if (owned.ticks.empty()) {
+        wait = std::min(wait, std::max(owned.task->EarliestTimer(), owned.retry_at) - now);
+      }
     }
   }
   return std::max(wait, absl::ZeroDuration());
