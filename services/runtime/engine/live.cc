@@ -18,24 +18,31 @@ constexpr size_t kFlightsMax = 4;
 constexpr size_t kDecisionsAtOnceMin = 50;
 constexpr size_t kDecisionsAtOnceMax = 8000;
 constexpr size_t kDecisionsAtOnceWatched = 250;
+// What is under way is to be answered within this: more of a backlog than the log takes meanwhile
+// would wait there, and with it everybody's records. It begins with so many decisions, grows by
+// what is answered in time, and is halved by what is not.
+constexpr absl::Duration kAnswerAim = absl::Milliseconds(250);
+constexpr size_t kUnderWayFirst = 2'000;
 constexpr absl::Duration kRetryDelay = absl::Milliseconds(200);
 // While a log is away ticks gather that say how late it is by then, so that what has become due
 // meanwhile does not wait for a second journey: one after so long, or an eighth of the time that
 // they have been gathering for.
 constexpr absl::Duration kTickAgain = absl::Milliseconds(250);
 constexpr int kTickAgainPart = 8;
-// A standby stands down when another settled so many causes in a row before it could. Of two that
-// are equally quick one sees that after 2^4 - 2 = 14 causes, as a rule …
-constexpr int kCameFirstMax = 3;
-// … and one that is always the quicker by this: of so many causes three quarters were there twice.
-constexpr int kRivalCauses = 16;
-constexpr size_t kPlacesMax = 4 * kFlightsMax * kDecisionsAtOnceWatched;  // × ~64 B = 256 KB a task
+// A standby that took over looks as often as it would take over whether another has three quarters
+// of what was settled, and stands down when it was so each of so many times: one who comes back
+// may fall behind again, and what is decided twice meanwhile costs little.
+constexpr int kAbreastMax = 4;
 
 }  // namespace
 
 Live::Live(std::vector<std::unique_ptr<Task>> tasks, EventLog* log, CheckpointSink* checkpoints,
            Clock* clock, LiveOptions options)
-    : log_(log), checkpoints_(checkpoints), clock_(clock), options_(options) {
+    : log_(log),
+      checkpoints_(checkpoints),
+      clock_(clock),
+      options_(options),
+      decisions_under_way_(std::min(options.decisions_under_way_max, kUnderWayFirst)) {
   AddTasks(std::move(tasks));
   checkpoint_at_ = clock_->Now() + options_.checkpoint_interval;
 }
@@ -202,7 +209,7 @@ void Live::FoldRecord(Group& group, const Record& record, const v1::Entry* entry
       INVARIANT(owned.task->next() > record.offset, "the reader skipped a record");
       continue;
     }
-    if (group.took_over && entry != nullptr) WatchRecord(owned, record.offset, *entry);
+    if (group.took_over && entry != nullptr) WatchRecord(owned, *entry);
     const absl::Status status =
         entry != nullptr
             ? owned.task->FoldEntry(record.offset, record.timestamp, *entry, record.value)
@@ -245,28 +252,26 @@ void Live::MaybeTakeOver(Group& group) {
     for (Owned& one : group.owned) {
       one.rival = Rival{};
       one.rival.lately = one.rival.long_ago = one.task->Settled(one.task->id().service);
-      one.rival.marked_at = now;
+      one.rival.looked_at = now;
     }
     return;
   }
 }
 
 // Costs nothing but time when it was wrong: what nobody settles is taken over again (L2, L4). None
-// but a standby ever does so, and of two standbys the one who comes second.
+// but a standby ever does so; two who do so at once take over again one after the other.
 void Live::MaybeStandDown(Group& group) {
   const absl::Time now = clock_->Now();
   bool stands_down = false;
   for (Owned& owned : group.owned) {
     Rival& rival = owned.rival;
-    if (now - rival.marked_at >= options_.takeover_after) {
-      rival.long_ago =
-          std::exchange(rival.lately, owned.task->Settled(owned.task->id().service));
-      rival.marked_at = now;
-    }
-    stands_down |= rival.came_first >= kCameFirstMax;
-    if (rival.settled < kRivalCauses) continue;
-    stands_down |= rival.doubled * 4 >= rival.settled * 3;
-    rival.settled = rival.doubled = 0;
+    if (now - rival.looked_at < options_.takeover_after) continue;
+    rival.looked_at = now;
+    rival.long_ago = std::exchange(rival.lately, owned.task->Settled(owned.task->id().service));
+    if (rival.settled == 0) continue;
+    rival.abreast = rival.also_his * 4 >= rival.settled * 3 ? rival.abreast + 1 : 0;
+    rival.settled = rival.also_his = 0;
+    stands_down |= rival.abreast >= kAbreastMax;
   }
   if (!stands_down) return;
   ++stood_down_;
@@ -275,50 +280,33 @@ void Live::MaybeStandDown(Group& group) {
   for (Owned& owned : group.owned) owned.waiting = Offset{-1};  // counted anew
 }
 
-void Live::WatchRecord(Owned& owned, Offset at, const v1::Entry& entry) {
+void Live::WatchRecord(Owned& owned, const v1::Entry& entry) {
   const TaskId& id = owned.task->id();
   if (!entry.has_decision() || entry.decision().service() != id.service.text()) return;
   Rival& rival = owned.rival;
   const Offset cause{entry.decision().cause()};
   if (cause <= rival.sent_again) return;
-  if (cause <= owned.task->Settled(id.service)) {
-    // Who comes back from a long way off begins where it was: nobody leaves a partition to that.
-    if (cause > rival.long_ago) ++rival.doubled;
-    return;
+  if (cause > owned.task->Settled(id.service)) {
+    ++rival.settled;
+    if (cause > owned.sent) ++rival.also_his;  // before we had sent ours
+  } else if (cause > rival.long_ago) {
+    ++rival.also_his;
   }
-  ++rival.settled;
-  if (cause > owned.sent) {
-    ++rival.came_first;  // before we had sent ours
-    return;
-  }
-  if (rival.places.size() >= kPlacesMax) rival.places.clear();
-  const auto place = rival.places.try_emplace(cause).first;
-  place->second.settled = at;
-  Judge(rival, place);
 }
 
-void Live::WatchAnswer(Owned& owned, const Decided& decided) {
-  Rival& rival = owned.rival;
+void Live::Gauge(const Decided& decided) {
+  const size_t least = std::min(options_.decisions_under_way_max, kUnderWayFirst);
+  const absl::Time now = clock_->Now();
   if (!decided.flight->status.ok()) {
-    rival.places.clear();
-    rival.sent_again = std::max(rival.sent_again, owned.sent);
-    return;
+    decisions_under_way_ = least;
+  } else if (now - decided.at <= kAnswerAim) {
+    if (!decided.full) return;  // it tells nothing of larger ones
+    decisions_under_way_ =
+        std::min(options_.decisions_under_way_max, decisions_under_way_ + decided.count);
+  } else if (decided.at >= narrowed_at_) {  // others that were under way then say the same
+    decisions_under_way_ = std::max(least, decisions_under_way_ / 2);
+    narrowed_at_ = now;
   }
-  // Others' records may stand between ours: each is where we reckon, or behind it.
-  Offset own = decided.flight->first;
-  for (const Offset cause : decided.causes) {
-    const auto place = rival.places.try_emplace(cause).first;
-    place->second.own = own;
-    own = own.Next();
-    Judge(rival, place);
-  }
-}
-
-void Live::Judge(Rival& rival, std::map<Offset, Rival::Place>::iterator cause) {
-  const Rival::Place& place = cause->second;
-  if (place.settled.value < 0 || place.own.value < 0) return;
-  rival.came_first = place.settled < place.own ? rival.came_first + 1 : 0;
-  rival.places.erase(cause);
 }
 
 bool Live::LandDecisions(Group& group, Owned& owned) {
@@ -326,7 +314,7 @@ bool Live::LandDecisions(Group& group, Owned& owned) {
   const auto failed = [&](const Decided& one) { return landed(one) && !one.flight->status.ok(); };
   if (std::none_of(owned.flights.begin(), owned.flights.end(), failed)) {
     while (!owned.flights.empty() && landed(owned.flights.front())) {
-      if (group.took_over) WatchAnswer(owned, owned.flights.front());
+      Gauge(owned.flights.front());
       owned.flights.pop_front();
     }
     return true;
@@ -335,9 +323,10 @@ bool Live::LandDecisions(Group& group, Owned& owned) {
   // settled by then is sent again, and what was there twice is void.
   if (!std::all_of(owned.flights.begin(), owned.flights.end(), landed)) return false;
   for (const Decided& one : std::exchange(owned.flights, {})) {
-    if (group.took_over) WatchAnswer(owned, one);
+    Gauge(one);
     if (group.status.ok()) (void)CameThrough(group, owned, *one.flight, "decisions");
   }
+  owned.rival.sent_again = std::max(owned.rival.sent_again, owned.sent);
   owned.sent = owned.task->Settled(owned.task->id().service);
   return group.status.ok();
 }
@@ -347,22 +336,21 @@ void Live::Send(Group& group, Owned& owned) {
   if (owned.flights.size() >= kFlightsMax) return;
   if (clock_->Now() < owned.retry_at) return;
   std::vector<NewRecord> records;
-  std::vector<Offset> causes;
   const absl::Time now = clock_->Now();
-  const size_t most = std::clamp(options_.decisions_under_way_max / groups_.size() / kFlightsMax,
-                                 kDecisionsAtOnceMin,
-                                 group.took_over ? kDecisionsAtOnceWatched : kDecisionsAtOnceMax);
+  const size_t most =
+      std::clamp(decisions_under_way_ / groups_.size() / kFlightsMax, kDecisionsAtOnceMin,
+                 group.took_over ? kDecisionsAtOnceWatched : kDecisionsAtOnceMax);
   Offset upto = owned.sent;
   owned.task->pending().Visit(owned.sent, most, [&](const PendingDecision& pending) {
     records.push_back(owned.task->MakeDecision(pending, now));
     upto = pending.cause;
-    if (group.took_over) causes.push_back(pending.cause);
   });
   if (absl::Status read = owned.task->status(); !read.ok()) return Stop(group, *owned.task, read);
   if (records.empty()) return;
-  decisions_sent_ += static_cast<int64_t>(records.size());
+  const size_t count = records.size();
+  decisions_sent_ += static_cast<int64_t>(count);
   owned.sent = upto;
-  owned.flights.push_back({Append(group.partition, std::move(records)), std::move(causes)});
+  owned.flights.push_back({Append(group.partition, std::move(records)), now, count, count == most});
 }
 
 std::shared_ptr<Live::Flight> Live::Append(Partition partition, std::vector<NewRecord> records) {

@@ -11,7 +11,6 @@
 
 #include <atomic>
 #include <deque>
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -46,8 +45,8 @@ struct LiveOptions {
   // Pairs collected for a checkpoint in one turn of a driver that is live, at ~0.5 µs each: records
   // that come meanwhile wait no longer than that.
   size_t collect_pairs_max = 1'000;
-  // Decisions handed to the log and not answered, of all partitions: × ~1 KB, with what the log's
-  // client keeps of them.
+  // Decisions handed to the log and not answered, of all partitions, at most: × ~1 KB, with what
+  // the log's client keeps of them. How many it is the log's answers say.
   size_t decisions_under_way_max = 32'000;
   // Memory of all tasks' tables before clean pairs are dropped.
   size_t tables_bytes_max = size_t{512} << 20;
@@ -121,24 +120,22 @@ class Live {
       return flight == nullptr || flight->answered;
     }
   };
+  // Decisions under way.
   struct Decided {
     std::shared_ptr<Flight> flight;
-    std::vector<Offset> causes;  // of its records, in their order; only a standby keeps them
+    absl::Time at;      // when they were handed over
+    size_t count = 0;   // at least one
+    bool full = false;  // there may have been more than fitted
   };
   // What a standby that took over sees of another one who settles the same causes.
   struct Rival {
-    struct Place {
-      Offset settled{-1};  // where the decision is that counts
-      Offset own{-1};      // where our own can be at the earliest
-    };
-    std::map<Offset, Place> places;  // of causes that not both are known of
-    Offset sent_again{-1};           // up to here we may ourselves have sent twice
-    int came_first = 0;              // causes in a row that the other settled first
-    int settled = 0, doubled = 0;    // causes and repetitions since the last look
-    // Up to where all was settled by `marked_at`, and by the mark before: who repeats what is older
-    // than that has yet to catch up.
+    Offset sent_again{-1};          // up to here we may ourselves have sent twice
+    int settled = 0, also_his = 0;  // causes since the last look, and those that another has, too
+    int abreast = 0;                // looks in a row that found another with most of them
+    // Up to where all was settled at the last look, and at the one before: who repeats what is
+    // older than that has yet to catch up.
     Offset lately{-1}, long_ago{-1};
-    absl::Time marked_at;
+    absl::Time looked_at;
   };
   struct Owned {
     std::unique_ptr<Task> task;
@@ -174,6 +171,8 @@ class Live {
   std::shared_ptr<Flight> Append(Partition partition, std::vector<NewRecord> records);
   void FoldRecord(Group& group, const Record& record, const v1::Entry* entry);
   void Send(Group& group, Owned& owned);
+  // Learns from an answer how much the log takes at once.
+  void Gauge(const Decided& decided);
   // Takes leave of what was answered. False while what follows a failure is still under way.
   bool LandDecisions(Group& group, Owned& owned);
   void Tick(Group& group, Owned& owned);
@@ -193,10 +192,8 @@ class Live {
   bool CameThrough(Group& group, Owned& owned, const Flight& flight, absl::string_view what);
   void MaybeTakeOver(Group& group);
   void MaybeStandDown(Group& group);
-  // What the log says, and what it answered, of the causes that we and maybe another decide.
-  static void WatchRecord(Owned& owned, Offset at, const v1::Entry& entry);
-  static void WatchAnswer(Owned& owned, const Decided& decided);
-  static void Judge(Rival& rival, std::map<Offset, Rival::Place>::iterator cause);
+  // What the log says of the causes that we and maybe another decide.
+  static void WatchRecord(Owned& owned, const v1::Entry& entry);
 
   EventLog* const log_;
   CheckpointSink* const checkpoints_;
@@ -214,6 +211,8 @@ class Live {
   std::vector<TaskCheckpoint> collecting_;  // those of them that are complete
   bool is_collecting_ = false;
   absl::Status checkpoint_status_;
+  size_t decisions_under_way_;  // that may be, as far as the log's answers tell
+  absl::Time narrowed_at_ = absl::InfinitePast();
   int64_t folded_ = 0;
   int64_t decisions_sent_ = 0;
   int64_t taken_over_ = 0;
