@@ -10,12 +10,9 @@ import time
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from kafka_reporter import FACTS, POST, WARN_PERCENT
+from kafka_reporter import AT_ONCE_SECONDS, FACTS, POST, WARN_PERCENT
 
 FILED, DISPATCHED = 3, 4  # stages: how many lifecycle facts have been applied
-# A log that acknowledges within this answers at once: of the second that a deadline may be late, a standby waits half
-# before it takes over, and the rest is for a tick's way to the log and back.
-AT_ONCE_SECONDS = 0.25
 # One that keeps a fact waiting for so long stands still. Beside a broker that was killed it often does so twice: until
 # the broker is given up, and, a moment later, until its partitions' followers fetch from the new leader.
 STANDS_SECONDS = 1.0
