@@ -43,6 +43,7 @@ absl::StatusOr<std::unique_ptr<host::Folder>> OpenForWriting(const CommonOptions
   if (!where.ok()) return where.status();
   where->partitions = partitions;
   where->read_only = false;
+  where->bulk = true;
   auto folder = host::Folder::Open(*where);
   if (!folder.ok()) return folder.status();
   for (const std::string& said : (*folder)->said()) {

@@ -172,12 +172,13 @@ absl::StatusOr<std::unique_ptr<Folder>> Folder::Open(const FolderOptions& option
     if (absl::Status made = MakeFolder(options.path); !made.ok()) return made;
   }
   const MemoryShares shares = ShareMemory(options.memory_bytes);
+  const size_t caches = options.bulk ? shares.stores / 4 : shares.stores;
   std::vector<std::string> said;
   LocalLogOptions log_options;
   log_options.folder = log_path;
   log_options.partitions = 0;  // a folder that is there keeps its own count
   log_options.read_only = options.read_only;
-  log_options.cache_bytes = shares.stores / 4;
+  log_options.cache_bytes = caches / 4;
   log_options.write_buffer_bytes = std::min<size_t>(shares.stores / 8, size_t{16} << 20);
   auto log = LocalLog::Open(log_options);
   if (absl::IsNotFound(log.status()) && !options.read_only && options.partitions > 0) {
@@ -188,7 +189,7 @@ absl::StatusOr<std::unique_ptr<Folder>> Folder::Open(const FolderOptions& option
   said.insert(said.end(), (*log)->warnings().begin(), (*log)->warnings().end());
 
   absl::Status state_status;
-  auto store = OpenState(options, shares.stores / 2, &said);
+  auto store = OpenState(options, caches / 2, &said);
   if (options.read_only && absl::IsDataLoss(store.status())) {
     // Whoever only reads can do without: the ledger says it all.
     state_status = store.status();

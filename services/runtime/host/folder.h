@@ -35,6 +35,9 @@ struct FolderOptions {
   int partitions = 8;
   // True: another process may be writing; nothing here is written.
   bool read_only = false;
+  // For an import or a simulation: what it reads again it has in memory, and caches that fill with
+  // what it has written would only grow with the history.
+  bool bulk = false;
   // The one limit of the process, of which the stores take about a quarter.
   size_t memory_bytes = size_t{1} << 30;
 };
