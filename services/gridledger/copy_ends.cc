@@ -11,9 +11,13 @@ namespace {
 
 constexpr int kReadBatch = 4096;
 constexpr absl::Duration kReadWait = absl::Seconds(30);
-constexpr size_t kAppendRecords = 500;             // a cluster's append at once
-constexpr size_t kUnderWayMax = size_t{16} << 20;  // bytes handed over and not answered
-constexpr int64_t kFlushEvery = 200'000;           // records of a bulk append
+constexpr size_t kAppendRecords = 500;  // a cluster's append at once
+constexpr size_t kEnds = 2;             // that share the limit
+// Bytes handed over and not answered: a part of what a cluster's folder has for its stores, a
+// quarter of which its producer may keep; and no more than this.
+constexpr size_t kUnderWayPart = 16;
+constexpr size_t kUnderWayMax = size_t{16} << 20;
+constexpr int64_t kFlushEvery = 200'000;  // records of a bulk append
 
 absl::StatusOr<std::unique_ptr<host::Folder>> OpenLedger(const host::LogName& name,
                                                          const CommonOptions& common,
@@ -24,8 +28,7 @@ absl::StatusOr<std::unique_ptr<host::Folder>> OpenLedger(const host::LogName& na
   if (absl::Status status = options.Resolve(); !status.ok()) return status;
   absl::StatusOr<host::FolderOptions> where = options.Folder();
   if (!where.ok()) return where.status();
-  // Both ends share the limit.
-  where->memory_bytes /= 2;
+  where->memory_bytes /= kEnds;
   where->readers = 1;
   where->read_only = read_only;
   where->partitions = partitions;
@@ -133,8 +136,12 @@ class FolderTarget final : public CopyTarget {
 // A cluster's topic: appends under way, their offsets looked at when they are answered.
 class ClusterTarget final : public CopyTarget {
  public:
-  ClusterTarget(std::unique_ptr<host::Folder> folder, std::vector<Offset> ends)
-      : folder_(std::move(folder)), ends_(std::move(ends)), waiting_(ends_.size()) {}
+  ClusterTarget(std::unique_ptr<host::Folder> folder, std::vector<Offset> ends, size_t memory_bytes)
+      : folder_(std::move(folder)),
+        ends_(std::move(ends)),
+        under_way_max_(
+            std::min(host::ShareMemory(memory_bytes).stores / kUnderWayPart, kUnderWayMax)),
+        waiting_(ends_.size()) {}
   ~ClusterTarget() override { Await(0).IgnoreError(); }
   const std::vector<Offset>& ends() const override { return ends_; }
   host::Folder* folder() override { return folder_.get(); }
@@ -147,11 +154,11 @@ class ClusterTarget final : public CopyTarget {
     waiting.bytes += record.key.size() + record.headers.size() + record.value.size();
     waiting.records.push_back(NewRecord{record.timestamp, std::string(record.key),
                                         std::string(record.headers), std::string(record.value)});
-    if (waiting.records.size() < kAppendRecords && waiting.bytes < kUnderWayMax / 8) {
+    if (waiting.records.size() < kAppendRecords && waiting.bytes < under_way_max_ / 8) {
       return absl::OkStatus();
     }
     Send(record.partition);
-    return Await(kUnderWayMax);
+    return Await(under_way_max_);
   }
   absl::Status Finish() override {
     for (size_t p = 0; p < waiting_.size(); ++p) {
@@ -195,6 +202,7 @@ class ClusterTarget final : public CopyTarget {
 
   const std::unique_ptr<host::Folder> folder_;
   const std::vector<Offset> ends_;
+  const size_t under_way_max_;
   std::vector<Waiting> waiting_;
   absl::Mutex mutex_;
   size_t under_way_ ABSL_GUARDED_BY(mutex_) = 0;
@@ -238,7 +246,8 @@ absl::StatusOr<std::unique_ptr<CopyTarget>> OpenTarget(const std::string& log, i
         ": a key would lie in another partition. Make the topics with --partitions ", partitions));
   }
   if (name->kind == host::LogName::Kind::kKafka) {
-    return std::make_unique<ClusterTarget>(*std::move(folder), *std::move(ends));
+    return std::make_unique<ClusterTarget>(*std::move(folder), *std::move(ends),
+                                           *common.MemoryBytes() / kEnds);
   }
   return std::make_unique<FolderTarget>(*std::move(folder), *std::move(ends));
 }

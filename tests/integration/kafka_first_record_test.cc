@@ -93,6 +93,22 @@ TEST_F(KafkaFirstRecord, AppendsBehindItKeepTheirOrder) {
   EXPECT_EQ(Keys(Partition{1}, 6), "012340");
 }
 
+// As much as its memory, most of it in one partition: a copy into a new topic hands over that.
+TEST_F(KafkaFirstRecord, ThereIsRoomBehindIt) {
+  RefuseTwo();
+  constexpr int kAppends = 24;  // × 0.75 MiB of the 32 MiB that sending has
+  std::atomic<int> taken = 0;
+  for (int i = 0; i < kAppends; ++i) {
+    log_->Append(Partition{0}, LargeRecords(1), [&](absl::StatusOr<Offset> first) {
+      if (first.ok()) ++taken;
+    });
+  }
+  const auto last = log_->AppendAndWait(Partition{0}, LargeRecords(1));
+  ASSERT_TRUE(last.ok()) << last.status();
+  EXPECT_EQ(*last, Offset{kAppends});
+  EXPECT_EQ(taken, kAppends);
+}
+
 TEST_F(KafkaFirstRecord, WhenItIsRefusedForGoodWhatWaitsBehindItFailsToo) {
   rd_kafka_mock_push_request_errors(brokers_.get(), kProduce, 1,
                                     RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);

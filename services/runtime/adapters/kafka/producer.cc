@@ -18,8 +18,6 @@ constexpr size_t kOverheadBytes = 64 << 10;  // of a record batch around the lar
 // A broker forgets a client that is silent for a day, or for as long as its
 // producer.id.expiration.ms says.
 constexpr absl::Duration kKnownFor = absl::Minutes(1);
-// A partition's records that wait for its first one have this part of the memory.
-constexpr size_t kKeptPart = 8;
 
 // Empty when it is not.
 std::string FatalError(rd_kafka_t* client) {
@@ -157,9 +155,10 @@ void Producer::Append(Partition partition, std::vector<NewRecord> records, Event
       Lane& lane = generation->lanes[partition];
       if (!lane.waiting.empty()) {
         const size_t bytes = BytesOf(records);
-        if (lane.kept_bytes + bytes <= options_.memory_bytes / kKeptPart) {
+        if (generation->kept_bytes + bytes <= options_.memory_bytes) {
           lane.waiting.push_back(sending);
           lane.kept_bytes += bytes;
+          generation->kept_bytes += bytes;
           sending->kept = std::move(records);
           return;
         }
@@ -223,7 +222,7 @@ void Producer::GoOn(Generation& generation, Partition partition) {
       const absl::MutexLock lock(&generation.mutex);
       Lane& lane = generation.lanes[partition];
       waiting.swap(lane.waiting);
-      lane.kept_bytes = 0;
+      generation.kept_bytes -= std::exchange(lane.kept_bytes, 0);
     }
     absl::Status status;
     for (Sending* sending : waiting) {

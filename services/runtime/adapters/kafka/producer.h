@@ -60,7 +60,7 @@ class Producer {
     absl::Time known_at = absl::InfinitePast();
     // In order: the append whose first record is under way alone, and those behind it.
     std::vector<Sending*> waiting;
-    size_t kept_bytes = 0;
+    size_t kept_bytes = 0;  // of those behind it
     // The append of which only the beginning was handed over, until it is answered.
     Sending* cut_off = nullptr;
   };
@@ -70,6 +70,7 @@ class Producer {
     absl::Mutex mutex;
     absl::flat_hash_set<Sending*> under_way ABSL_GUARDED_BY(mutex);
     absl::flat_hash_map<Partition, Lane> lanes ABSL_GUARDED_BY(mutex);
+    size_t kept_bytes ABSL_GUARDED_BY(mutex) = 0;  // of all lanes
   };
   explicit Producer(ProducerOptions options) : options_(std::move(options)) {}
 
