@@ -151,9 +151,9 @@ class ClusterTarget final : public CopyTarget {
   absl::Status Write(const Record& record) override {
     Waiting& waiting = waiting_[record.partition.value];
     if (waiting.records.empty()) waiting.first = record.offset;
-    waiting.bytes += record.key.size() + record.headers.size() + record.value.size();
     waiting.records.push_back(NewRecord{record.timestamp, std::string(record.key),
                                         std::string(record.headers), std::string(record.value)});
+    waiting.bytes += waiting.records.back().bytes();
     if (waiting.records.size() < kAppendRecords && waiting.bytes < under_way_max_ / 8) {
       return absl::OkStatus();
     }

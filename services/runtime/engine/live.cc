@@ -250,9 +250,8 @@ void Live::MaybeTakeOver(Group& group) {
     group.outputs = true;
     group.took_over = true;
     for (Owned& one : group.owned) {
-      one.rival = Rival{};
-      one.rival.lately = one.rival.long_ago = one.task->Settled(one.task->id().service);
-      one.rival.looked_at = now;
+      const Offset settled = one.task->Settled(one.task->id().service);
+      one.rival = Rival{.lately = settled, .long_ago = settled, .looked_at = now};
     }
     return;
   }
@@ -300,9 +299,8 @@ void Live::Gauge(const Decided& decided) {
   if (!decided.flight->status.ok()) {
     decisions_under_way_ = least;
   } else if (now - decided.at <= kAnswerAim) {
-    if (!decided.full) return;  // it tells nothing of larger ones
     decisions_under_way_ =
-        std::min(options_.decisions_under_way_max, decisions_under_way_ + decided.count);
+        std::min(options_.decisions_under_way_max, decisions_under_way_ + decided.filled);
   } else if (decided.at >= narrowed_at_) {  // others that were under way then say the same
     decisions_under_way_ = std::max(least, decisions_under_way_ / 2);
     narrowed_at_ = now;
@@ -334,9 +332,9 @@ bool Live::LandDecisions(Group& group, Owned& owned) {
 void Live::Send(Group& group, Owned& owned) {
   if (!LandDecisions(group, owned)) return;
   if (owned.flights.size() >= kFlightsMax) return;
-  if (clock_->Now() < owned.retry_at) return;
-  std::vector<NewRecord> records;
   const absl::Time now = clock_->Now();
+  if (now < owned.retry_at) return;
+  std::vector<NewRecord> records;
   const size_t most =
       std::clamp(decisions_under_way_ / groups_.size() / kFlightsMax, kDecisionsAtOnceMin,
                  group.took_over ? kDecisionsAtOnceWatched : kDecisionsAtOnceMax);
@@ -350,7 +348,9 @@ void Live::Send(Group& group, Owned& owned) {
   const size_t count = records.size();
   decisions_sent_ += static_cast<int64_t>(count);
   owned.sent = upto;
-  owned.flights.push_back({Append(group.partition, std::move(records)), now, count, count == most});
+  // One that was not full tells nothing of larger ones.
+  const size_t filled = count == most ? count : 0;
+  owned.flights.push_back({Append(group.partition, std::move(records)), now, filled});
 }
 
 std::shared_ptr<Live::Flight> Live::Append(Partition partition, std::vector<NewRecord> records) {

@@ -124,8 +124,7 @@ class Live {
   struct Decided {
     std::shared_ptr<Flight> flight;
     absl::Time at;      // when they were handed over
-    size_t count = 0;   // at least one
-    bool full = false;  // there may have been more than fitted
+    size_t filled = 0;  // how many they are, when there may have been more than fitted
   };
   // What a standby that took over sees of another one who settles the same causes.
   struct Rival {

@@ -26,7 +26,8 @@ namespace gridledger::kafka {
 struct ProducerOptions {
   ClientOptions client;
   std::string topic;
-  size_t memory_bytes = size_t{64} << 20;  // of records on their way
+  // Of records on their way, and as much again of those that wait for a partition's first one.
+  size_t memory_bytes = size_t{64} << 20;
   size_t record_bytes_max = kRecordBytesMax;
 };
 
