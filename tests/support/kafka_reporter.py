@@ -60,7 +60,8 @@ class Sender:
         return Producer({"bootstrap.servers": self.bootstrap, "enable.idempotence": True, "acks": "all",
                          "message.timeout.ms": 0, "linger.ms": 20, "max.in.flight.requests.per.connection": 1,
                          "compression.type": "lz4", "queue.buffering.max.messages": 1_000_000,
-                         "reconnect.backoff.max.ms": 500, "topic.metadata.refresh.fast.interval.ms": 100, "error_cb": self.heard})
+                         "reconnect.backoff.max.ms": 500, "topic.metadata.refresh.fast.interval.ms": 100,
+                         "error_cb": self.heard})
 
     def heard(self, error):
         if is_fatal(error):

@@ -434,6 +434,10 @@ TEST_F(TwoDrivers, AStandbyThatIsTheQuickerOneStandsDownToo) {
   owner_.Turn(2);
   EXPECT_LE(BothUntilItStandsDown("both-", true), 30);
   EXPECT_FALSE(standby_.live->Sends(kPartition));
+  for (int i = 0; i < 20; ++i) Both("later-" + std::to_string(i), true);
+  for (const auto& [incident, times] : Dispatched()) {
+    EXPECT_LE(times, incident.starts_with("both-") ? 2 : 1) << incident;
+  }
 }
 
 TEST_F(TwoDrivers, AStandbyGoesOnWhileItsOwnerIsAway) {
