@@ -144,9 +144,10 @@ std::string CityScreen::Picture(const host::CityLook& look, int64_t reported) {
   std::map<std::string, std::pair<int64_t, int64_t>> services;  // lag, pending
   for (const host::TaskLook& task : look.tasks) {
     auto& [lag, pending] = services[task.task.service.text()];
-    lag += task.end.value - task.next.value;
+    const Offset end = task.end.value_or(task.next);
+    lag += end.value - task.next.value;
     pending += static_cast<int64_t>(task.pending);
-    if (task.task.service == look.tasks.front().task.service) records += task.end.value;
+    if (task.task.service == look.tasks.front().task.service) records += end.value;
   }
   const double since = absl::ToDoubleSeconds(now - shown_at_);
   const int64_t rate =

@@ -137,22 +137,25 @@ std::string PrometheusText(const std::string& service, const CityLook& look,
       static_cast<double>(look.incidents));
   one("gridledger_incidents_open", "Those that are not closed.", MetricType::Gauge,
       static_cast<double>(look.open));
-  families.push_back(
-      Family("gridledger_offset", "The next record to be folded.", MetricType::Gauge));
-  families.push_back(
-      Family("gridledger_lag", "Records behind the ledger's end.", MetricType::Gauge));
-  families.push_back(
-      Family("gridledger_pending_decisions", "Decisions not settled yet.", MetricType::Gauge));
-  const size_t first = families.size() - 3;
+  prometheus::MetricFamily offset =
+      Family("gridledger_offset", "The next record to be folded.", MetricType::Gauge);
+  prometheus::MetricFamily lag = Family(
+      "gridledger_lag", "Records behind the ledger's end, once the log has said where that is.",
+      MetricType::Gauge);
+  prometheus::MetricFamily pending =
+      Family("gridledger_pending_decisions", "Decisions not settled yet.", MetricType::Gauge);
   for (const TaskLook& task : look.tasks) {
-    const std::vector<Label> labels = {{"service", task.task.service.text()},
-                                       {"partition", absl::StrCat(task.task.partition.value)}};
-    const double values[] = {static_cast<double>(task.next.value),
-                             static_cast<double>(task.end.value - task.next.value),
-                             static_cast<double>(task.pending)};
-    for (size_t i = 0; i < 3; ++i) {
-      families[first + i].metric.push_back(Metric(labels, MetricType::Gauge, values[i]));
-    }
+    const auto add = [&](prometheus::MetricFamily& family, auto value) {
+      family.metric.push_back(Metric({{"service", task.task.service.text()},
+                                      {"partition", absl::StrCat(task.task.partition.value)}},
+                                     MetricType::Gauge, static_cast<double>(value)));
+    };
+    add(offset, task.next.value);
+    if (task.end.has_value()) add(lag, task.end->value - task.next.value);
+    add(pending, task.pending);
+  }
+  for (prometheus::MetricFamily* family : {&offset, &lag, &pending}) {
+    if (!family->metric.empty()) families.push_back(std::move(*family));
   }
   AddClientFigures(service, clients, &families);
   std::ostringstream out;

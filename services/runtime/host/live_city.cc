@@ -222,8 +222,11 @@ void LiveCity::Publish(Worker* worker, bool idle) {
   look.stopped = worker->live->stopped();
   look.live = worker->live->live();
   for (engine::Task* task : worker->live->tasks()) {
-    look.tasks.push_back(
-        TaskLook{task->id(), task->next(), task->next(), task->now(), task->pending().size()});
+    look.tasks.push_back(TaskLook{.task = task->id(),
+                                  .next = task->next(),
+                                  .end = {},
+                                  .now = task->now(),
+                                  .pending = task->pending().size()});
     // Every service has the same incident fold: one of them is enough to count by.
     if (task->id().service == options_.services.front().name) {
       const incident::Counts& counts = task->incidents().counts.Get();
@@ -258,6 +261,11 @@ CityLook LiveCity::Look() {
 void LiveCity::HearEnds(absl::FunctionRef<bool()> enough) {
   std::set<Partition> partitions;
   for (const TaskLook& one : Sum().tasks) partitions.insert(one.task.partition);
+  {
+    // One that was given up may come back, and has grown by then.
+    const absl::MutexLock lock(&mutex_);
+    std::erase_if(ends_, [&](const auto& one) { return !partitions.contains(one.first); });
+  }
   for (const Partition partition : partitions) {
     if (enough()) return;
     const absl::StatusOr<Offset> end = log_->End(partition);
@@ -272,7 +280,7 @@ CityLook LiveCity::LookHere() {
   const absl::MutexLock lock(&mutex_);
   for (TaskLook& one : sum.tasks) {
     const auto end = ends_.find(one.task.partition);
-    one.end = end == ends_.end() ? one.next : std::max(one.next, end->second);
+    if (end != ends_.end()) one.end = std::max(one.next, end->second);
   }
   return sum;
 }

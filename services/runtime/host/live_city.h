@@ -61,7 +61,7 @@ struct LiveCityOptions {
 struct TaskLook {
   TaskId task;
   Offset next;
-  Offset end;
+  std::optional<Offset> end;  // the ledger's, not before `next`; none until that has been heard
   absl::Time now;
   size_t pending = 0;
 };

@@ -318,7 +318,7 @@ class ServiceRun {
     if (endpoints_ == nullptr && !is_cluster_) return;
     hearing_ = std::thread([this] {
       absl::Time count_at = absl::Now() + kCountEvery;
-      while (!ending_.WaitForNotificationWithTimeout(kHearEvery)) {
+      do {
         if (is_cluster_ && absl::Now() >= count_at) {
           CountPartitions();
           count_at = absl::Now() + kCountEvery;
@@ -326,7 +326,7 @@ class ServiceRun {
         if (endpoints_ != nullptr) {
           city_->HearEnds([this] { return ending_.HasBeenNotified(); });
         }
-      }
+      } while (!ending_.WaitForNotificationWithTimeout(kHearEvery));
     });
   }
 

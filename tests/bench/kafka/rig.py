@@ -121,8 +121,8 @@ class Service(Program):
     def has_folded_all(self, partitions=PARTITIONS):
         if self.process.poll() is not None:
             raise RuntimeError(f"a service ended:\n{self.lines.read_text()}")
-        lags = [value for name, value in self.figures().items() if name.startswith("gridledger_lag")]
-        return len(lags) == partitions and not any(lags)
+        lags = [value for name, value in self.figures().items() if name.startswith("gridledger_lag{")]
+        return len(lags) == partitions and not any(lags)  # one that does not know yet tells none
 
 
 class Rig:
