@@ -111,9 +111,10 @@ absl::StatusOr<std::shared_ptr<Producer::Generation>> Producer::NewGeneration() 
       {"retry.backoff.ms", "50"},
       // As the reader asks for leaders (kafka_log.cc), but rarer: brokers answer one request after
       // the other, so that while an append waits for a replica that is gone the questions behind it
-      // gather, and the next append behind them. Asked fast they were hundreds.
+      // gather, and the next append behind them. Asked fast they were hundreds. No more than
+      // retry.backoff.max.ms counts (client.cc).
       {"topic.metadata.refresh.interval.ms", "250"},
-      {"topic.metadata.refresh.fast.interval.ms", "1000"},
+      {"topic.metadata.refresh.fast.interval.ms", "250"},
   };
   auto client = StartClient(RD_KAFKA_PRODUCER, options_.client, ours, [](rd_kafka_conf_t* conf) {
     // Answers as events on a thread of ours: callbacks are served in steps of 10 ms (L11).
