@@ -89,12 +89,8 @@ def deciding(rig, arguments, row):
         row(f"peer, {threads} thread{'s' if threads > 1 else ''}: reports and filings, its best settings", records,
             records / rate)  # fmt: skip
         best = max(best, rate)
-    begun = time.monotonic()
-    service = Service(rig, "dispatch", "waiting", "deciding", "--partitions", f"0-{PARTITIONS - 1}", "--threads", "1")
-    wait_for(lambda: service.sum("gridledger_decisions_sent_total") >= incidents, "all are dispatched")
-    wait_for(service.has_folded_all, "the decisions are read back")
-    ours = row("gridledger-dispatch, 1 thread: the same, decisions read back", records, time.monotonic() - begun)["rate"]
-    service.stop()
+    run = rig.drain("dispatch", "waiting", "deciding")
+    ours = row("gridledger-dispatch, 1 thread: the same, decisions read back", records, run.seconds, run.cpu)["rate"]
     row.ratio("gridledger-dispatch, 1 thread, deciding / peer's best", ours / best)
 
 
