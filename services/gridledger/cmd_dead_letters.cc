@@ -4,6 +4,7 @@
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_format.h>
 #include <absl/strings/str_split.h>
+#include <absl/strings/strip.h>
 #include <google/protobuf/util/json_util.h>
 #include <nlohmann/json.hpp>
 
@@ -248,8 +249,11 @@ absl::Status ReadMeant(const DeadLetterOptions& options, const Kept& record, v1:
     }
     const auto parsed = google::protobuf::util::JsonStringToMessage(text, entry);
     if (!parsed.ok()) {
+      // Behind its first line stands a piece of the file itself.
+      const std::string why = parsed.message().ToString();
       return absl::InvalidArgumentError(
-          absl::StrCat(options.with, " is no entry: ", parsed.message().ToString(),
+          absl::StrCat(options.with, " is no entry in JSON: ",
+                       absl::StripSuffix(absl::string_view(why).substr(0, why.find('\n')), "."),
                        ". `gridledger export` shows what entries look like, under \"entry\""));
     }
   }

@@ -372,9 +372,9 @@ absl::Status ShowIncident(const IncidentOptions& options) {
       });
   if (!status.ok()) return status;
   if (lives.empty()) {
-    return absl::NotFoundError(absl::StrCat("no record of the ledger in ", options.common.data,
-                                            " speaks of incident ", Printable(options.id),
-                                            ": check the id, e.g. with gridledger export"));
+    return absl::NotFoundError(absl::StrCat(
+        "no record of the ledger in ", options.common.LedgerText(), " speaks of incident ",
+        Printable(options.id), ": check the id, e.g. with gridledger export"));
   }
   // Those that were reported come first.
   std::sort(lives.begin(), lives.end(), [](const Life& a, const Life& b) {
