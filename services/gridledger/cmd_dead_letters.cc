@@ -249,11 +249,12 @@ absl::Status ReadMeant(const DeadLetterOptions& options, const Kept& record, v1:
     }
     const auto parsed = google::protobuf::util::JsonStringToMessage(text, entry);
     if (!parsed.ok()) {
-      // Behind its first line stands a piece of the file itself.
+      // From its first quote or the end of its first line on it shows pieces of the file itself.
       const std::string why = parsed.message().ToString();
+      const absl::string_view ours = absl::string_view(why).substr(0, why.find_first_of("\n\""));
       return absl::InvalidArgumentError(
           absl::StrCat(options.with, " is no entry in JSON: ",
-                       absl::StripSuffix(absl::string_view(why).substr(0, why.find('\n')), "."),
+                       absl::StripSuffix(absl::StripTrailingAsciiWhitespace(ours), "."),
                        ". `gridledger export` shows what entries look like, under \"entry\""));
     }
   }
