@@ -94,11 +94,11 @@ absl::StatusOr<int64_t> DistinctCounter::Count() {
   SortValues();
   if (runs_ == 0) {
     const auto count = static_cast<int64_t>(values_.size());
-    values_ = {};
+    values_ = std::vector<uint64_t>();  // a mere {} would keep the memory
     return count;
   }
   if (absl::Status status = PutAway(); !status.ok()) return status;
-  values_ = {};
+  values_ = std::vector<uint64_t>();
   return Merge();
 }
 

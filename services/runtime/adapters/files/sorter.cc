@@ -236,7 +236,7 @@ absl::Status FactSorter::Finish() {
   finished_ = true;
   if (runs_ > 0) {
     if (absl::Status status = PutAway(); !status.ok()) return status;
-    items_ = {};
+    items_ = std::vector<Item>();  // a mere {} would keep the memory
     blocks_.clear();
     blocks_bytes_ = 0;
     return absl::OkStatus();
