@@ -1,5 +1,6 @@
 #include "services/base/table.h"
 
+#include <algorithm>
 #include <limits>
 
 namespace gridledger {
@@ -54,6 +55,15 @@ void TableSet::Stored(size_t bytes_max) {
   for (TableBase* table : tables_) table->Stored();
   if (resident_bytes() <= bytes_max) return;
   for (TableBase* table : tables_) table->EvictClean();
+}
+
+std::vector<uint8_t> TableSet::scanned_only() const {
+  std::vector<uint8_t> ids;
+  for (const TableBase* table : tables_) {
+    if (!table->asked_by_key()) ids.push_back(table->id_);
+  }
+  std::sort(ids.begin(), ids.end());
+  return ids;
 }
 
 size_t TableSet::dirty() const {

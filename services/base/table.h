@@ -95,6 +95,8 @@ class TableBase {
   virtual void EvictClean() {}
   // Reads all pairs from the cold tier. False when a pair does not parse.
   virtual bool LoadResident() { return true; }
+  // Whether the cold tier is asked for single pairs, and not only for all from a key on.
+  virtual bool asked_by_key() const { return true; }
   virtual size_t resident() const = 0;
   virtual size_t dirty() const = 0;
   virtual size_t pair_bytes() const = 0;  // rough memory of one pair
@@ -139,6 +141,8 @@ class TableSet {
   // tables hold more than `bytes_max`.
   void Stored(size_t bytes_max);
 
+  // The first bytes of the keys that the cold tier is never asked for one by one, ascending.
+  std::vector<uint8_t> scanned_only() const;
   // Pairs that changed since the last collection, counted once each.
   size_t dirty() const;
   // Rough memory of all pairs in memory.
@@ -453,6 +457,7 @@ class MapTable : public TableBase {
     }
   }
 
+  bool asked_by_key() const override { return !kOrdered; }
   size_t resident() const override { return slots_.size(); }
   size_t dirty() const override { return dirty_.size(); }
   size_t pair_bytes() const override {
@@ -616,6 +621,7 @@ class AppendTable : public TableBase {
     in_flight_.clear();
     frozen_at_ = 0;
   }
+  bool asked_by_key() const override { return false; }
   size_t resident() const override { return fresh_.size() + in_flight_.size(); }
   size_t dirty() const override { return fresh_.size(); }
   size_t pair_bytes() const override { return sizeof(K) + sizeof(V); }

@@ -65,6 +65,13 @@ absl::StatusOr<std::unique_ptr<Task>> Task::Open(const Service& service, Partiti
   return task;
 }
 
+std::vector<ScannedTable> Task::ScannedTables(const Service& service) {
+  const Task task(service, Partition{0}, /*code_id=*/"");
+  std::vector<ScannedTable> tables;
+  for (const uint8_t id : task.tables_.scanned_only()) tables.push_back({service.name, id});
+  return tables;
+}
+
 absl::Status Task::Fold(const Record& record) {
   const absl::Status decoded = decoder_.Decode(record.value);
   if (decoded.ok())

@@ -110,6 +110,9 @@ class Task {
   static absl::StatusOr<std::unique_ptr<Task>> Open(const Service& service, Partition partition,
                                                     StateStore* store, std::string code_id);
 
+  // The tables of such a task that its cold tier is never asked for single pairs of.
+  static std::vector<ScannedTable> ScannedTables(const Service& service);
+
   const TaskId& id() const { return id_; }
   // The first record that is not folded in.
   Offset next() const { return next_; }

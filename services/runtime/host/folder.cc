@@ -14,6 +14,7 @@
 #include "services/runtime/adapters/local/local_log.h"
 #include "services/runtime/adapters/rocksdb/rocks_state_store.h"
 #include "services/runtime/host/memory_size.h"
+#include "services/runtime/host/subjects.h"
 
 namespace gridledger::host {
 namespace {
@@ -82,6 +83,7 @@ absl::StatusOr<std::unique_ptr<RocksStateStore>> OpenState(const FolderOptions& 
   store_options.snapshots_folder = absl::StrCat(options.path, "/snapshots");
   store_options.memory_bytes = memory_bytes;
   store_options.read_only = options.read_only;
+  store_options.scanned = ScannedTables();
   if (!options.read_only) return RocksStateStore::OpenOrFallBack(store_options, said);
   auto store = RocksStateStore::Open(store_options);
   if (absl::IsNotFound(store.status())) return nullptr;

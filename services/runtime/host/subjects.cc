@@ -2,6 +2,8 @@
 
 #include <memory>
 
+#include "services/runtime/engine/task.h"
+
 namespace gridledger::host {
 namespace {
 
@@ -104,6 +106,18 @@ const Service* FindService(absl::string_view name) {
     if (service.name.text() == name) return &service;
   }
   return nullptr;
+}
+
+const std::vector<ScannedTable>& ScannedTables() {
+  static const auto* const tables = [] {
+    auto* all = new std::vector<ScannedTable>;
+    for (const Service& service : AllServices()) {
+      const std::vector<ScannedTable> own = engine::Task::ScannedTables(service);
+      all->insert(all->end(), own.begin(), own.end());
+    }
+    return all;
+  }();
+  return *tables;
 }
 
 const dispatch::State& DispatchOf(const Subject& subject) {

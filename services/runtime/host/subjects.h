@@ -11,6 +11,7 @@
 #include "services/domain/escalation/escalation.h"
 #include "services/domain/metrics/metrics.h"
 #include "services/runtime/engine/subject.h"
+#include "services/runtime/ports/state_store.h"
 
 namespace gridledger::host {
 
@@ -19,6 +20,9 @@ namespace gridledger::host {
 const std::vector<engine::Service>& AllServices();
 // Null for a name that is none of them.
 const engine::Service* FindService(absl::string_view name);
+
+// Of all of them, for a store of their tasks' states.
+const std::vector<ScannedTable>& ScannedTables();
 
 // A task's own state, for queries. REQUIRES: the subject is of that service.
 const dispatch::State& DispatchOf(const engine::Subject& subject);

@@ -22,6 +22,7 @@
 #include "services/runtime/adapters/rocksdb/snapshots.h"
 #include "services/runtime/host/committer.h"
 #include "services/runtime/host/memory_size.h"
+#include "services/runtime/host/subjects.h"
 
 namespace gridledger::host {
 namespace {
@@ -250,6 +251,7 @@ class Places {
     RocksStateStoreOptions options;
     options.folder = path;
     options.memory_bytes = shares_.stores / 4;
+    options.scanned = ScannedTables();
     auto opened = RocksStateStore::Open(options);
     if (!opened.ok()) return opened.status();
     store->store = *std::move(opened);

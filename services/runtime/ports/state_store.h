@@ -44,6 +44,15 @@ struct Checkpoint {
 // Pairs whose keys begin with this byte lie beside the digest (decision 0002).
 inline constexpr char kBesideDigest = '\0';
 
+// A table whose pairs are never asked for by their keys, only scanned. What a store may build upon,
+// as far as it holds for whoever reads.
+struct ScannedTable {
+  ServiceName service;
+  uint8_t table = 0;  // the first byte of its pairs' keys
+
+  friend auto operator<=>(const ScannedTable&, const ScannedTable&) = default;
+};
+
 // The changes of one task since its last checkpoint, in memory. Keys are unique.
 class PairBatch : public PairSink {
  public:

@@ -41,6 +41,7 @@ constexpr absl::string_view kCure =
 rocksdb::ReadOptions ScanOptions() {
   rocksdb::ReadOptions options;
   options.fill_cache = false;
+  options.total_order_seek = true;  // filters are for Get alone
   return options;
 }
 
@@ -201,8 +202,10 @@ absl::StatusOr<std::unique_ptr<RocksStateStore>> RocksStateStore::Open(Options o
 
 absl::Status RocksStateStore::OpenDatabase() {
   const std::string& folder = options_.folder;
-  rocksdb::Options options = state::RocksOptions(
-      {.folder = folder, .cache_bytes = options_.memory_bytes, .env = options_.env});
+  rocksdb::Options options = state::RocksOptions({.folder = folder,
+                                                  .cache_bytes = options_.memory_bytes,
+                                                  .scanned = options_.scanned,
+                                                  .env = options_.env});
   if (options_.read_only) {
     auto db = state::OpenForReading(options, folder);
     if (!db.ok()) return db.status();

@@ -5,12 +5,14 @@
 #include <rocksdb/cache.h>
 #include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
+#include <rocksdb/slice_transform.h>
 #include <rocksdb/table.h>
 
 #include <algorithm>
 #include <utility>
 #include <vector>
 
+#include "services/runtime/adapters/rocksdb/state_layout.h"
 #include "services/runtime/adapters/table_files/tails.h"
 
 namespace gridledger::state {
@@ -25,6 +27,35 @@ class NoDiary : public rocksdb::Logger {
  public:
   using rocksdb::Logger::Logv;
   void Logv(const char*, va_list) override {}
+};
+
+// What of a key goes into a filter: all of it, or nothing for a pair that is only scanned.
+class AskedByKey : public rocksdb::SliceTransform {
+ public:
+  // The name is of the tables, and each file keeps it: a filter made for others is not asked.
+  explicit AskedByKey(std::vector<ScannedTable> scanned) : name_("gridledger.asked-by-key") {
+    std::sort(scanned.begin(), scanned.end());
+    for (const ScannedTable& table : scanned) {
+      absl::StrAppend(&name_, " ", table.service.text(), "/", table.table);
+      scanned_.push_back({state::ServicePrefix(table.service), static_cast<char>(table.table)});
+    }
+  }
+  const char* Name() const override { return name_.c_str(); }
+  rocksdb::Slice Transform(const rocksdb::Slice& key) const override { return key; }
+  bool InDomain(const rocksdb::Slice& key) const override {
+    return std::none_of(scanned_.begin(), scanned_.end(), [&key](const Scanned& one) {
+      const size_t at = one.service.size() + kPairKeyBehindService;
+      return key.size() > at && key[at] == one.table && key.starts_with(SliceOf(one.service));
+    });
+  }
+
+ private:
+  struct Scanned {
+    std::string service;
+    char table;
+  };
+  std::string name_;
+  std::vector<Scanned> scanned_;
 };
 
 enum class Content { kNothing, kDatabase, kHeadless };
@@ -137,6 +168,8 @@ rocksdb::Options RocksOptions(const DatabaseOptions& options) {
   table.format_version = table_files::kFormatVersion;
   table.checksum = table_files::kChecksum;
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  table.whole_key_filtering = false;  // AskedByKey says of which keys the whole is
+  o.prefix_extractor = std::make_shared<AskedByKey>(options.scanned);
   table.cache_index_and_filter_blocks = true;
   table.cache_index_and_filter_blocks_with_high_priority = true;
   // Every new incident is a miss that asks all filters: they stay at hand, within the cache's

@@ -15,6 +15,9 @@
 
 #include <memory>
 #include <string>
+#include <vector>
+
+#include "services/runtime/ports/state_store.h"
 
 namespace gridledger::state {
 
@@ -41,6 +44,7 @@ class Background : public rocksdb::EventListener {
 struct DatabaseOptions {
   std::string folder;
   size_t cache_bytes = 0;
+  std::vector<ScannedTable> scanned = {};
   rocksdb::Env* env = nullptr;  // null: the system's
 };
 

@@ -46,12 +46,15 @@ uint32_t BigEndian(absl::string_view bytes) {
 
 }  // namespace
 
+std::string ServicePrefix(const ServiceName& service) {
+  const std::string& name = service.text();
+  INVARIANT(!name.empty() && name.size() <= 255, "a service's name has 1 to 255 bytes");
+  return std::string(1, static_cast<char>(name.size())) + name;
+}
+
 std::string TaskPrefix(const TaskId& task) {
-  const std::string& service = task.service.text();
-  INVARIANT(!service.empty() && service.size() <= 255, "a service's name has 1 to 255 bytes");
   INVARIANT(task.partition.value >= 0, "a partition is not negative");
-  std::string prefix(1, static_cast<char>(service.size()));
-  prefix += service;
+  std::string prefix = ServicePrefix(task.service);
   AppendBigEndian(&prefix, static_cast<uint32_t>(task.partition.value));
   return prefix;
 }

@@ -22,7 +22,11 @@
 
 namespace gridledger::state {
 
-// REQUIRES: the service's name has 1 to 255 bytes, the partition is not negative.
+// REQUIRES: the service's name has 1 to 255 bytes.
+std::string ServicePrefix(const ServiceName& service);
+// From there to the pair's own key: partition and generation.
+inline constexpr size_t kPairKeyBehindService = 4 + 4;
+// REQUIRES: as ServicePrefix; the partition is not negative.
 std::string TaskPrefix(const TaskId& task);
 // Reads a task prefix at the start of `key`. False when there is none.
 bool ParseTaskPrefix(absl::string_view key, TaskId* task);
