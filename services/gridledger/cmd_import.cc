@@ -228,10 +228,11 @@ absl::StatusOr<RowsRead> Read(const ImportOptions& options, host::Folder& folder
   KnownIncidents known(folder);
   const absl::StatusOr<bool> empty = IsEmpty(folder);
   if (!empty.ok()) return empty.status();
-  if (import.means.mapping.has_events() && !*empty) {
+  if (!*empty) {
     if (absl::Status status = CatchUp(options.common, folder); !status.ok()) return status;
-    reading.find_known = [&known](const std::string& id, Partition likely) {
-      return known.Find(id, likely);
+    const bool of_events = import.means.mapping.has_events();
+    reading.find_known = [&known, of_events](const std::string& id, Partition likely) {
+      return of_events ? known.Find(id, likely) : known.Place(id, likely);
     };
   }
   return ReadRows(import.means.mapping, import.inputs, folder.log().partitions(), reading, sorter);

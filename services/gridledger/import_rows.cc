@@ -162,8 +162,16 @@ absl::Status TakeIncident(ImportInput& input, uint32_t index, uint64_t content, 
                                              .group = Fingerprint(id)},
                                             id, all.bytes);
   if (!added.ok()) return added;
-  const std::string& community = input.mapper->community();
-  const Partition partition = PartitionOf(community, all.partitions);
+  std::string community = input.mapper->community();
+  Partition partition = PartitionOf(community, all.partitions);
+  if (all.options.find_known) {
+    auto found = all.options.find_known(id, partition);
+    if (!found.ok()) return found.status();
+    if (const std::optional<KnownIncident>& there = *found) {
+      community = there->community;
+      partition = there->partition;
+    }
+  }
   for (const mapping::Mapper::Made& fact : made) {
     fact.entry->SerializeToString(&all.bytes);
     added = all.sorter->Add(partition,

@@ -77,7 +77,8 @@ struct RowsRead {
 struct KnownIncident {
   Partition partition;
   std::string community;
-  int64_t last_at_ms = 0;  // of what a source or a person said of it, by their own word
+  // Of what a source or a person said of it, by their own word; asked for with one row an event.
+  int64_t last_at_ms = 0;
 };
 
 struct ReadRowsOptions {
@@ -86,7 +87,8 @@ struct ReadRowsOptions {
   size_t memory_bytes = size_t{16} << 20;                    // beside the sorter's
   int64_t errors_max = std::numeric_limits<int64_t>::max();  // rejected rows
   std::string id_column;                                     // where rows of the same id differ
-  // Asked of each incident with one row an event; nothing for a ledger that is new.
+  // Asked of each incident, so that what is said of one that is there goes where it is; nothing for
+  // a ledger that is new.
   std::function<absl::StatusOr<std::optional<KnownIncident>>(const std::string& id, Partition)>
       find_known;
 };

@@ -23,9 +23,12 @@ class KnownIncidents {
 
   // Looks in partition `likely` first. DataLoss when a state cannot be read.
   absl::StatusOr<std::optional<KnownIncident>> Find(const std::string& id, Partition likely);
+  // The same without last_at_ms, for which the incident's whole life is read.
+  absl::StatusOr<std::optional<KnownIncident>> Place(const std::string& id, Partition likely);
 
  private:
-  absl::StatusOr<std::optional<KnownIncident>> FindIn(const IncidentId& id, Partition partition);
+  absl::StatusOr<std::optional<KnownIncident>> PlaceIn(const IncidentId& id, Partition partition);
+  absl::StatusOr<engine::Task*> TaskOf(Partition partition);
 
   host::Folder& folder_;
   std::vector<std::unique_ptr<engine::Task>> tasks_;  // of audit, by partition
