@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "services/domain/mapping/degrees.h"
 #include "services/gridledger/command.h"
 #include "services/gridledger/instant.h"
 #include "services/gridledger/look.h"
@@ -153,12 +154,6 @@ const google::protobuf::Message* KindOf(const v1::Fact& fact) {
   return field == nullptr ? nullptr : &fact.GetReflection()->GetMessage(fact, field);
 }
 
-// 1139232392 → "113.9232392"
-std::string Degrees(int32_t e7) {
-  const int64_t size = std::abs(int64_t{e7});
-  return absl::StrFormat("%s%d.%07d", e7 < 0 ? "-" : "", size / 10'000'000, size % 10'000'000);
-}
-
 // "2 (YT003-G10-D1 with 3, YT003-G10-D2 with 4)": who was on duty, and with how much to do.
 std::string Candidates(const google::protobuf::RepeatedFieldRef<v1::Candidate>& candidates) {
   std::vector<std::string> words;
@@ -185,7 +180,8 @@ std::string Details(const google::protobuf::Message& message, absl::TimeZone zon
       }
     } else if (field->message_type() == v1::Point::descriptor()) {
       const auto& point = static_cast<const v1::Point&>(reflection.GetMessage(message, field));
-      value = absl::StrCat(Degrees(point.latitude_e7()), " ", Degrees(point.longitude_e7()));
+      value = absl::StrCat(mapping::PrintDegrees(point.latitude_e7()), " ",
+                           mapping::PrintDegrees(point.longitude_e7()));
     } else if (field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
       value = absl::StrCat("(", Details(reflection.GetMessage(message, field), zone), ")");
     } else if (field->cpp_type() == FieldDescriptor::CPPTYPE_ENUM) {

@@ -8,7 +8,7 @@
 #include <google/protobuf/descriptor.h>
 #include <nlohmann/json.hpp>
 
-#include <cstdlib>
+#include "services/domain/mapping/degrees.h"
 
 namespace gridledger::cli {
 namespace {
@@ -24,12 +24,6 @@ std::string Short(Enum value, absl::string_view prefix) {
 
 std::string Instant(absl::Time at) {
   return absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", at, absl::UTCTimeZone());
-}
-
-// 1139232392 → "113.9232392"
-std::string Degrees(int32_t e7) {
-  const int64_t size = std::abs(int64_t{e7});
-  return absl::StrFormat("%s%d.%07d", e7 < 0 ? "-" : "", size / 10'000'000, size % 10'000'000);
 }
 
 bool NeedsQuotes(absl::string_view text) {
@@ -120,8 +114,8 @@ void HistoryRow::FillKind(const v1::Fact& fact) {
       const v1::IncidentReported& reported = fact.reported();
       At(Column::kNamedUnit) = reported.unit();
       if (!reported.has_point()) break;
-      At(Column::kLatitude) = Degrees(reported.point().latitude_e7());
-      At(Column::kLongitude) = Degrees(reported.point().longitude_e7());
+      At(Column::kLatitude) = mapping::PrintDegrees(reported.point().latitude_e7());
+      At(Column::kLongitude) = mapping::PrintDegrees(reported.point().longitude_e7());
       break;
     }
     case Fact::kRefused:

@@ -17,6 +17,7 @@
 
 #include "services/base/digest.h"
 #include "services/base/layout.h"
+#include "services/domain/mapping/degrees.h"
 #include "services/domain/mapping/event_mapper.h"
 #include "services/domain/mapping/mapper.h"
 #include "services/domain/mapping/text_shape.h"
@@ -109,6 +110,11 @@ std::string Expected(const v1::Mapping& mapping, absl::string_view why) {
   if (absl::StrContains(why, "events.states")) return StateNames(mapping);
   if (absl::StartsWith(why, "without a value")) return "a value";
   if (absl::StartsWith(why, "with a control character")) return "a text without one";
+  if (absl::StartsWith(why, "not a decimal number")) {
+    return absl::StrCat(why.substr(4), mapping.incident().decimal_comma()
+                                           ? " with a comma (decimal_comma: true)"
+                                           : ", like 51.9607 (decimal_comma: true for 51,9607)");
+  }
   if (absl::StartsWith(why, "not in its table")) return "a text of its table";
   if (absl::ConsumePrefix(&why, "longer than ")) return absl::StrCat("at most ", why);
   return absl::ConsumePrefix(&why, "not ") ? std::string(why) : "";
@@ -155,8 +161,8 @@ std::vector<std::pair<std::string, std::string>> FieldsOf(const v1::Fact& fact) 
     add("channel", report.channel());
     if (report.due_at_ms() != 0) add("due", TimeText(FromMillis(report.due_at_ms())));
     if (report.has_point()) {
-      add("point",
-          absl::StrCat(report.point().latitude_e7(), "e-7,", report.point().longitude_e7(), "e-7"));
+      add("point", absl::StrCat(mapping::PrintDegrees(report.point().latitude_e7()), " ",
+                                mapping::PrintDegrees(report.point().longitude_e7())));
     }
   }
   if (fact.has_dispatched()) add("unit", fact.dispatched().unit());

@@ -94,6 +94,25 @@ TEST(Guess, ARowAnIncident) {
   EXPECT_TRUE(guess.leaks.empty());
 }
 
+TEST(Guess, DegreesWithAComma) {
+  const Table table(
+      "Nummer|Eingang am|Kategorie|Breite|Länge|Tiefe\n"
+      "1|13.03.2024 08:00|Schlagloch|51,9607|7,6261|0,2\n"
+      "2|14.03.2024 09:00|Graffiti|51,9613|7,6302|\n"
+      "3|15.03.2024 10:00|Schlagloch|51,9598|-0,5|0,3\n");
+  Guess guess = table.Guessed();
+  EXPECT_EQ(NameOf(guess, guess.latitude), "Breite");
+  EXPECT_EQ(NameOf(guess, guess.longitude), "Länge");
+  EXPECT_TRUE(guess.decimal_comma);
+  EXPECT_TRUE(absl::StrContains(DraftFor(guess), "\n  decimal_comma: true"));
+  // One with a point among them: whoever wrote it has two ways, and no guess fits both.
+  Table mixed = table;
+  mixed.rows[0][3] = "51.9607";
+  guess = mixed.Guessed();
+  EXPECT_FALSE(guess.latitude);
+  EXPECT_FALSE(absl::StrContains(DraftFor(guess), "decimal_comma"));
+}
+
 TEST(Guess, ItsDraftMakesFactsOnceItsZoneIsTold) {
   const Table table(kIncidents);
   std::string draft = DraftFor(table.Guessed());

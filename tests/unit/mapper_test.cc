@@ -236,6 +236,23 @@ TEST_F(MapperTest, Coordinates) {
   EXPECT_EQ(Rejected(Row().With("long", "?")), "long: without a value, though its partner has one");
 }
 
+TEST_F(MapperTest, CoordinatesWithACommaWhereTheMappingSaysSo) {
+  std::string text = kMapping;
+  text.replace(text.find("  longitude: long\n"), 0, "  decimal_comma: true\n");
+  auto mapper = Mapper::Compile(Parsed(text), kHeader, "town#1", {});
+  ASSERT_TRUE(mapper.ok()) << mapper.status();
+  const auto apply = [&](const char* latitude, const char* longitude) {
+    return Apply(**mapper, Row().With("lat", latitude).With("long", longitude));
+  };
+  const Made made = apply("51,9607", "-7,5");
+  EXPECT_EQ(made.entries[0].fact().reported().point().latitude_e7(), 519'607'000);
+  EXPECT_EQ(made.entries[0].fact().reported().point().longitude_e7(), -75'000'000);
+  EXPECT_EQ(apply("51", "7").entries[0].fact().reported().point().latitude_e7(), 510'000'000);
+  for (const char* bad : {"51.9607", "5,1,9", "1.051,9", "90,1"}) {
+    EXPECT_TRUE(apply(bad, "7").entries.empty()) << bad;
+  }
+}
+
 TEST_F(MapperTest, RejectionsNameColumnAndReasonAndNothingElse) {
   struct Case {
     const char* column;
@@ -382,6 +399,8 @@ TEST_F(MapperTest, MistakesInAMappingAreNamed) {
                 "incident.category: \"a\" is replaced twice"},
            Case{"to: pothole", "to: \"\"", "incident.category: a replacement has no \"to\""},
            Case{"  longitude: long", "", "incident: latitude and longitude stand together"},
+           Case{"  latitude: lat\n  longitude: long", "  decimal_comma: true",
+                "incident.decimal_comma: it is of latitude and longitude"},
            Case{"  due: due", "  due: {column: due, formats: [\"%d\"]}",
                 "incident.due: \"%d\" is no"},
            Case{"fact: reported", "fact: filed", "facts: the first is \"reported\""},

@@ -1,13 +1,15 @@
 #include "services/domain/mapping/degrees.h"
 
 #include <absl/strings/ascii.h>
+#include <absl/strings/str_format.h>
 #include <absl/strings/strip.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 namespace gridledger::mapping {
 
-bool ParseDegrees(absl::string_view text, int32_t limit, int32_t* degrees_e7) {
+bool ParseDegrees(absl::string_view text, int32_t limit, int32_t* degrees_e7, char sign) {
   const bool negative = absl::ConsumePrefix(&text, "-");
   if (!negative) absl::ConsumePrefix(&text, "+");
   int64_t value = 0;
@@ -15,7 +17,7 @@ bool ParseDegrees(absl::string_view text, int32_t limit, int32_t* degrees_e7) {
   int decimals = -1;  // before the point
   bool round_up = false;
   for (const char c : text) {
-    if (c == '.' && decimals < 0) {
+    if (c == sign && decimals < 0) {
       decimals = 0;
       continue;
     }
@@ -36,6 +38,12 @@ bool ParseDegrees(absl::string_view text, int32_t limit, int32_t* degrees_e7) {
   if (value > int64_t{limit}) return false;
   *degrees_e7 = static_cast<int32_t>(negative ? -value : value);
   return true;
+}
+
+std::string PrintDegrees(int32_t degrees_e7) {
+  const int64_t size = std::abs(int64_t{degrees_e7});
+  return absl::StrFormat("%s%d.%07d", degrees_e7 < 0 ? "-" : "", size / 10'000'000,
+                         size % 10'000'000);
 }
 
 }  // namespace gridledger::mapping

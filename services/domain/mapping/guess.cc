@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "services/base/invariant.h"
+#include "services/domain/mapping/degrees.h"
 #include "services/domain/mapping/text_rule.h"
 #include "services/domain/mapping/time_format.h"
 
@@ -95,8 +96,11 @@ constexpr absl::string_view kUnits[] = {"department", "unit",  "agency",      "g
                                         "主管",       "queue", "responsible", "owner"};
 constexpr absl::string_view kChannels[] = {"channel", "source", "contact", "来源",
                                            "渠道",    "origin", "intake",  "medium"};
-constexpr absl::string_view kLatitudes[] = {"latitude", "lat", "纬度", "y"};
-constexpr absl::string_view kLongitudes[] = {"longitude", "lon", "lng", "long", "经度", "x"};
+constexpr absl::string_view kLatitudes[] = {"latitude", "lat",         "纬度",        "y",
+                                            "breite",   "breitengrad", "breedtegraad"};
+constexpr absl::string_view kLongitudes[] = {"longitude",   "lon",        "lng",   "long",
+                                             "经度",        "x",          "länge", "längengrad",
+                                             "laengengrad", "lengtegraad"};
 
 bool IsAscii(absl::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return absl::ascii_isascii(c); });
@@ -494,26 +498,34 @@ void Guesser::FindState() {
   }
 }
 
-bool Guesser::LooksLikePlace(size_t column, int limit) const {
-  if (!guess_.columns[column].number) return false;
+// Degrees with a fraction.
+bool Guesser::LooksLikePlace(size_t column, int32_t limit_e7, char decimal_sign) const {
+  bool fraction = false;
   for (int64_t row = 0; row < rows_; ++row) {
     const absl::string_view text = Text(row, column);
     if (!IsValue(text)) continue;
-    absl::string_view degrees = text.substr(0, text.find('.'));
-    if (!absl::ConsumePrefix(&degrees, "-")) absl::ConsumePrefix(&degrees, "+");
-    int whole = 0;
-    if (!degrees.empty() && (!absl::SimpleAtoi(degrees, &whole) || whole > limit)) return false;
+    int32_t degrees_e7 = 0;
+    if (!ParseDegrees(text, limit_e7, &degrees_e7, decimal_sign)) return false;
+    fraction = fraction || absl::StrContains(text, decimal_sign);
   }
-  return true;
+  return fraction;
+}
+
+void Guesser::FindPlace() {
+  for (const char sign : {'.', ','}) {
+    guess_.latitude =
+        Best(kLatitudes, [&](size_t c) { return LooksLikePlace(c, kLatitudeMaxE7, sign); });
+    guess_.longitude =
+        Best(kLongitudes, [&](size_t c) { return LooksLikePlace(c, kLongitudeMaxE7, sign); });
+    guess_.decimal_comma = sign == ',';
+    if (guess_.latitude && guess_.longitude) return;
+  }
+  guess_.latitude.reset();
+  guess_.longitude.reset();
 }
 
 void Guesser::FindTexts() {
-  guess_.latitude = Best(kLatitudes, [&](size_t c) { return LooksLikePlace(c, 90); });
-  guess_.longitude = Best(kLongitudes, [&](size_t c) { return LooksLikePlace(c, 180); });
-  if (!guess_.latitude || !guess_.longitude) {
-    guess_.latitude.reset();
-    guess_.longitude.reset();
-  }
+  FindPlace();
   const auto code = [&](size_t c) {
     const SeenColumn& seen = guess_.columns[c];
     if (guess_.events && Names(seen.name, kFinal)) return false;

@@ -53,6 +53,7 @@ struct Guess {
   std::vector<std::string> missing;  // spellings of "no value" that there are
 
   Column id, category, community, area, unit, channel, due, latitude, longitude;
+  bool decimal_comma = false;  // of latitude and longitude
   // The time of the event, or of the report where a row is an incident.
   Column at;
   Column reported_at, version;  // of events
@@ -90,7 +91,8 @@ class Guesser {
 
   void FindMissing();
   void LookAt(size_t column);
-  bool LooksLikePlace(size_t column, int limit) const;
+  bool LooksLikePlace(size_t column, int32_t limit_e7, char decimal_sign) const;
+  void FindPlace();
   void FindIncidents();
   // How many of the other columns are the same in all rows of an id, in percent.
   int64_t Constancy(size_t column);

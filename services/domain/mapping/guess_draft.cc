@@ -247,6 +247,7 @@ class Draft {
     if (guess_.latitude) {
       Line(absl::StrCat("  latitude: ", Name(guess_.latitude)));
       Line(absl::StrCat("  longitude: ", Name(guess_.longitude)));
+      if (guess_.decimal_comma) Line("  decimal_comma: true  # as in 51,9607");
     }
     Line("");
   }

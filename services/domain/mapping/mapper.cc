@@ -131,9 +131,13 @@ absl::Status Mapper::CompileIncident(const v1::IncidentColumns& incident,
     return MappingError("incident", "latitude and longitude stand together");
   }
   if (!incident.has_latitude()) {
+    if (incident.decimal_comma()) {
+      return MappingError("incident.decimal_comma", "it is of latitude and longitude");
+    }
     if (!incident.has_area_by_point()) return absl::OkStatus();
     return MappingError("incident.area_by_point", "it needs latitude and longitude");
   }
+  if (incident.decimal_comma()) decimal_sign_ = ',';
   absl::StatusOr<TextRule> latitude =
       TextRule::Compile("incident.latitude", incident.latitude(), columns_, true);
   if (!latitude.ok()) return latitude.status();
@@ -257,7 +261,7 @@ bool Mapper::ReadPoint(Row row, v1::IncidentReported* reported) {
     if (answer != TextRule::Answer::kText) {
       return Reject(axis.text.column(), mapping::WhyNot(answer));
     }
-    if (!ParseDegrees(text, axis.limit_e7, &degrees_e7[i])) {
+    if (!ParseDegrees(text, axis.limit_e7, &degrees_e7[i], decimal_sign_)) {
       return Reject(axis.text.column(), i == 0 ? "not a decimal number from -90 to 90"
                                                : "not a decimal number from -180 to 180");
     }

@@ -100,6 +100,7 @@ class Mapper {
   std::optional<TextRule> id_, category_, community_, area_, unit_, channel_;
   std::optional<TimeRule> due_;
   std::optional<Coordinate> latitude_, longitude_;
+  char decimal_sign_ = '.';
   std::optional<AreaRule> area_by_point_;
   std::vector<Rule> rules_;
   std::vector<v1::Entry> entries_;  // one a rule, with all that does not hang on the row
