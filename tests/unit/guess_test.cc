@@ -113,6 +113,19 @@ TEST(Guess, DegreesWithAComma) {
   EXPECT_FALSE(absl::StrContains(DraftFor(guess), "decimal_comma"));
 }
 
+TEST(Guess, APromisedDayCountsToItsEnd) {
+  const auto draft = [](const char* due) {
+    return DraftFor(Table(absl::StrCat("id|opened|type|due_date\n1|2024-03-13 08:00|Pothole|", due,
+                                       "\n2|2024-03-14 09:00|Lamp|", due, "\n"))
+                        .Guessed());
+  };
+  EXPECT_TRUE(
+      absl::StrContains(draft("2024-03-20"),
+                        "  due: {column: due_date, formats: [\"%Y-%m-%d\"], end_of_day: true}\n"))
+      << draft("2024-03-20");
+  EXPECT_FALSE(absl::StrContains(draft("2024-03-20 08:00"), "end_of_day"));
+}
+
 TEST(Guess, ItsDraftMakesFactsOnceItsZoneIsTold) {
   const Table table(kIncidents);
   std::string draft = DraftFor(table.Guessed());

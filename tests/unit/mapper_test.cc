@@ -236,6 +236,34 @@ TEST_F(MapperTest, Coordinates) {
   EXPECT_EQ(Rejected(Row().With("long", "?")), "long: without a value, though its partner has one");
 }
 
+TEST_F(MapperTest, ADayByWhichSomethingIsPromisedCountsToItsEnd) {
+  std::string text = kMapping;
+  text.replace(text.find("  due: due\n"), 11,
+               "  due: {column: due, formats: [\"%Y-%m-%d\", \"%Y-%m-%d %H:%M\", \"%Y-%m-%d%Ez\"], "
+               "end_of_day: true}\n");
+  auto mapper = Mapper::Compile(Parsed(text), kHeader, "town#1", {});
+  ASSERT_TRUE(mapper.ok()) << mapper.status();
+  struct Case {
+    const char* due;
+    const char* last_second;  // UTC
+    int ms;
+    const char* why;
+  };
+  for (const Case& c :
+       {Case{"2011-07-03", "2011-07-04 03:59:59", 999,
+             "the town's day ends four hours after UTC's"},
+        Case{"2011-03-13", "2011-03-14 03:59:59", 999, "a day of 23 hours"},
+        Case{"2011-11-06", "2011-11-07 04:59:59", 999, "a day of 25 hours"},
+        Case{"2011-07-03 12:00", "2011-07-03 16:00:00", 0, "an hour is what it says"},
+        Case{"2011-07-03+02:00", "2011-07-03 21:59:59", 999, "a day with an offset"}}) {
+    const Made made = Apply(**mapper, Row().With("due", c.due));
+    ASSERT_FALSE(made.entries.empty()) << made.rejected;
+    EXPECT_EQ(made.entries[0].fact().reported().due_at_ms(),
+              absl::ToUnixMillis(Utc(c.last_second)) + c.ms)
+        << c.why;
+  }
+}
+
 TEST_F(MapperTest, CoordinatesWithACommaWhereTheMappingSaysSo) {
   std::string text = kMapping;
   text.replace(text.find("  longitude: long\n"), 0, "  decimal_comma: true\n");
@@ -401,6 +429,8 @@ TEST_F(MapperTest, MistakesInAMappingAreNamed) {
            Case{"  longitude: long", "", "incident: latitude and longitude stand together"},
            Case{"  latitude: lat\n  longitude: long", "  decimal_comma: true",
                 "incident.decimal_comma: it is of latitude and longitude"},
+           Case{"  due: due", "  due: {column: due, end_of_day: true}",
+                "incident.due: end_of_day: each of its formats tells the hour"},
            Case{"  due: due", "  due: {column: due, formats: [\"%d\"]}",
                 "incident.due: \"%d\" is no"},
            Case{"fact: reported", "fact: filed", "facts: the first is \"reported\""},

@@ -9,6 +9,8 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "services/domain/mapping/time_format.h"
+
 namespace gridledger::mapping {
 namespace {
 
@@ -195,6 +197,22 @@ class Draft {
                         "}");
   }
 
+  void Due() {
+    const std::vector<std::string>& formats = At(guess_.due).time.formats;
+    const bool days = std::none_of(formats.begin(), formats.end(), [](const std::string& format) {
+      const absl::StatusOr<TimeFormat> compiled = TimeFormat::Compile(format);
+      return !compiled.ok() || compiled->has_hour();
+    });
+    if (!days || formats.empty()) {
+      Line("  # The promised date.");
+      Line(absl::StrCat("  due: ", Time(guess_.due)));
+      return;
+    }
+    Line("  # The promised date; that whole day counts.");
+    Line(absl::StrCat("  due: {column: ", Name(guess_.due), ", formats: ", List(formats),
+                      ", end_of_day: true}"));
+  }
+
   // With a default where it is required and there are rows without it.
   std::string Value(const Column& column, absl::string_view fallback) const {
     if (At(column).values == guess_.rows || fallback.empty()) {
@@ -240,10 +258,7 @@ class Draft {
     if (guess_.area) Line(absl::StrCat("  area: ", Value(guess_.area, "")));
     Unit();
     if (guess_.channel) Line(absl::StrCat("  channel: ", Value(guess_.channel, "")));
-    if (guess_.due) {
-      Line("  # The promised date.");
-      Line(absl::StrCat("  due: ", Time(guess_.due)));
-    }
+    if (guess_.due) Due();
     if (guess_.latitude) {
       Line(absl::StrCat("  latitude: ", Name(guess_.latitude)));
       Line(absl::StrCat("  longitude: ", Name(guess_.longitude)));

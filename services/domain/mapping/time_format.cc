@@ -22,6 +22,7 @@ enum Tells : uint8_t {
   kTellsOffset = 8,
   kTellsHour12 = 16,
   kTellsHalf = 32,  // of the day: AM or PM
+  kTellsHour = 64,
 };
 constexpr uint8_t kTellsDate = kTellsYear | kTellsMonth | kTellsDay;
 
@@ -33,14 +34,14 @@ struct Directive {
 // (%Z), which it reads over, and what hangs on the locale (%c, %x).
 constexpr Directive kDirectives[] = {
     {"%E4Y", kTellsYear},   {"%E*S", kNothing},    {"%E*f", kNothing},
-    {"%E*z", kTellsOffset}, {"%Ez", kTellsOffset}, {"%ET", kNothing},
+    {"%E*z", kTellsOffset}, {"%Ez", kTellsOffset}, {"%ET", kTellsHour},
     {"%Y", kTellsYear},     {"%y", kTellsYear},    {"%m", kTellsMonth},
     {"%b", kTellsMonth},    {"%B", kTellsMonth},   {"%h", kTellsMonth},
     {"%d", kTellsDay},      {"%e", kTellsDay},     {"%F", kTellsDate},
-    {"%D", kTellsDate},     {"%H", kNothing},      {"%I", kTellsHour12},
-    {"%M", kNothing},       {"%S", kNothing},      {"%T", kNothing},
-    {"%R", kNothing},       {"%p", kTellsHalf},    {"%a", kNothing},
-    {"%A", kNothing},       {"%z", kTellsOffset},  {"%s", kTellsDate | kTellsOffset},
+    {"%D", kTellsDate},     {"%H", kTellsHour},    {"%I", kTellsHour | kTellsHour12},
+    {"%M", kNothing},       {"%S", kNothing},      {"%T", kTellsHour},
+    {"%R", kTellsHour},     {"%p", kTellsHalf},    {"%a", kNothing},
+    {"%A", kNothing},       {"%z", kTellsOffset},  {"%s", kTellsDate | kTellsHour | kTellsOffset},
     {"%n", kNothing},       {"%t", kNothing},      {"%%", kNothing},
 };
 
@@ -124,6 +125,7 @@ absl::StatusOr<TimeFormat> TimeFormat::Compile(absl::string_view format) {
   TimeFormat out;
   out.text_ = std::string(format);
   out.has_offset_ = (tells & kTellsOffset) != 0;
+  out.has_hour_ = (tells & kTellsHour) != 0;
   int64_t read_ms = 0;
   constexpr int64_t kDayMs = int64_t{24} * 3600 * 1000;
   const std::string written = absl::FormatTime(format, sample, absl::UTCTimeZone());

@@ -22,6 +22,8 @@ class TimeFormat {
   const std::string& text() const { return text_; }
   // The text itself tells the instant: no zone is needed.
   bool has_offset() const { return has_offset_; }
+  // Without an hour a day is told, and its beginning is read.
+  bool has_hour() const { return has_hour_; }
   // Milliseconds since 1970-01-01T00:00:00: of the instant with has_offset(), else of the civil
   // time as if it were UTC's. Parts of a millisecond are cut off. False when the text has another
   // form. `text` has no blanks at its ends.
@@ -49,6 +51,7 @@ class TimeFormat {
 
   std::string text_;
   bool has_offset_ = false;
+  bool has_hour_ = false;
   std::vector<Step> steps_;  // empty when only absl can read it
   size_t size_ = 0;          // of what the steps read
 };

@@ -4,11 +4,14 @@
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_join.h>
 
+#include <algorithm>
+
 namespace gridledger::mapping {
 namespace {
 
 constexpr int64_t kLatestMs = 253402300800000;  // 10000-01-01T00:00:00Z
-constexpr int kFormatsMax = 16;                 // each costs a row that has the last one a try
+constexpr int64_t kDayMs = int64_t{24} * 3600 * 1000;
+constexpr int kFormatsMax = 16;  // each costs a row that has the last one a try
 
 }  // namespace
 
@@ -40,6 +43,12 @@ absl::StatusOr<TimeRule> TimeRule::Compile(absl::string_view where, const v1::Ti
     }
     rule.formats_.push_back(*std::move(format));
   }
+  rule.end_of_day_ = value.end_of_day();
+  const bool hours = std::all_of(rule.formats_.begin(), rule.formats_.end(),
+                                 [](const TimeFormat& format) { return format.has_hour(); });
+  if (rule.end_of_day_ && hours) {
+    return MappingError(where, "end_of_day: each of its formats tells the hour");
+  }
   rule.unreadable_ = absl::StrCat("not a time of the form ", absl::StrJoin(formats, " or "));
   return rule;
 }
@@ -52,7 +61,8 @@ TimeRule::Answer TimeRule::Read(Row row, int64_t* at_ms) {
     int64_t ms = 0;
     if (!format.Read(text, &ms)) continue;
     // Before a zone's tables are asked: they know such times only badly, and sums could overflow.
-    if (ms < -86'400'000 || ms >= kLatestMs) return Answer::kOutOfRange;
+    if (ms < -kDayMs || ms >= kLatestMs) return Answer::kOutOfRange;
+    if (end_of_day_ && !format.has_hour()) ms += kDayMs - 1;
     if (!format.has_offset()) {
       switch (clock_.At(ms, &ms)) {
         case LocalClock::Answer::kInstant: break;

@@ -40,6 +40,7 @@ class TimeRule {
   size_t index_ = 0;
   std::string column_;
   std::vector<TimeFormat> formats_;
+  bool end_of_day_ = false;
   std::string unreadable_;
   LocalClock clock_;
   std::vector<std::string> missing_;
