@@ -37,8 +37,8 @@ struct ImportMeans {
 std::string ImportRecordPath(const std::string& folder, const std::string& source);
 // Whatever it came in by. No rows when there is no such file, DataLoss when it cannot be read.
 absl::StatusOr<ImportRecord> ReadImportRecord(const std::string& path);
-// FailedPrecondition names the differences when `source` came in by other means, DataLoss when the
-// record cannot be read.
+// FailedPrecondition names the differences when rows of `source` came in by other means, DataLoss
+// when the record cannot be read.
 absl::StatusOr<ImportRecord> CheckImportRecord(const std::string& folder, const std::string& source,
                                                const ImportMeans& means);
 // Durable on return. Never makes the number of rows smaller.

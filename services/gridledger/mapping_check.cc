@@ -228,7 +228,8 @@ std::string Lines(const Seen& seen) {
   return absl::StrCat(absl::StrJoin(lines, " "), more > 0 ? " …" : "");
 }
 
-std::string CheckText(const CheckOptions& options, const Checked& checked, const Shown& shown) {
+std::string CheckText(const CheckOptions& options, const Checked& checked, const Shown& shown,
+                      const absl::Status& policy) {
   std::string text;
   if (!shown.table().empty()) {
     absl::StrAppend(&text, "The first rows become (times in UTC):\n\n", shown.table().Print(),
@@ -267,17 +268,20 @@ std::string CheckText(const CheckOptions& options, const Checked& checked, const
     absl::StrAppend(&text, "The ids of the first ", Grouped(static_cast<int64_t>(kIdsMax)),
                     " were compared.\n");
   }
-  if (checked.rejected == 0) {
+  if (!policy.ok()) {
+    absl::StrAppend(&text, "\nBefore it can be imported: ", policy.message(), "\n");
+  } else if (checked.rejected == 0) {
     absl::StrAppend(&text, "\nNext: gridledger import --data CITY --mapping ", options.mapping, " ",
                     options.input, "\n");
   }
   return text;
 }
 
-std::string CheckJson(const Checked& checked, const Shown& shown) {
+std::string CheckJson(const Checked& checked, const Shown& shown, const absl::Status& policy) {
   nlohmann::ordered_json json = {
       {"rows", checked.rows}, {"rejected", checked.rejected}, {"twice", checked.twice}};
   if (checked.facts) json["facts"] = *checked.facts;
+  if (!policy.ok()) json["policy"] = policy.message();
   json["shown"] = shown.json();
   json["problems"] = nlohmann::ordered_json::array();
   for (const auto& [problem, seen] : checked.problems) {
@@ -461,8 +465,9 @@ absl::Status RunCheck(const CheckOptions& options) {
   }
   const Checked& checked = (*check)->Finish();
   const Shown& shown = (*check)->shown();
-  absl::Status written =
-      WriteOut(options.json ? CheckJson(checked, shown) : CheckText(options, checked, shown));
+  const absl::Status policy = ReadPolicy(PolicyPathOf(*mapping, options.mapping)).status();
+  absl::Status written = WriteOut(options.json ? CheckJson(checked, shown, policy)
+                                               : CheckText(options, checked, shown, policy));
   if (!written.ok() || checked.rejected == 0) return written;
   return absl::DataLossError(absl::StrCat(Grouped(checked.rejected), " of ", Grouped(checked.rows),
                                           " rows of ", options.input, " cannot be taken"));

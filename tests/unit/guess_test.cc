@@ -113,6 +113,16 @@ TEST(Guess, DegreesWithAComma) {
   EXPECT_FALSE(absl::StrContains(DraftFor(guess), "decimal_comma"));
 }
 
+TEST(Guess, AFileOfOnePlaceAndOneKindSaysWhich) {
+  const Guess guess = Table(
+                          "id|opened|category|district|note\n"
+                          "1|2024-03-13 08:00|Pothole|North|same\n"
+                          "2|2024-03-14 09:00|Pothole|North|same\n")
+                          .Guessed();
+  EXPECT_EQ(NameOf(guess, guess.category), "category");
+  EXPECT_EQ(NameOf(guess, guess.community), "district");
+}
+
 TEST(Guess, APromisedDayCountsToItsEnd) {
   const auto draft = [](const char* due) {
     return DraftFor(Table(absl::StrCat("id|opened|type|due_date\n1|2024-03-13 08:00|Pothole|", due,

@@ -61,7 +61,7 @@ absl::Status CaseTeller::Open(const Event& event, Sink sink) {
   place_ms_ = told ? event.reported_at_ms : event.at_ms;
   report.set_happened_at_ms(place_ms_);
   // Without a word on it, that it was reported by then is all that is known.
-  report.set_inferred(!told);
+  report.set_inferred(!told && !event.reports);
   Observation observation;
   observation.incident_id = event.incident_id;
   observation.happened_at_ms = place_ms_;

@@ -94,6 +94,7 @@ absl::Status EventMapper::CompileStates(const v1::Mapping& mapping) {
                             absl::StrCat("\"", stripped, "\" stands here for the second time"));
       }
     }
+    reports_.push_back(state.fact() == "reported");
     needs_unit = needs_unit || state.fact() == "dispatched" ||
                  state.fact() == "dispatch_accepted" || state.fact() == "handling_started" ||
                  state.fact() == "handling_finished" || state.fact() == "check_passed";
@@ -139,6 +140,7 @@ const Event* EventMapper::Apply(Row row, uint64_t number) {
 
 bool EventMapper::ReadState(Row row) {
   event_.state = 0;
+  event_.reports = false;
   if (!state_) return true;
   absl::string_view text;
   const TextRule::Answer answer = state_->Read(row, &text);
@@ -149,6 +151,7 @@ bool EventMapper::ReadState(Row row) {
     return Reject(state_->column(), "a state that events.states does not name");
   }
   event_.state = found->second;
+  event_.reports = reports_[event_.state - 1];
   return true;
 }
 

@@ -49,6 +49,7 @@ class EventMapper {
   std::optional<TimeRule> reported_at_;
   std::optional<TimeRule> due_;
   absl::flat_hash_map<std::string, uint32_t> states_;  // look-ups only; 1 + the target's place
+  std::vector<bool> reports_;                          // by target: it is the report
   Event event_;
   Rejection rejection_;
 };

@@ -535,6 +535,17 @@ void Guesser::FindTexts() {
   guess_.unit = Best(kUnits, code);
   guess_.category = Best(kCategories, code);
   guess_.community = Best(kCommunities, code);
+  // A file of one place, or of one kind, still says which.
+  const auto only = [&](const Guess::Column& found, absl::Span<const absl::string_view> words) {
+    if (found) return found;
+    return Best(words, [&](size_t c) {
+      const SeenColumn& seen = guess_.columns[c];
+      return Names(seen.name, words) && !seen.is_time() && seen.distinct == 1 &&
+             seen.values == rows_ && seen.longest <= kCodeBytesMax;
+    });
+  };
+  guess_.category = only(guess_.category, kCategories);
+  guess_.community = only(guess_.community, kCommunities);
   guess_.area = Best(kAreas, code);
   guess_.channel = Best(kChannels, code);
 }

@@ -19,6 +19,7 @@ struct Event {
   int64_t version = 0;  // orders events of one incident and instant
   int64_t reported_at_ms = 0;  // 0 where the row does not tell
   uint32_t state = 0;          // 1 + its place among the targets; 0 where the row tells none
+  bool reports = false;        // that state is that it was reported
   std::string unit;            // empty where the row tells none
   int64_t due_at_ms = 0;       // the deadline in force from then on; 0 where the row tells none
   std::vector<int64_t>
@@ -26,8 +27,8 @@ struct Event {
   uint64_t content = 0;  // of the whole row: tells a row that came twice
   template <class A>
   void Fields(A& a) {
-    a(incident_id, community, report, at_ms, version, reported_at_ms, state, unit, due_at_ms,
-      facts_at_ms, content);
+    a(incident_id, community, report, at_ms, version, reported_at_ms, state, reports, unit,
+      due_at_ms, facts_at_ms, content);
   }
 };
 
