@@ -528,7 +528,10 @@ absl::Status OpenStore(const ImportInput& input, const std::string& folder, AllR
   options.path = absl::StrCat(absl::StripSuffix(record, ".json"), ".rows");
   options.rows_before = input.record.rows;
   options.by_content = IsRowsFile(input.name);
-  for (const ImportRound& round : input.record.rounds) options.rounds.push_back(round.number);
+  for (const ImportRound& round : input.record.rounds) {
+    options.rounds.push_back(round.number);
+    if (!round.complete) options.cut_off.push_back(round.number);
+  }
   auto store = RowStore::Open(std::move(options));
   if (store.ok()) all.stores.emplace(input.source, *std::move(store));
   return store.status();
@@ -637,6 +640,12 @@ absl::StatusOr<RowsRead> ReadRows(const v1::Mapping& mapping, std::vector<Import
     const absl::StatusOr<int64_t> incidents = all.incidents.Count();
     status = incidents.status();
     if (incidents.ok()) all.read.incidents = *incidents;
+  }
+  for (const auto& [source, store] : all.stores) {
+    if (!status.ok()) break;
+    const absl::Status whole = store->CheckCutOff();
+    if (!whole.ok())
+      status = absl::Status(whole.code(), absl::StrCat(source, ": ", whole.message()));
   }
   for (const auto& [source, store] : all.stores) {
     if (status.ok()) status = store->Commit();

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <absl/container/flat_hash_map.h>
+#include <absl/container/flat_hash_set.h>
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
@@ -19,6 +20,8 @@
 #include <utility>
 #include <vector>
 
+#include "services/gridledger/row_bits.h"
+
 namespace gridledger::cli {
 
 inline constexpr int kRoundsMax = 65'535;  // 16 bits of a row's 64
@@ -26,9 +29,10 @@ inline constexpr int kRoundsMax = 65'535;  // 16 bits of a row's 64
 class RowStore {
  public:
   struct Options {
-    std::string path;         // of the file
-    std::vector<int> rounds;  // that the import record knows; a row of another one was not taken
-    int64_t rows_before = 0;  // that an import without such a file had read, in round 1
+    std::string path;          // of the file
+    std::vector<int> rounds;   // that the import record knows; a row of another one was not taken
+    std::vector<int> cut_off;  // those of them that have not come to their end
+    int64_t rows_before = 0;   // that an import without such a file had read, in round 1
     // Rows are known wherever they stand: for a file that is corrected, and rows taken out of it.
     bool by_content = false;
   };
@@ -54,6 +58,10 @@ class RowStore {
   absl::Status Leave();          // as it was before
   // At the end of the rows; those that the input does not have any more are kept.
   absl::Status End();
+  // FailedPrecondition when a row that a round took which was cut off was in none of the passes, or
+  // not as it was: how far each partition got is known by time alone, so that the round can go on
+  // with all of its rows, and with nothing less. Call it after the last pass.
+  absl::Status CheckCutOff();
   // A row that was taken in this pass, and is not.
   absl::Status GiveBack(int64_t row, int round);
   // Durable on return.
@@ -64,6 +72,7 @@ class RowStore {
   absl::StatusOr<uint64_t> ReadWord();
   absl::Status WriteWord(uint64_t word);
   bool IsKnown(uint64_t word) const;
+  bool IsCutOff(uint64_t word) const;
   absl::Status Failed(const char* act, const std::string& path) const;
 
   const Options options_;
@@ -77,6 +86,9 @@ class RowStore {
   int taking_ = 0;                                      // the round of this import
   uint64_t content_ = 0;                                // of the row, as a word without a round
   absl::flat_hash_map<uint64_t, uint64_t> by_content_;  // look-ups only
+  // Rows of rounds that were cut off, as they were: by place, and by content.
+  RowBits again_;
+  absl::flat_hash_set<uint64_t> again_by_content_;
   absl::Status failed_;
 };
 
