@@ -341,8 +341,8 @@ absl::Status KeepLate(const ImportInput& input, const files::RowOptions& options
   return absl::OkStatus();
 }
 
-// Where the newest row of each incident stands that an earlier round took: a group ahead of what is
-// told, so that a row that comes to light in the midst of a life is known as such.
+// Where the newest row of each incident stands that each round took: a group ahead of what is told,
+// so that a row that comes to light in the midst of a life is known as such.
 class TakenAhead {
  public:
   using Place = std::tuple<int64_t, int64_t, uint32_t, uint64_t>;
@@ -350,8 +350,7 @@ class TakenAhead {
     return {ToMillis(at.at), at.version, at.input, at.row};
   }
 
-  TakenAhead(std::unique_ptr<files::SortedFacts> facts, int round)
-      : facts_(std::move(facts)), round_(round) {}
+  explicit TakenAhead(std::unique_ptr<files::SortedFacts> facts) : facts_(std::move(facts)) {}
 
   // Groups come in order.
   absl::Status GoTo(uint64_t group) {
@@ -366,14 +365,20 @@ class TakenAhead {
       if (!ParseLayout(fact_.entry, &event)) {
         return absl::DataLossError("a sorted event does not parse");
       }
-      if (event.round < round_) newest_[std::string(fact_.key)] = PlaceOf(fact_.place);
+      newest_[std::string(fact_.key)][event.round] = PlaceOf(fact_.place);
       if (absl::Status status = Read(); !status.ok()) return status;
     }
     return absl::OkStatus();
   }
-  bool IsBehind(absl::string_view id, const files::FactPlace& at) const {
+  // Whether a row that `round` takes stands before one that an earlier round took, be it in this
+  // import or in one that was cut off and goes on.
+  bool IsBehind(absl::string_view id, const files::FactPlace& at, int round) const {
     const auto found = newest_.find(id);
-    return found != newest_.end() && PlaceOf(at) < found->second;
+    if (found == newest_.end()) return false;
+    for (const auto& [taken, newest] : found->second) {
+      if (taken < round && PlaceOf(at) < newest) return true;
+    }
+    return false;
   }
 
  private:
@@ -385,12 +390,11 @@ class TakenAhead {
   }
 
   const std::unique_ptr<files::SortedFacts> facts_;
-  const int round_;
   bool started_ = false;
   bool more_ = false;
   uint64_t group_ = 0;
   files::SortedFact fact_;
-  absl::flat_hash_map<std::string, Place> newest_;  // look-ups only
+  absl::flat_hash_map<std::string, std::map<int, Place>> newest_;  // by round; look-ups only
 };
 
 // One row an event: what each row tells beside the others of its incident, into ledger order. A
@@ -414,7 +418,7 @@ class CasesTold {
     if (grown_) {
       auto reader = all_.by_incident->NewReader(Partition{0});
       if (!reader.ok()) return reader.status();
-      ahead_ = std::make_unique<TakenAhead>(*std::move(reader), all_.round);
+      ahead_ = std::make_unique<TakenAhead>(*std::move(reader));
     }
     return EachOfIncident<Case>(
         *all_.by_incident,
@@ -469,9 +473,9 @@ class CasesTold {
                    const mapping::Observation& told) {
     observation_ = told;
     observation_.overtaken =
-        told.report.empty() && ((one.known && place.at_ms < one.known->last_at_ms) ||
-                                (ahead_ != nullptr && row_.round == all_.round &&
-                                 ahead_->IsBehind(told.incident_id, sorted.place)));
+        told.report.empty() &&
+        ((one.known && place.at_ms < one.known->last_at_ms) ||
+         (ahead_ != nullptr && ahead_->IsBehind(told.incident_id, sorted.place, row_.round)));
     all_.bytes.clear();
     AppendLayout(observation_, &all_.bytes);
     const std::string& community = one.known ? one.known->community : told_community;
