@@ -5,6 +5,7 @@
 #include <absl/strings/str_join.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <utility>
 #include <vector>
 
@@ -43,6 +44,27 @@ std::string Instead(absl::string_view found, absl::Span<const std::string> names
   if (names.empty()) return "";
   return absl::StrCat("; expected ", absl::StrJoin(names.subspan(0, kNamesMax), ", "),
                       names.size() > kNamesMax ? ", …" : "");
+}
+
+bool ReadsAsName(absl::string_view text) {
+  constexpr size_t kNameMax = 80;  // bytes; SQL's have at most 63
+  if (text.size() > kNameMax) return false;
+  int digits = 0;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<uint8_t>(text[i]);
+    digits = absl::ascii_isdigit(byte) ? digits + 1 : 0;
+    if (digits == 3 || byte == '@' || absl::ascii_iscntrl(byte)) return false;
+    const absl::string_view rest = text.substr(i);
+    // U+0080 to U+009F; U+200E, U+200F, U+2028 to U+202E, U+2066 to U+2069.
+    if (byte == 0xc2 && rest.size() > 1 && static_cast<uint8_t>(rest[1]) < 0xa0) return false;
+    if (byte != 0xe2 || rest.size() < 3) continue;
+    const int last = static_cast<uint8_t>(rest[2]);
+    if (rest[1] == '\x80' && ((last >= 0x8e && last <= 0x8f) || (last >= 0xa8 && last <= 0xae))) {
+      return false;
+    }
+    if (rest[1] == '\x81' && last >= 0xa6 && last <= 0xa9) return false;
+  }
+  return true;
 }
 
 }  // namespace gridledger

@@ -12,4 +12,8 @@ namespace gridledger {
 // either case, else "; expected a, b, c, …".
 std::string Instead(absl::string_view found, absl::Span<const std::string> names);
 
+// Whether a text may be shown as the name of something, and is not rather a value, which might be
+// somebody's: short, without control or direction characters, '@' or three digits in a row.
+bool ReadsAsName(absl::string_view text);
+
 }  // namespace gridledger

@@ -152,7 +152,6 @@ absl::Status RowStore::CheckCutOff() {
   int64_t without = 0;
   int64_t first = 0;
   if (!by_content_.empty()) {
-    // tidy: allow(replay) a count has no order
     for (const auto& [content, word] : by_content_) {
       if (IsCutOff(word) && !again_by_content_.contains(content)) ++without;
     }

@@ -236,6 +236,21 @@ TEST_F(MapperTest, Coordinates) {
   EXPECT_EQ(Rejected(Row().With("long", "?")), "long: without a value, though its partner has one");
 }
 
+TEST_F(MapperTest, AFileWithoutAHeaderShowsNobodysRow) {
+  for (const std::vector<std::string>& row :
+       {std::vector<std::string>{"1", "Max Mustermann", "+49 170 1234567", "2020-01-01"},
+        std::vector<std::string>{"Erika Mustermann", "erika@example.org"},
+        std::vector<std::string>{"Erika\xc2\x9b"
+                                 "31m",
+                                 "\xe2\x80\xaeY"}}) {
+    const auto mapper = Mapper::Compile(Parsed(kMapping), row, "town#1", {});
+    EXPECT_EQ(
+        mapper.status().message(),
+        "incident.id: there is no column \"id\"; the first line looks like a row, and not like "
+        "the names of its columns");
+  }
+}
+
 TEST_F(MapperTest, ADayByWhichSomethingIsPromisedCountsToItsEnd) {
   std::string text = kMapping;
   text.replace(text.find("  due: due\n"), 11,

@@ -1,7 +1,11 @@
 #include "services/domain/mapping/columns.h"
 
 #include <absl/strings/ascii.h>
+#include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
+
+#include <string>
+#include <vector>
 
 #include "services/base/nearest.h"
 
@@ -18,8 +22,16 @@ absl::StatusOr<size_t> Columns::Find(absl::string_view where, absl::string_view 
   for (size_t i = 0; i < header_.size(); ++i) {
     if (header_[i] == name) return i;
   }
-  return MappingError(where,
-                      absl::StrCat("there is no column \"", name, "\"", Instead(name, header_)));
+  // A file without a header has somebody's row there.
+  std::vector<std::string> names;
+  for (const std::string& column : header_) {
+    if (ReadsAsName(column)) names.push_back(column);
+  }
+  std::string instead = Instead(name, names);
+  if (names.size() != header_.size() && !absl::StartsWith(instead, "; did you mean")) {
+    instead = "; the first line looks like a row, and not like the names of its columns";
+  }
+  return MappingError(where, absl::StrCat("there is no column \"", name, "\"", instead));
 }
 
 bool IsMissing(absl::string_view text, const std::vector<std::string>& spellings) {

@@ -15,6 +15,7 @@
 #include "services/base/digest.h"
 #include "services/base/invariant.h"
 #include "services/base/layout.h"
+#include "services/base/nearest.h"
 
 namespace gridledger::files {
 namespace {
@@ -89,7 +90,10 @@ absl::Status CsvReader::ReadHeader() {
           absl::StrFormat("%s:%d: the header is not text in UTF-8 (its column %d is not)", name,
                           row.line, header_.size() + 1));
     }
-    if (!column.empty() && ++seen[column] == 2) twice.emplace_back(column);
+    if (!column.empty() && ++seen[column] == 2) {
+      twice.push_back(ReadsAsName(column) ? std::string(column)
+                                          : absl::StrCat("as its column ", header_.size() + 1));
+    }
     header_.emplace_back(column);
   }
   if (!twice.empty()) {
