@@ -5,9 +5,10 @@
 #include <absl/strings/str_join.h>
 
 #include <algorithm>
-#include <cstdint>
 #include <utility>
 #include <vector>
+
+#include "services/base/characters.h"
 
 namespace gridledger {
 namespace {
@@ -31,7 +32,7 @@ size_t EditDistance(absl::string_view a, absl::string_view b) {
 
 }  // namespace
 
-std::string Instead(absl::string_view found, absl::Span<const std::string> names) {
+std::string DidYouMean(absl::string_view found, absl::Span<const std::string> names) {
   std::vector<absl::string_view> near;
   const std::string lower = absl::AsciiStrToLower(found.substr(0, kFoundMax));
   for (const std::string& name : names) {
@@ -40,8 +41,12 @@ std::string Instead(absl::string_view found, absl::Span<const std::string> names
       near.push_back(name);
     }
   }
-  if (!near.empty()) return absl::StrCat("; did you mean ", absl::StrJoin(near, " or "), "?");
-  if (names.empty()) return "";
+  return near.empty() ? "" : absl::StrCat("; did you mean ", absl::StrJoin(near, " or "), "?");
+}
+
+std::string Instead(absl::string_view found, absl::Span<const std::string> names) {
+  std::string near = DidYouMean(found, names);
+  if (!near.empty() || names.empty()) return near;
   return absl::StrCat("; expected ", absl::StrJoin(names.subspan(0, kNamesMax), ", "),
                       names.size() > kNamesMax ? ", …" : "");
 }
@@ -50,19 +55,11 @@ bool ReadsAsName(absl::string_view text) {
   constexpr size_t kNameMax = 80;  // bytes; SQL's have at most 63
   if (text.size() > kNameMax) return false;
   int digits = 0;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const auto byte = static_cast<uint8_t>(text[i]);
-    digits = absl::ascii_isdigit(byte) ? digits + 1 : 0;
-    if (digits == 3 || byte == '@' || absl::ascii_iscntrl(byte)) return false;
-    const absl::string_view rest = text.substr(i);
-    // U+0080 to U+009F; U+200E, U+200F, U+2028 to U+202E, U+2066 to U+2069.
-    if (byte == 0xc2 && rest.size() > 1 && static_cast<uint8_t>(rest[1]) < 0xa0) return false;
-    if (byte != 0xe2 || rest.size() < 3) continue;
-    const int last = static_cast<uint8_t>(rest[2]);
-    if (rest[1] == '\x80' && ((last >= 0x8e && last <= 0x8f) || (last >= 0xa8 && last <= 0xae))) {
-      return false;
-    }
-    if (rest[1] == '\x81' && last >= 0xa6 && last <= 0xa9) return false;
+  while (!text.empty()) {
+    const char32_t code = TakeCharacter(&text);
+    digits = code >= '0' && code <= '9' ? digits + 1 : 0;
+    const bool mark = (code >= 0x200E && code <= 0x200F) || (code >= 0x2028 && code <= 0x2029);
+    if (code == kNotUtf8 || code == '@' || digits == 3 || mark || IsControl(code)) return false;
   }
   return true;
 }

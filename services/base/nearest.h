@@ -8,8 +8,10 @@
 
 namespace gridledger {
 
-// What to say behind "unknown column": "; did you mean a or b?" where names are near to `found` in
-// either case, else "; expected a, b, c, …".
+// "; did you mean a or b?" where names are near to `found` in either case, else nothing.
+std::string DidYouMean(absl::string_view found, absl::Span<const std::string> names);
+
+// What to say behind "unknown field": the same, else "; expected a, b, c, …".
 std::string Instead(absl::string_view found, absl::Span<const std::string> names);
 
 // Whether a text may be shown as the name of something, and is not rather a value, which might be

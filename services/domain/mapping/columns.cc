@@ -1,7 +1,6 @@
 #include "services/domain/mapping/columns.h"
 
 #include <absl/strings/ascii.h>
-#include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
 
 #include <string>
@@ -28,7 +27,7 @@ absl::StatusOr<size_t> Columns::Find(absl::string_view where, absl::string_view 
     if (ReadsAsName(column)) names.push_back(column);
   }
   std::string instead = Instead(name, names);
-  if (names.size() != header_.size() && !absl::StartsWith(instead, "; did you mean")) {
+  if (names.size() != header_.size() && DidYouMean(name, names).empty()) {
     instead = "; the first line looks like a row, and not like the names of its columns";
   }
   return MappingError(where, absl::StrCat("there is no column \"", name, "\"", instead));
