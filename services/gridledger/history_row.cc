@@ -2,7 +2,6 @@
 
 #include <absl/strings/ascii.h>
 #include <absl/strings/str_cat.h>
-#include <absl/strings/str_format.h>
 #include <absl/strings/str_replace.h>
 #include <absl/strings/strip.h>
 #include <google/protobuf/descriptor.h>

@@ -124,7 +124,7 @@ absl::StatusOr<ImportRecord> CheckImportRecord(const std::string& folder, const 
   const absl::StatusOr<Kept> kept = Read(ImportRecordPath(folder, source));
   if (!kept.ok()) return kept.status();
   // What made nothing of all the rows that it read is in no history.
-  if (kept->record.rows == 0 || kept->record.rounds.empty()) return kept->record;
+  if (kept->record.rounds.empty()) return kept->record;
   const std::string differences = Differences(*kept, means);
   if (differences.empty()) return kept->record;
   return absl::FailedPreconditionError(absl::StrCat(

@@ -307,7 +307,8 @@ class Check {
   static absl::StatusOr<std::unique_ptr<Check>> Compile(const CheckOptions& options,
                                                         const v1::Mapping& mapping,
                                                         std::vector<std::string> header,
-                                                        const mapping::Places& places) {
+                                                        const mapping::Places& places,
+                                                        const absl::StatusOr<v1::Policy>& policy) {
     std::unique_ptr<Check> check(new Check(options, mapping, std::move(header)));
     if (!mapping.has_events()) {
       auto mapper = mapping::Mapper::Compile(mapping, check->header_, mapping.source(), places);
@@ -320,7 +321,6 @@ class Check {
     if (!events.ok()) return events.status();
     check->events_ = *std::move(events);
     // Limits and units of the policy, where it can be read; an import says why where it cannot.
-    const auto policy = ReadPolicy(PolicyPathOf(mapping, options.mapping));
     auto lives = FirstLives::Make(mapping, policy.ok() ? *policy : v1::Policy(), options.rows);
     if (!lives.ok()) return lives.status();
     check->lives_ = *std::move(lives);
@@ -453,7 +453,8 @@ absl::Status RunCheck(const CheckOptions& options) {
   if (!reader.ok()) return reader.status();
   const absl::StatusOr<mapping::Places> places = LoadPlaces(*mapping, options.mapping);
   if (!places.ok()) return places.status();
-  auto check = Check::Compile(options, *mapping, (*reader)->header(), *places);
+  const absl::StatusOr<v1::Policy> policy = ReadPolicy(PolicyPathOf(*mapping, options.mapping));
+  auto check = Check::Compile(options, *mapping, (*reader)->header(), *places, policy);
   if (!check.ok()) return AtItsPlace(check.status(), options.mapping);
 
   files::InputRow row;
@@ -465,9 +466,9 @@ absl::Status RunCheck(const CheckOptions& options) {
   }
   const Checked& checked = (*check)->Finish();
   const Shown& shown = (*check)->shown();
-  const absl::Status policy = ReadPolicy(PolicyPathOf(*mapping, options.mapping)).status();
-  absl::Status written = WriteOut(options.json ? CheckJson(checked, shown, policy)
-                                               : CheckText(options, checked, shown, policy));
+  absl::Status written =
+      WriteOut(options.json ? CheckJson(checked, shown, policy.status())
+                            : CheckText(options, checked, shown, policy.status()));
   if (!written.ok() || checked.rejected == 0) return written;
   return absl::DataLossError(absl::StrCat(Grouped(checked.rejected), " of ", Grouped(checked.rows),
                                           " rows of ", options.input, " cannot be taken"));
