@@ -45,6 +45,7 @@ struct Import {
   ImportMeans means;
   absl::Time until = absl::InfinitePast();
   std::vector<ImportInput> inputs;
+  ImportRecord record;
 };
 
 absl::StatusOr<Import> Prepare(const ImportOptions& options) {
@@ -52,8 +53,12 @@ absl::StatusOr<Import> Prepare(const ImportOptions& options) {
   absl::StatusOr<v1::Mapping> mapping = ReadMapping(options.mapping);
   if (!mapping.ok()) return mapping.status();
   import.means.mapping = *std::move(mapping);
+  // Where the source has been imported before, its rows are compared first.
+  std::error_code error;
+  const bool again = std::filesystem::exists(
+      RowStorePath(options.common.data, import.means.mapping.source()), error);
   absl::StatusOr<std::vector<ImportInput>> inputs =
-      OpenInputs(options.inputs, import.means.mapping, options.mapping, options.common.data);
+      OpenInputs(options.inputs, import.means.mapping, options.mapping, options.common.data, again);
   if (!inputs.ok()) return inputs.status();
   import.inputs = *std::move(inputs);
   absl::StatusOr<v1::Policy> policy =
@@ -113,8 +118,8 @@ std::string Text(const ImportOptions& options, const ImportOutcome& outcome) {
                     ", and import that with the same mapping.\n");
   }
   if (read.changed > 0) {
-    absl::StrAppend(&text, Rows(read.changed, "", ""),
-                    " of these had other content when they were ", "imported before.\n");
+    absl::StrAppend(&text, Rows(read.changed, "is of an incident", "are of incidents"),
+                    " that the ledger had already; what is new in them was told.\n");
   }
   if (rows.void_rows > 0) {
     absl::StrAppend(&text, Rows(rows.void_rows, "is", "are"),
@@ -191,34 +196,12 @@ absl::StatusOr<bool> IsEmpty(host::Folder& folder) {
   return true;
 }
 
-absl::Status KeepRecords(const std::string& folder, const Import& import, bool complete) {
-  absl::Status status;
-  for (const ImportInput& input : import.inputs) {
-    ImportRecord record = input.record;
-    for (const ImportInput& other : import.inputs) {
-      if (other.source == input.source) record.rows = std::max(record.rows, other.rows);
-    }
-    // A round that was cut off is at its end only when all of its rows were there again.
-    const bool all = record.rows > input.record.rows || input.rows == record.rows;
-    for (size_t i = 0; i < record.rounds.size(); ++i) {
-      ImportRound& round = record.rounds[i];
-      round.complete = round.complete || (complete && (all || i >= input.rounds_before));
-    }
-    status.Update(KeepImportRecord(folder, input.source, import.means, std::move(record)));
-  }
-  return status;
-}
-
 absl::StatusOr<RowsRead> Read(const ImportOptions& options, host::Folder& folder, size_t share,
                               Import& import, files::FactSorter* sorter) {
-  for (ImportInput& input : import.inputs) {
-    absl::StatusOr<ImportRecord> record =
-        CheckImportRecord(options.common.data, input.source, import.means);
-    if (!record.ok()) return record.status();
-    input.was_there = record->rows > 0;
-    input.record = *std::move(record);
-    input.rounds_before = input.record.rounds.size();
-  }
+  const std::string& source = import.means.mapping.source();
+  absl::StatusOr<ImportRecord> record = FindImportRecord(options.common.data, source);
+  if (!record.ok()) return record.status();
+  import.record = *std::move(record);
   ReadRowsOptions reading;
   reading.folder = options.common.data;
   reading.temp_folder = absl::StrCat(options.common.data, "/tmp");
@@ -230,12 +213,10 @@ absl::StatusOr<RowsRead> Read(const ImportOptions& options, host::Folder& folder
   if (!empty.ok()) return empty.status();
   if (!*empty) {
     if (absl::Status status = CatchUp(options.common, folder); !status.ok()) return status;
-    const bool of_events = import.means.mapping.has_events();
-    reading.find_known = [&known, of_events](const std::string& id, Partition likely) {
-      return of_events ? known.Find(id, likely) : known.Place(id, likely);
-    };
+    reading.known = &known;
   }
-  return ReadRows(import.means.mapping, import.inputs, folder.log().partitions(), reading, sorter);
+  return ReadRows(import.means, import.inputs, folder.log().partitions(), reading, &import.record,
+                  sorter);
 }
 
 absl::Status RunImport(const ImportOptions& options) {
@@ -262,26 +243,27 @@ absl::Status RunImport(const ImportOptions& options) {
     if (is_new) TakeBack(options.common.data, *std::move(folder));
     return read.status();
   }
-  absl::Status kept = KeepRecords(options.common.data, *import, false);
+  const v1::Mapping& mapping = import->means.mapping;
+  absl::Status kept = KeepImportRecord(options.common.data, mapping.source(), import->record);
   if (!kept.ok()) return kept;
 
-  const v1::Mapping& mapping = import->means.mapping;
-  ImportOpening opening;
-  opening.policy = import->means.policy;
-  opening.source =
+  absl::StatusOr<std::vector<mapping::Target>> targets = mapping::TargetsOf(mapping);
+  if (!targets.ok()) return targets.status();
+  ImportTelling telling;
+  telling.opening.policy = import->means.policy;
+  telling.opening.source =
       absl::StrFormat("%s#policy-%08x", mapping.source(),
-                      static_cast<uint32_t>(Fingerprint(opening.policy.SerializeAsString())));
-  opening.at = read->first_at;
-  mapping::LifeWalk::Setting walk;
-  const bool events = mapping.has_events();
-  if (events) {
-    absl::StatusOr<std::vector<mapping::Target>> targets = mapping::TargetsOf(mapping);
-    if (!targets.ok()) return targets.status();
-    walk = {.targets = *std::move(targets),
-            .after_closing = mapping.events().after_closing(),
-            .actor = mapping.source(),
-            .default_unit = mapping.incident().unit().default_()};
-  }
+                      static_cast<uint32_t>(Fingerprint(import->means.policy.SerializeAsString())));
+  telling.opening.at = read->first_at;
+  telling.walk = {.targets = *std::move(targets),
+                  .after_closing = mapping.events().after_closing(),
+                  .actor = mapping.source(),
+                  .default_unit = mapping.incident().unit().default_(),
+                  .by_facts = !mapping.has_events()};
+  telling.source = mapping.source();
+  telling.record = &import->record;
+  telling.read = &*read;
+  telling.inputs = &import->inputs;
   LockStepWork work;
   work.options = &options.common;
   work.folder = folder->get();
@@ -292,16 +274,21 @@ absl::Status RunImport(const ImportOptions& options) {
       [&](Partition partition) -> absl::StatusOr<std::unique_ptr<engine::OutsideSource>> {
     auto facts = (*sorter)->NewReader(partition);
     if (!facts.ok()) return facts.status();
-    return events ? NewWalkSource(opening, walk, import->inputs, *std::move(facts))
-                  : NewImportSource(opening, import->inputs, *std::move(facts));
+    return NewImportSource(telling, *std::move(facts));
   };
   absl::StatusOr<LockStepOutcome> ledger = RunLockStep(work);
   if (!ledger.ok()) return ledger.status();
-  kept = KeepRecords(options.common.data, *import, true);
+  for (ImportRound& round : import->record.rounds) {
+    const std::vector<int>& told = read->rounds;
+    round.complete = round.complete || std::count(told.begin(), told.end(), round.number) > 0;
+  }
+  kept = KeepImportRecord(options.common.data, mapping.source(), import->record);
   if (!kept.ok()) return kept;
   sorter->reset();
   std::filesystem::remove(temp_folder, error);  // only if nobody else's work is in it
-  absl::StatusOr<RowAccount> rows = AccountForRows(**folder, import->inputs, *read);
+  absl::StatusOr<RowAccount> rows =
+      AccountForRows(**folder, mapping.source(), *read, import->inputs);
+  read->store.reset();
   if (!rows.ok()) return rows.status();
   const ImportOutcome outcome{*std::move(read), *std::move(ledger), *std::move(rows),
                               absl::ToDoubleSeconds(absl::Now() - begun_at)};

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <system_error>
 #include <utility>
 
@@ -21,21 +22,25 @@ namespace {
 
 constexpr int kRecordsAtOnce = 4096;
 
-// Which inputs a source in the ledger belongs to: those of one source have the same rows.
-using Sources = std::map<std::string, std::vector<size_t>>;
+// The rounds by the sources of their positions in the ledger.
+using Rounds = std::map<std::string, int>;
 
-Sources SourcesOf(const std::vector<ImportInput>& inputs) {
-  Sources sources;
-  for (size_t i = 0; i < inputs.size(); ++i) {
-    for (const ImportRound& round : inputs[i].record.rounds) {
-      sources[inputs[i].SourceOf(round.number)].push_back(i);
-    }
+// Where a row of a round stands in the import; nothing where it is not there.
+absl::StatusOr<std::optional<RowOf>> Locate(const RowsRead& read,
+                                            const std::vector<ImportInput>& inputs, int round,
+                                            uint64_t row) {
+  uint64_t present = row;
+  if (round != read.round) {
+    const absl::StatusOr<uint64_t> found = read.store->PresentOf(round, row);
+    if (!found.ok()) return found.status();
+    present = *found;
   }
-  return sources;
+  if (present == 0) return std::nullopt;
+  return RowOfPresent(inputs, present);
 }
 
 // Of rows that an earlier run told: whether they made an entry is in the ledger alone.
-absl::Status FindTold(host::Folder& folder, const Sources& sources,
+absl::Status FindTold(host::Folder& folder, const Rounds& rounds, const RowsRead& read,
                       std::vector<ImportInput>& inputs) {
   v1::Entry entry;
   RecordBatch batch;
@@ -52,9 +57,11 @@ absl::Status FindTold(host::Folder& folder, const Sources& sources,
       for (const auto& record : batch.records()) {
         at = record.offset.value + 1;
         if (!engine::DecodeEntry(record.value, &entry).ok() || !entry.has_source()) continue;
-        const auto found = sources.find(entry.source().source());
-        if (found == sources.end()) continue;
-        for (const size_t input : found->second) inputs[input].in_ledger.Set(entry.source().row());
+        const auto found = rounds.find(entry.source().source());
+        if (found == rounds.end() || found->second == read.round) continue;
+        const auto row = Locate(read, inputs, found->second, entry.source().row());
+        if (!row.ok()) return row.status();
+        if (*row) inputs[(*row)->input].in_ledger.Set((*row)->row);
       }
     }
     if (!status.ok()) return status;
@@ -70,9 +77,9 @@ std::string KindName(uint32_t kind) {
 // The void facts of the inputs' rows, as they come.
 class Voids {
  public:
-  Voids(host::Folder& folder, const Sources& sources, const std::vector<ImportInput>& inputs,
-        RowAccount* account)
-      : folder_(folder), sources_(sources), inputs_(inputs), account_(*account) {
+  Voids(host::Folder& folder, const Rounds& rounds, const RowsRead& read,
+        const std::vector<ImportInput>& inputs, RowAccount* account)
+      : folder_(folder), rounds_(rounds), read_(read), inputs_(inputs), account_(*account) {
     rows_.resize(inputs.size());
     for (size_t i = 0; i < inputs.size(); ++i) rows_[i].Grow(inputs[i].rows);
   }
@@ -98,11 +105,11 @@ class Voids {
           if (!status.ok()) return;
           // What does not decode, or is no source's, was never a row.
           if (!engine::DecodeEntry(batch.records()[0].value, &entry).ok()) return;
-          const auto found = sources_.find(entry.source().source());
-          if (found == sources_.end()) return;
-          for (const size_t input : found->second) {
-            status.Update(Take(input, entry.source().row(), item));
-          }
+          const auto found = rounds_.find(entry.source().source());
+          if (found == rounds_.end()) return;
+          const auto row = Locate(read_, inputs_, found->second, entry.source().row());
+          status = row.status();
+          if (status.ok() && *row) status = Take((*row)->input, (*row)->row, item);
         });
     return status;
   }
@@ -160,7 +167,8 @@ class Voids {
   }
 
   host::Folder& folder_;
-  const Sources& sources_;
+  const Rounds& rounds_;
+  const RowsRead& read_;
   const std::vector<ImportInput>& inputs_;
   RowAccount& account_;
   std::vector<RowBits> rows_;                   // by input
@@ -169,19 +177,16 @@ class Voids {
 
 }  // namespace
 
-absl::StatusOr<RowAccount> AccountForRows(host::Folder& folder, std::vector<ImportInput>& inputs,
-                                          const RowsRead& read) {
+absl::StatusOr<RowAccount> AccountForRows(host::Folder& folder, const std::string& source,
+                                          const RowsRead& read, std::vector<ImportInput>& inputs) {
   RowAccount account;
   account.reasons = read.reasons;
-  const Sources sources = SourcesOf(inputs);
-  const bool told_before = std::any_of(inputs.begin(), inputs.end(),
-                                       [](const ImportInput& input) { return input.was_there; });
-  const bool events = std::any_of(inputs.begin(), inputs.end(),
-                                  [](const ImportInput& input) { return input.of_events; });
-  if (events && told_before) {
-    if (absl::Status status = FindTold(folder, sources, inputs); !status.ok()) return status;
+  Rounds rounds = {{RoundName(source, read.round), read.round}};
+  for (const int round : read.store->rounds_here()) rounds[RoundName(source, round)] = round;
+  if (rounds.size() > 1) {
+    if (absl::Status status = FindTold(folder, rounds, read, inputs); !status.ok()) return status;
   }
-  Voids voids(folder, sources, inputs, &account);
+  Voids voids(folder, rounds, read, inputs, &account);
   for (Partition p{0}; p.value < folder.log().partitions(); ++p.value) {
     if (absl::Status status = voids.Collect(p); !status.ok()) return status;
   }
@@ -200,12 +205,9 @@ absl::StatusOr<RowAccount> AccountForRows(host::Folder& folder, std::vector<Impo
         ++account.void_rows;
       } else if (input.in_ledger.Has(row)) {
         ++account.applied;
-      } else if (input.of_events) {
+      } else {
         ++account.ignored;
         ++account.reasons["ignored: nothing new"];
-      } else {
-        return absl::DataLossError(
-            absl::StrCat(input.name, ": row ", row, " was read and went nowhere"));
       }
     }
   }

@@ -27,7 +27,7 @@ struct RowAccount {
 // After the run. Each row counts once: rejected, or the same as one before it, or in the ledger,
 // and then void by the first of its void facts. DataLoss when the ledger or the state cannot be
 // read, or does not hold what was read.
-absl::StatusOr<RowAccount> AccountForRows(host::Folder& folder, std::vector<ImportInput>& inputs,
-                                          const RowsRead& read);
+absl::StatusOr<RowAccount> AccountForRows(host::Folder& folder, const std::string& source,
+                                          const RowsRead& read, std::vector<ImportInput>& inputs);
 
 }  // namespace gridledger::cli

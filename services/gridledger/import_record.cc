@@ -3,12 +3,12 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
 #include <google/protobuf/text_format.h>
 #include <google/protobuf/util/message_differencer.h>
 #include <nlohmann/json.hpp>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -19,12 +19,6 @@
 
 namespace gridledger::cli {
 namespace {
-
-struct Kept {
-  ImportRecord record;
-  ImportMeans means;
-  bool has_policy = false;  // earlier versions kept the mapping alone
-};
 
 std::string Differences(const google::protobuf::Message& before,
                         const google::protobuf::Message& now) {
@@ -41,64 +35,76 @@ std::string TextOf(const google::protobuf::Message& message) {
 }
 
 // Of all that the mapping names; a file that only one of them has is told by the mappings.
-std::string Differences(const Kept& kept, const ImportMeans& now) {
-  std::string text = Differences(kept.means.mapping, now.mapping);
-  if (kept.has_policy) {
-    const std::string policy = Differences(kept.means.policy, now.policy);
-    if (!policy.empty()) {
-      absl::StrAppend(&text, "the policy ", now.mapping.policy(), ":\n", policy);
-    }
+std::string Differences(const ImportMeans& before, const ImportMeans& now) {
+  std::string text = Differences(before.mapping, now.mapping);
+  const std::string policy = Differences(before.policy, now.policy);
+  if (!policy.empty()) {
+    absl::StrAppend(&text, "the policy ", now.mapping.policy(), ":\n", policy);
   }
   for (const auto& [file, fingerprint] : now.files) {
-    const auto before = kept.means.files.find(file);
-    if (before != kept.means.files.end() && before->second != fingerprint) {
+    const auto there = before.files.find(file);
+    if (there != before.files.end() && there->second != fingerprint) {
       absl::StrAppend(&text, "the file ", file, " has changed\n");
     }
   }
   return text;
 }
 
-// Rows 0 when there is none.
-absl::StatusOr<Kept> Read(const std::string& path) {
-  Kept record;
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return record;
-  std::ostringstream text;
-  text << file.rdbuf();
-  const auto json = nlohmann::json::parse(text.str(), nullptr, false);
-  if (!json.is_object() || !json.contains("rows") || !json["rows"].is_number_integer() ||
-      !json.contains("mapping") || !json["mapping"].is_string() ||
-      !google::protobuf::TextFormat::ParseFromString(json["mapping"].get<std::string>(),
-                                                     &record.means.mapping)) {
-    return absl::DataLossError(absl::StrCat(
-        path, " cannot be read: remove it if you are sure that the mapping is the same as before"));
-  }
-  record.record.rows = json["rows"].get<int64_t>();
-  const auto number = [](const nlohmann::json& of, const char* name) -> int64_t {
-    return of.is_object() && of.contains(name) && of[name].is_number_integer()
-               ? of[name].get<int64_t>()
-               : 0;
+// The texts of a JSON object as messages; false when one is missing, or none.
+bool ReadMeans(const nlohmann::json& json, ImportMeans* means) {
+  const auto read = [&](const char* name, google::protobuf::Message* message) {
+    return json.is_object() && json.contains(name) && json[name].is_string() &&
+           google::protobuf::TextFormat::ParseFromString(json[name].get<std::string>(), message);
   };
-  const auto is_complete = [](const nlohmann::json& of) {
-    return of.is_object() && of.contains("complete") && of["complete"] == true;
+  if (!read("mapping", &means->mapping) || !read("policy", &means->policy)) return false;
+  if (!json.contains("files") || !json["files"].is_object()) return false;
+  for (const auto& [name, fingerprint] : json["files"].items()) {
+    if (!fingerprint.is_number_unsigned()) return false;
+    means->files[name] = fingerprint.get<uint64_t>();
+  }
+  return true;
+}
+
+bool ReadRound(const nlohmann::json& json, size_t means, ImportRound* round) {
+  const auto is_number = [&](const char* name) {
+    return json.contains(name) && json[name].is_number_unsigned();
   };
-  if (json.contains("rounds") && json["rounds"].is_array()) {
-    for (const auto& round : json["rounds"]) {
-      record.record.rounds.push_back(
-          {.number = static_cast<int>(number(round, "number")), .complete = is_complete(round)});
-    }
-  } else if (record.record.rows > 0) {
-    record.record.rounds.push_back({.number = 1, .complete = is_complete(json)});
+  if (!json.is_object() || !is_number("number") || !is_number("means") ||
+      !json.contains("complete") || !json["complete"].is_boolean() || !json.contains("along") ||
+      !json["along"].is_array()) {
+    return false;
   }
-  record.has_policy = json.contains("policy") && json["policy"].is_string() &&
-                      google::protobuf::TextFormat::ParseFromString(
-                          json["policy"].get<std::string>(), &record.means.policy);
-  if (json.contains("files") && json["files"].is_object()) {
-    for (const auto& [name, fingerprint] : json["files"].items()) {
-      if (fingerprint.is_number_unsigned()) record.means.files[name] = fingerprint.get<uint64_t>();
-    }
+  round->number = json["number"].get<int>();
+  round->complete = json["complete"].get<bool>();
+  round->means = json["means"].get<size_t>();
+  for (const auto& along : json["along"]) {
+    if (!along.is_number_unsigned()) return false;
+    round->along.push_back(along.get<int>());
   }
-  return record;
+  return round->means < means;
+}
+
+bool ReadRecord(const nlohmann::json& json, ImportRecord* record) {
+  for (const char* list : {"means", "rounds"}) {
+    if (!json.contains(list) || !json[list].is_array()) return false;
+  }
+  if (!json.contains("inputs") || !json["inputs"].is_object()) return false;
+  for (const auto& means : json["means"]) {
+    if (!ReadMeans(means, &record->means.emplace_back())) return false;
+  }
+  for (const auto& round : json["rounds"]) {
+    if (!ReadRound(round, record->means.size(), &record->rounds.emplace_back())) return false;
+  }
+  for (const auto& [name, means] : json["inputs"].items()) {
+    if (!means.is_number_unsigned() || means.get<size_t>() >= record->means.size()) return false;
+    record->inputs[name] = means.get<size_t>();
+  }
+  return true;
+}
+
+bool IsOfEarlierBuild(const nlohmann::json& json) {
+  return json.contains("rows") && json["rows"].is_number_integer() && json.contains("mapping") &&
+         json["mapping"].is_string();
 }
 
 absl::Status Failed(const std::string& path) {
@@ -107,49 +113,95 @@ absl::Status Failed(const std::string& path) {
 
 }  // namespace
 
+const ImportRound* ImportRecord::Find(int round) const {
+  for (const ImportRound& one : rounds) {
+    if (one.number == round) return &one;
+  }
+  return nullptr;
+}
+
+size_t ImportRecord::Remember(const ImportMeans& now) {
+  for (size_t i = 0; i < means.size(); ++i) {
+    // A file that only one of them names makes their mappings different, too.
+    if (Differences(means[i], now).empty()) return i;
+  }
+  means.push_back(now);
+  return means.size() - 1;
+}
+
+std::string RoundName(const std::string& source, int round) {
+  return absl::StrCat(source, "#", round);
+}
+
 std::string ImportRecordPath(const std::string& folder, const std::string& source) {
-  std::string name = source;
-  std::replace(name.begin(), name.end(), '#', '-');
-  return absl::StrCat(folder, "/imports/", name, ".json");
+  return absl::StrCat(folder, "/imports/", source, ".json");
 }
 
 absl::StatusOr<ImportRecord> ReadImportRecord(const std::string& path) {
-  absl::StatusOr<Kept> kept = Read(path);
-  if (!kept.ok()) return kept.status();
-  return std::move(kept->record);
+  ImportRecord record;
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return record;
+  std::ostringstream text;
+  text << file.rdbuf();
+  const auto json = nlohmann::json::parse(text.str(), nullptr, false);
+  if (json.is_object() && IsOfEarlierBuild(json)) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        path,
+        " was written by an earlier build: what it has can be read and followed, and nothing ",
+        "more of this source can come in. Import all of its files at once into a new folder"));
+  }
+  if (!json.is_object() || !ReadRecord(json, &record)) {
+    return absl::DataLossError(absl::StrCat(
+        path, " cannot be read: bring it back from a copy, or import into a new folder"));
+  }
+  return record;
 }
 
-absl::StatusOr<ImportRecord> CheckImportRecord(const std::string& folder, const std::string& source,
-                                               const ImportMeans& means) {
-  const absl::StatusOr<Kept> kept = Read(ImportRecordPath(folder, source));
-  if (!kept.ok()) return kept.status();
-  // What made nothing of all the rows that it read is in no history.
-  if (kept->record.rounds.empty()) return kept->record;
-  const std::string differences = Differences(*kept, means);
-  if (differences.empty()) return kept->record;
+absl::StatusOr<ImportRecord> FindImportRecord(const std::string& folder,
+                                              const std::string& source) {
+  std::error_code error;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(absl::StrCat(folder, "/imports"), error)) {
+    const std::string name = entry.path().stem().string();
+    if (entry.path().extension() != ".json" || !absl::StartsWith(name, absl::StrCat(source, "-"))) {
+      continue;
+    }
+    const absl::StatusOr<ImportRecord> other = ReadImportRecord(entry.path().string());
+    if (other.status().code() == absl::StatusCode::kFailedPrecondition) return other.status();
+  }
+  return ReadImportRecord(ImportRecordPath(folder, source));
+}
+
+absl::Status CheckSameMeans(const std::string& name, const ImportMeans& before,
+                            const ImportMeans& now) {
+  const std::string differences = Differences(before, now);
+  if (differences.empty()) return absl::OkStatus();
   return absl::FailedPreconditionError(absl::StrCat(
-      source, " is in the ledger by another mapping:\n", differences,
+      name, " is in the ledger by another mapping:\n", differences,
       "Put it back as it was, or import into a new folder: one input told in two ways is two "
       "histories."));
 }
 
 absl::Status KeepImportRecord(const std::string& folder, const std::string& source,
-                              const ImportMeans& means, ImportRecord record) {
+                              const ImportRecord& record) {
+  if (record.rounds.empty()) return absl::OkStatus();
   const std::string path = ImportRecordPath(folder, source);
-  const absl::StatusOr<Kept> before = Read(path);
-  if (!before.ok()) return before.status();
-  record.rows = std::max(record.rows, before->record.rows);
-  if (record.rows == 0) return absl::OkStatus();
   nlohmann::ordered_json json;
   json["source"] = source;
-  json["rows"] = record.rows;
   json["rounds"] = nlohmann::ordered_json::array();
   for (const ImportRound& round : record.rounds) {
-    json["rounds"].push_back({{"number", round.number}, {"complete", round.complete}});
+    json["rounds"].push_back({{"number", round.number},
+                              {"complete", round.complete},
+                              {"means", round.means},
+                              {"along", round.along}});
   }
-  json["mapping"] = TextOf(means.mapping);
-  json["policy"] = TextOf(means.policy);
-  json["files"] = means.files;
+  json["inputs"] = record.inputs;
+  json["means"] = nlohmann::ordered_json::array();
+  for (const ImportMeans& means : record.means) {
+    json["means"].push_back({{"mapping", TextOf(means.mapping)},
+                             {"policy", TextOf(means.policy)},
+                             {"files", means.files}});
+  }
   const std::string text = absl::StrCat(json.dump(2), "\n");
   std::error_code error;
   std::filesystem::create_directories(std::filesystem::path(path).parent_path(), error);

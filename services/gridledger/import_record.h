@@ -1,11 +1,13 @@
-// What an import keeps about each source in DIR/imports: the mapping that it came in by, with all
-// that the mapping names, and its rounds. One input told in two ways would be two histories, so
-// another mapping for the same source is refused. Which rows each round took: row_store.h.
+// What an import keeps about each source in DIR/imports/SOURCE.json: its rounds, which inputs it
+// has had, and the mapping that each came in by, with all that the mapping names. One input told in
+// two ways would be two histories, so another mapping for the same input is refused. Which rows
+// each round took: row_store.h.
 #pragma once
 
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -16,17 +18,6 @@
 
 namespace gridledger::cli {
 
-// What one import took. In the ledger its positions have a source of their own.
-struct ImportRound {
-  int number = 0;
-  bool complete = false;  // it came to its end
-};
-
-struct ImportRecord {
-  int64_t rows = 0;                 // that earlier imports have read; 0 for a source that is new
-  std::vector<ImportRound> rounds;  // in the order of their numbers
-};
-
 // By what rows become facts.
 struct ImportMeans {
   v1::Mapping mapping;
@@ -34,15 +25,39 @@ struct ImportMeans {
   std::map<std::string, uint64_t> files;  // tables and polygons, by the name in the mapping
 };
 
+// What one import took. In the ledger its positions have a source of their own.
+struct ImportRound {
+  int number = 0;
+  bool complete = false;  // it came to its end
+  size_t means = 0;       // which of the record's
+  std::vector<int> along =
+      {};  // earlier rounds, cut off, that the import which made it goes on with
+};
+
+struct ImportRecord {
+  std::vector<ImportRound> rounds;       // in the order of their numbers
+  std::vector<ImportMeans> means;        // different ones
+  std::map<std::string, size_t> inputs;  // the means of each, by "boston311#5f3a9c01"
+
+  const ImportRound* Find(int round) const;
+  // The place of `means` among the record's.
+  size_t Remember(const ImportMeans& means);
+};
+
+// The source of a round's positions, "boston311#1".
+std::string RoundName(const std::string& source, int round);
+
 std::string ImportRecordPath(const std::string& folder, const std::string& source);
-// Whatever it came in by. No rows when there is no such file, DataLoss when it cannot be read.
+// Empty when there is no such file, DataLoss when it cannot be read, FailedPrecondition when an
+// earlier build wrote it.
 absl::StatusOr<ImportRecord> ReadImportRecord(const std::string& path);
-// FailedPrecondition names the differences when rows of `source` came in by other means, DataLoss
-// when the record cannot be read.
-absl::StatusOr<ImportRecord> CheckImportRecord(const std::string& folder, const std::string& source,
-                                               const ImportMeans& means);
-// Durable on return. Never makes the number of rows smaller.
+// The record of `source`, as above, also where an earlier build kept it under another name.
+absl::StatusOr<ImportRecord> FindImportRecord(const std::string& folder, const std::string& source);
+// FailedPrecondition names the differences when `name`, an input or a round, came in by `before`.
+absl::Status CheckSameMeans(const std::string& name, const ImportMeans& before,
+                            const ImportMeans& now);
+// Durable on return. A record without a round is not kept.
 absl::Status KeepImportRecord(const std::string& folder, const std::string& source,
-                              const ImportMeans& means, ImportRecord record);
+                              const ImportRecord& record);
 
 }  // namespace gridledger::cli

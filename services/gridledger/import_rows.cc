@@ -17,12 +17,12 @@
 #include "services/base/layout.h"
 #include "services/base/partitioning.h"
 #include "services/domain/mapping/case_teller.h"
+#include "services/domain/mapping/life_walk.h"
+#include "services/domain/mapping/named_columns.h"
 #include "services/gridledger/mapped_rows.h"
 #include "services/gridledger/places.h"
 #include "services/gridledger/rejected_rows.h"
-#include "services/gridledger/row_store.h"
 #include "services/gridledger/terminal.h"
-#include "services/runtime/adapters/files/distinct.h"
 
 namespace gridledger::cli {
 namespace {
@@ -41,7 +41,7 @@ absl::StatusOr<ImportInput> OpenOne(const std::string& path, const v1::Mapping& 
                                     const std::string& mapping_path,
                                     const files::RowOptions& options, const std::string& spool,
                                     const mapping::Places& places) {
-  auto opened = OpenMappedRows(path, options, mapping.has_events() ? std::string() : spool);
+  auto opened = OpenMappedRows(path, options, spool);
   if (!opened.ok()) return opened.status();
   ImportInput input;
   input.reader = std::move(opened->reader);
@@ -59,14 +59,18 @@ absl::StatusOr<ImportInput> OpenOne(const std::string& path, const v1::Mapping& 
         absl::StrCat(mapping_path, ": ", why.message(), " (with the columns of ", input.name, ")"));
   };
   const std::vector<std::string>& header = input.reader->header();
+  for (const std::string& name : mapping::ColumnsOf(mapping)) {
+    const auto column = std::find(header.begin(), header.end(), name);
+    if (column != header.end())
+      input.columns.push_back(static_cast<size_t>(column - header.begin()));
+  }
   if (mapping.has_events()) {
-    auto events = mapping::EventMapper::Compile(mapping, header, input.source, places);
+    auto events = mapping::EventMapper::Compile(mapping, header, places);
     if (!events.ok()) return refused(events.status());
     input.events = *std::move(events);
-    input.of_events = true;
     return input;
   }
-  auto mapper = mapping::Mapper::Compile(mapping, header, input.source, places);
+  auto mapper = mapping::Mapper::Compile(mapping, header, places);
   if (!mapper.ok()) return refused(mapper.status());
   input.mapper = *std::move(mapper);
   return input;
@@ -76,17 +80,18 @@ absl::StatusOr<ImportInput> OpenOne(const std::string& path, const v1::Mapping& 
 struct AllRows {
   int partitions;
   const ReadRowsOptions& options;
+  const std::string& source;  // of the mapping
   files::FactSorter* sorter;
-  files::FactSorter* by_incident;  // events, or what tells rows of the same id apart
-  files::DistinctCounter incidents;
+  files::FactSorter* by_incident;  // the rows that were taken, or that are known
+  const std::vector<mapping::Target>& targets;
   int round;  // of rows that no import has taken
+  std::vector<int> known_rounds = {};
   RowsRead read = {};
   int told = 0;
-  std::vector<std::unique_ptr<RejectedRows>> rejected = {};      // by input
-  std::vector<RowBits> late = {};                                // by input: see KeepLate
-  std::map<std::string, std::unique_ptr<RowStore>> stores = {};  // by source
-  std::vector<bool> takes = {};                                  // by input: rows that are new
-  std::string bytes = {};                                        // of an entry
+  std::vector<std::unique_ptr<RejectedRows>> rejected = {};  // by input
+  std::vector<RowBits> late = {};                            // by input: see KeepLate
+  bool takes = false;                                        // a row that is new
+  std::string bytes = {};                                    // of an entry
   std::atomic<int64_t> position{0};
   int64_t position_before = 0;  // of the inputs that are done
 
@@ -108,95 +113,71 @@ struct AllRows {
   }
 };
 
-// What is kept of a row with an incident of its own, to find those of the same id.
-struct RowMark {
+// A row, and the round that took it.
+template <class Told>
+struct RoundRow {
+  int round = 0;
+  uint64_t present = 0;  // its number through all inputs
   int64_t line = 0;
   uint64_t content = 0;
-  int round = 0;
-  absl::Time first_at;
-  absl::Time last_at;
+  Told told;
   template <class A>
   void Fields(A& a) {
-    a(line, content, round, first_at, last_at);
+    a(round, present, line, content);
+    told.Fields(a);
   }
 };
+using RoundEvent = RoundRow<mapping::Event>;
+using RoundLife = RoundRow<mapping::Life>;
 
-// An event, and the round that took it.
-struct RoundEvent {
-  int round = 0;
-  mapping::Event event;
-  template <class A>
-  void Fields(A& a) {
-    a(round);
-    event.Fields(a);
-  }
-};
-
-uint64_t ContentOf(absl::Span<const absl::string_view> fields, std::string* bytes) {
+// Of the columns that the mapping uses: what else a row has is of no account.
+uint64_t ContentOf(absl::Span<const absl::string_view> fields, const std::vector<size_t>& columns,
+                   std::string* bytes) {
   bytes->clear();
-  for (const absl::string_view field : fields) {
-    AppendVarint(bytes, field.size());
-    absl::StrAppend(bytes, field);
+  for (const size_t column : columns) {
+    AppendVarint(bytes, fields[column].size());
+    absl::StrAppend(bytes, fields[column]);
   }
   return Fingerprint(*bytes);
 }
 
-absl::Status TakeIncident(ImportInput& input, uint32_t index, uint64_t content, int round,
-                          absl::Span<const mapping::Mapper::Made> made, AllRows& all) {
-  const files::InputRow& row = input.row;
-  const auto number = static_cast<uint64_t>(row.number);
-  const RowMark mark{.line = row.line,
-                     .content = content,
-                     .round = round,
-                     .first_at = made.front().at,
-                     .last_at = made.back().at};
-  const std::string& id = input.mapper->incident_id();
+// Rows of one instant and version come in the order in which they were first seen.
+absl::Status TakeEvent(const RoundEvent& row, uint64_t number, AllRows& all) {
   all.bytes.clear();
-  AppendLayout(mark, &all.bytes);
-  // What an earlier round took comes first, wherever it stands in the file.
-  absl::Status added = all.by_incident->Add(Partition{0},
-                                            {.at = absl::UnixEpoch(),
-                                             .version = round,
-                                             .input = index,
-                                             .row = number,
-                                             .group = Fingerprint(id)},
-                                            id, all.bytes);
-  if (!added.ok()) return added;
-  std::string community = input.mapper->community();
-  Partition partition = PartitionOf(community, all.partitions);
-  if (all.options.find_known) {
-    auto found = all.options.find_known(id, partition);
-    if (!found.ok()) return found.status();
-    if (const std::optional<KnownIncident>& there = *found) {
-      community = there->community;
-      partition = there->partition;
-    }
-  }
-  for (const mapping::Mapper::Made& fact : made) {
-    fact.entry->SerializeToString(&all.bytes);
-    added = all.sorter->Add(partition,
-                            {.at = fact.at,
-                             .input = index,
-                             .row = number,
-                             .ordinal = fact.entry->source().ordinal(),
-                             .group = static_cast<uint64_t>(round)},
-                            community, all.bytes);
-    if (!added.ok()) return added;
-  }
-  return all.incidents.Add(Fingerprint(id));
+  AppendLayout(row, &all.bytes);
+  return all.by_incident->Add(Partition{0},
+                              {.at = FromMillis(row.told.at_ms),
+                               .version = row.told.version,
+                               .input = static_cast<uint32_t>(row.round),
+                               .row = number,
+                               .group = Fingerprint(row.told.incident_id)},
+                              row.told.incident_id, all.bytes);
 }
 
-absl::Status TakeEvent(const mapping::Event& event, uint32_t index, int64_t row, int round,
-                       AllRows& all) {
+absl::Status TakeLife(const RoundLife& row, uint64_t number, AllRows& all) {
   all.bytes.clear();
-  AppendLayout(RoundEvent{round, event}, &all.bytes);
+  AppendLayout(row, &all.bytes);
   return all.by_incident->Add(Partition{0},
-                              {.at = FromMillis(event.at_ms),
-                               .version = event.version,
-                               .input = index,
-                               .row = static_cast<uint64_t>(row),
-                               .group = Fingerprint(event.incident_id)},
-                              event.incident_id, all.bytes);
+                              {.at = absl::UnixEpoch(),
+                               .input = static_cast<uint32_t>(row.round),
+                               .row = number,
+                               .group = Fingerprint(row.told.incident_id)},
+                              row.told.incident_id, all.bytes);
+}
+
+void ReadLife(absl::Span<const mapping::Mapper::Made> made, mapping::Life* life) {
+  const v1::Fact& report = *made.front().fact;
+  life->incident_id = report.incident_id();
+  life->community = report.reported().community();
+  life->unit = report.reported().unit();
+  life->reported_at_ms = ToMillis(made.front().at);
+  report.SerializeToString(&life->report);
+  life->steps.clear();
+  for (const mapping::Mapper::Made& one : made.subspan(1)) {
+    life->steps.push_back({.at_ms = ToMillis(one.at),
+                           .happened_at_ms = one.fact->happened_at_ms(),
+                           .target = static_cast<uint32_t>(one.rule)});
+  }
 }
 
 // A row that no reader or mapping can take, or that is not what it was.
@@ -212,56 +193,115 @@ absl::Status TakeRow(ImportInput& input, uint32_t index, RowStore& store, AllRow
   ++input.rows;
   const files::InputRow& row = input.row;
   const auto number = static_cast<uint64_t>(row.number);
-  const uint64_t content = ContentOf(row.fields, &all.bytes);
-  const RowStore::Answer before = store.Look(content);
-  const auto reject = [&](absl::string_view column, absl::string_view reason) {
-    absl::Status status = store.Leave();
-    status.Update(RejectRow(input, index, column, reason, all));
-    return status;
-  };
-  if (!row.rejected.empty()) return reject("", row.rejected);
-  if (before.kind == RowStore::Kind::kChanged) {
-    ++all.read.changed;
-    return reject("", "not what it was when it was imported; the ledger keeps what it has");
-  }
-  const bool known = before.kind == RowStore::Kind::kKnown;
-  if (known && before.round == all.round) {  // an input before this one, of the same source
-    input.twice.Set(number);
-    return store.Leave();
-  }
-  const int round = known ? before.round : all.round;
+  const uint64_t present = input.rows_before + number;
+  const absl::StatusOr<RowStore::Known> known = store.Find(present);
+  if (!known.ok()) return known.status();
+  if (!row.rejected.empty()) return RejectRow(input, index, "", row.rejected, all);
   absl::Span<const mapping::Mapper::Made> made;
   const mapping::Event* event = nullptr;
   if (input.events != nullptr) {
-    event = input.events->Apply(row.fields, number);
+    event = input.events->Apply(row.fields);
   } else {
-    made = input.mapper->Apply(row.fields, number);
+    made = input.mapper->Apply(row.fields);
   }
   if (event == nullptr && made.empty()) {
     const mapping::Rejection& why =
         input.events != nullptr ? input.events->rejection() : input.mapper->rejection();
-    return reject(why.column, why.reason);
+    return RejectRow(input, index, why.column, why.reason, all);
   }
-  if (!known) all.takes[index] = true;
-  if (absl::Status put = known ? store.Leave() : store.Take(round); !put.ok()) return put;
-  return event != nullptr ? TakeEvent(*event, index, row.number, round, all)
-                          : TakeIncident(input, index, content, round, made, all);
+  input.is_taken = true;
+  if (known->twice) {
+    input.twice.Set(number);
+    return absl::OkStatus();
+  }
+  const bool is_new = known->round == 0;
+  all.takes = all.takes || is_new;
+  const int round = is_new ? all.round : known->round;
+  const uint64_t at = is_new ? present : known->row;
+  const uint64_t content = ContentOf(row.fields, input.columns, &all.bytes);
+  if (event != nullptr) {
+    RoundEvent taken{round, present, row.line, content, *event};
+    taken.told.content = content;
+    return TakeEvent(taken, at, all);
+  }
+  RoundLife taken{round, present, row.line, content, {}};
+  ReadLife(made, &taken.told);
+  return TakeLife(taken, at, all);
 }
 
-absl::Status ReadOne(ImportInput& input, uint32_t index, AllRows& all) {
-  RowStore& store = *all.stores[input.source];
-  if (absl::Status begun = store.Begin(); !begun.ok()) return begun;
+// Each row of an input, from the first on, whose reader stands behind it.
+template <class Each>
+absl::Status EachRow(ImportInput& input, AllRows& all, Each each) {
   for (bool more = input.has_row; more;) {
-    if (absl::Status status = TakeRow(input, index, store, all); !status.ok()) return status;
-    if (all.read.rows % kRowsBetweenLooks == 0) {
+    if (absl::Status status = each(); !status.ok()) return status;
+    if (input.row.number % kRowsBetweenLooks == 0) {
       all.position = all.position_before + input.reader->input().position();
     }
     const absl::StatusOr<bool> next = input.reader->Next(&input.row);
     if (!next.ok()) return next.status();
-    more = *next;
+    more = *next && input.row.number <= input.rows_max;
   }
   all.position_before += input.reader->input().position();
-  return store.End();
+  return absl::OkStatus();
+}
+
+// Opens it again, at its first row.
+absl::Status Rewind(ImportInput& input, const files::RowOptions& options) {
+  auto stream = files::OpenInput(input.path);
+  if (!stream.ok()) return stream.status();
+  absl::StatusOr<files::OpenedRows> opened =
+      files::OpenRows(*std::move(stream), RowOptionsFor(input.path, options));
+  if (!opened.ok()) return opened.status();
+  input.reader = std::move(opened->reader);
+  input.row = {};
+  const absl::StatusOr<bool> found = input.reader->Next(&input.row);
+  if (!found.ok()) return found.status();
+  input.has_row = *found;
+  return absl::OkStatus();
+}
+
+int64_t BytesOf(const std::vector<ImportInput>& inputs) {
+  int64_t size = 0;  // not known when one of them is a pipe
+  for (const ImportInput& input : inputs) {
+    if (input.reader->input().size() == 0) return 0;
+    size += input.reader->input().size();
+  }
+  return size;
+}
+
+// Which rows are known: all of them are read for it, and stand at their first one again.
+absl::Status Recognise(std::vector<ImportInput>& inputs, const files::RowOptions& options,
+                       RowStore& store, AllRows& all) {
+  if (store.empty()) return absl::OkStatus();
+  const int64_t size = BytesOf(inputs);
+  const ProgressLine progress("comparing", "bytes", [&] { return Reading{all.position, size}; });
+  uint64_t before = 0;
+  for (ImportInput& input : inputs) {
+    int64_t rows = 0;
+    absl::Status status = EachRow(input, all, [&]() -> absl::Status {
+      const files::InputRow& row = input.row;
+      rows = row.number;
+      if (!row.rejected.empty()) return absl::OkStatus();
+      std::string id;
+      if (input.events != nullptr) {
+        const mapping::Event* const event = input.events->Apply(row.fields);
+        if (event == nullptr) return absl::OkStatus();
+        id = event->incident_id;
+      } else {
+        if (input.mapper->Apply(row.fields).empty()) return absl::OkStatus();
+        id = input.mapper->incident_id();
+      }
+      return store.Look(before + static_cast<uint64_t>(row.number), Fingerprint(id),
+                        ContentOf(row.fields, input.columns, &all.bytes));
+    });
+    if (status.ok()) status = Rewind(input, options);
+    if (!status.ok()) return status;
+    input.rows_max = rows;
+    before += static_cast<uint64_t>(rows);
+  }
+  all.position = 0;
+  all.position_before = 0;
+  return store.Match();
 }
 
 // Goes through what was sorted by incident, `each` of one incident after the other. Two incidents
@@ -283,43 +323,208 @@ absl::Status EachOfIncident(const files::FactSorter& sorter, Each each) {
   }
 }
 
-// One row an incident: of rows with the same id the first one counts.
-absl::Status FindTwice(std::vector<ImportInput>& inputs, AllRows& all) {
-  struct First {
-    std::optional<RowMark> mark;
-    uint32_t input = 0;
-  };
-  return EachOfIncident<First>(
-      *all.by_incident, [&](const files::SortedFact& fact, First& first) -> absl::Status {
-        RowMark mark;
-        if (!ParseLayout(fact.entry, &mark)) {
-          return absl::DataLossError("a sorted row does not parse");
-        }
-        ImportInput& input = inputs[fact.place.input];
-        if (!first.mark) {
-          first.mark = mark;
-          first.input = fact.place.input;
-          input.in_ledger.Set(fact.place.row);
-          all.read.first_at = std::min(all.read.first_at, mark.first_at);
-          all.read.last_at = std::max(all.read.last_at, mark.last_at);
-          return absl::OkStatus();
-        }
-        input.twice.Set(fact.place.row);
-        if (mark.content == first.mark->content) return absl::OkStatus();
-        const auto row = static_cast<int64_t>(fact.place.row);
-        all.late[fact.place.input].Set(fact.place.row);
-        if (mark.round == all.round) {
-          absl::Status back = all.stores[input.source]->GiveBack(row, mark.round);
-          if (!back.ok()) return back;
-        }
-        return all.Reject(input, fact.place.input, mark.line, row, all.options.id_column,
-                          "the id of another row",
-                          absl::StrCat(", at line ", first.mark->line,
-                                       first.input == fact.place.input
-                                           ? std::string()
-                                           : absl::StrCat(" of ", inputs[first.input].name)));
-      });
+// What the ledger has of an incident, asked once.
+class Asked {
+ public:
+  absl::Status Ask(const std::string& id, const std::string& community, AllRows& all) {
+    if (std::exchange(asked_, true) || all.options.known == nullptr) return absl::OkStatus();
+    auto found = all.options.known->Find(id, PartitionOf(community, all.partitions));
+    if (!found.ok()) return found.status();
+    known_ = *std::move(found);
+    return absl::OkStatus();
+  }
+  const std::optional<KnownIncident>& known() const { return known_; }
+
+ private:
+  bool asked_ = false;
+  std::optional<KnownIncident> known_;
+};
+
+// Puts a step where its incident is.
+absl::Status AddTold(const ToldRow& told, const std::optional<KnownIncident>& known,
+                     const std::string& community, const files::FactPlace& place, AllRows& all) {
+  ToldRow copy = told;
+  all.bytes.clear();
+  AppendLayout(copy, &all.bytes);
+  all.read.first_at = std::min(all.read.first_at, place.at);
+  all.read.last_at = std::max(all.read.last_at, place.at);
+  const std::string& key = known ? known->community : community;
+  const Partition partition = known ? known->partition : PartitionOf(key, all.partitions);
+  return all.sorter->Add(partition, place, key, all.bytes);
 }
+
+// One row an incident: of rows with the same id the first one counts. Where the ledger has the
+// incident, from a row that said something else or from elsewhere, what is new in it is told.
+class LivesTold {
+ public:
+  LivesTold(std::vector<ImportInput>& inputs, RowStore& store, AllRows& all)
+      : inputs_(inputs),
+        store_(store),
+        all_(all),
+        rounds_(all.read.rounds.begin(), all.read.rounds.end()) {}
+
+  absl::Status Tell() {
+    auto left_out = files::FactSorter::Open({.memory_bytes = all_.options.memory_bytes / 8,
+                                             .temp_folder = all_.options.temp_folder,
+                                             .partitions = 1});
+    if (!left_out.ok()) return left_out.status();
+    left_out_ = *std::move(left_out);
+    absl::Status status = EachOfIncident<One>(
+        *all_.by_incident,
+        [this](const files::SortedFact& sorted, One& one) { return TellRow(sorted, one); });
+    if (status.ok()) status = RejectLeftOut();
+    return status;
+  }
+
+ private:
+  struct First {
+    int64_t line = 0;
+    uint32_t input = 0;
+    uint64_t content = 0;
+  };
+  // A row with the id of another one.
+  struct LeftOut {
+    int64_t line = 0;
+    uint32_t first_input = 0;
+    int64_t first_line = 0;
+    template <class A>
+    void Fields(A& a) {
+      a(line, first_input, first_line);
+    }
+  };
+  struct One {
+    std::optional<First> first;
+    Asked asked;
+  };
+
+  absl::Status TellRow(const files::SortedFact& sorted, One& one) {
+    if (!ParseLayout(sorted.entry, &row_)) {
+      return absl::DataLossError("a sorted row does not parse");
+    }
+    const RowOf at = RowOfPresent(inputs_, row_.present);
+    const bool is_new = row_.round == all_.round;
+    if (one.first && is_new) return LeaveOut(at, *one.first);
+    if (!one.first) {
+      one.first = First{row_.line, static_cast<uint32_t>(at.input), row_.content};
+      ++all_.read.incidents;
+    }
+    if (is_new) {
+      absl::Status taken = store_.Take({.incident = sorted.place.group,
+                                        .content = row_.content,
+                                        .round = row_.round,
+                                        .row = row_.present});
+      if (!taken.ok()) return taken;
+    }
+    if (!rounds_.contains(row_.round)) return absl::OkStatus();
+    absl::Status status = one.asked.Ask(row_.told.incident_id, row_.told.community, all_);
+    if (!status.ok()) return status;
+    if (is_new && one.asked.known()) ++all_.read.changed;
+    return TellLife(sorted.place.row, one.asked.known());
+  }
+
+  absl::Status LeaveOut(const RowOf& at, const First& first) {
+    inputs_[at.input].twice.Set(at.row);
+    if (row_.content == first.content) return absl::OkStatus();
+    all_.late[at.input].Set(at.row);
+    LeftOut left_out{row_.line, first.input, first.line};
+    all_.bytes.clear();
+    AppendLayout(left_out, &all_.bytes);
+    return left_out_->Add(Partition{0}, {.at = absl::UnixEpoch(), .row = row_.present}, "",
+                          all_.bytes);
+  }
+
+  // In the order of the rows.
+  absl::Status RejectLeftOut() {
+    if (absl::Status status = left_out_->Finish(); !status.ok()) return status;
+    auto reader = left_out_->NewReader(Partition{0});
+    if (!reader.ok()) return reader.status();
+    files::SortedFact sorted;
+    LeftOut left_out;
+    while (true) {
+      const absl::StatusOr<bool> more = (*reader)->Next(&sorted);
+      if (!more.ok()) return more.status();
+      if (!*more) return absl::OkStatus();
+      if (!ParseLayout(sorted.entry, &left_out)) {
+        return absl::DataLossError("a sorted rejection does not parse");
+      }
+      const RowOf at = RowOfPresent(inputs_, sorted.place.row);
+      const std::string where = left_out.first_input == at.input
+                                    ? std::string()
+                                    : absl::StrCat(" of ", inputs_[left_out.first_input].name);
+      absl::Status rejected =
+          all_.Reject(inputs_[at.input], static_cast<uint32_t>(at.input), left_out.line,
+                      static_cast<int64_t>(at.row), all_.options.id_column, "the id of another row",
+                      absl::StrCat(", at line ", left_out.first_line, where));
+      if (!rejected.ok()) return rejected;
+    }
+  }
+
+  absl::Status TellLife(uint64_t number, const std::optional<KnownIncident>& known) {
+    const mapping::Life& life = row_.told;
+    ToldRow told;
+    told.present = row_.present;
+    told.observation.incident_id = life.incident_id;
+    told.observation.report = life.report;
+    files::FactPlace place{.at = FromMillis(life.reported_at_ms),
+                           .row = number,
+                           .group = static_cast<uint64_t>(row_.round)};
+    v1::Fact report;
+    if (!report.ParseFromString(life.report)) {
+      return absl::DataLossError("a sorted report does not parse");
+    }
+    absl::StatusOr<bool> is_known = IsKnown(report, known);
+    if (!is_known.ok()) return is_known.status();
+    if (!*is_known) {
+      absl::Status added = AddTold(told, known, life.community, place, all_);
+      if (!added.ok()) return added;
+    }
+    told.observation.report.clear();
+    told.observation.unit = life.unit;
+    told.observation.target_changed = true;
+    for (size_t i = 0; i < life.steps.size(); ++i) {
+      const mapping::Life::Step& step = life.steps[i];
+      v1::Fact fact = all_.targets[step.target - 1].fact;
+      fact.set_happened_at_ms(step.happened_at_ms);
+      is_known = IsKnown(fact, known);
+      if (!is_known.ok()) return is_known.status();
+      if (*is_known) continue;
+      told.observation.happened_at_ms = step.happened_at_ms;
+      told.observation.target = step.target;
+      place.at = FromMillis(step.at_ms);
+      place.ordinal = static_cast<uint32_t>(i + 1) * mapping::CaseTeller::kFactsMax;
+      absl::Status added = AddTold(told, known, life.community, place, all_);
+      if (!added.ok()) return added;
+    }
+    return absl::OkStatus();
+  }
+
+  // Whether somebody has said that of the incident, but for this round itself: what it has told
+  // before it was cut off is told as what it was.
+  absl::StatusOr<bool> IsKnown(const v1::Fact& fact, const std::optional<KnownIncident>& known) {
+    if (!known) return false;
+    for (const KnownFact& there : known->facts) {
+      if (there.kind != fact.kind_case() || there.happened_at_ms != fact.happened_at_ms()) continue;
+      if (row_.round == all_.round && !fact.has_reported()) return true;
+      const absl::StatusOr<const v1::Entry*> entry =
+          all_.options.known->Read(known->partition, there.offset);
+      if (!entry.ok()) return entry.status();
+      if ((*entry)->source().source() == RoundName(all_.source, row_.round)) continue;
+      if (!fact.has_reported() || IsSameReport((*entry)->fact(), fact)) return true;
+    }
+    return false;
+  }
+
+  static bool IsSameReport(const v1::Fact& a, const v1::Fact& b) {
+    return a.reported().SerializeAsString() == b.reported().SerializeAsString();
+  }
+
+  std::vector<ImportInput>& inputs_;
+  RowStore& store_;
+  AllRows& all_;
+  const std::set<int> rounds_;
+  std::unique_ptr<files::FactSorter> left_out_;
+  RoundLife row_;
+};
 
 // Rows that were taken and then found to be no good are read once more, to be kept beside the list.
 absl::Status KeepLate(const ImportInput& input, const files::RowOptions& options,
@@ -327,7 +532,8 @@ absl::Status KeepLate(const ImportInput& input, const files::RowOptions& options
   if (!late.any()) return absl::OkStatus();
   auto stream = files::OpenInput(input.path);
   if (!stream.ok()) return stream.status();
-  absl::StatusOr<files::OpenedRows> opened = files::OpenRows(*std::move(stream), options);
+  absl::StatusOr<files::OpenedRows> opened =
+      files::OpenRows(*std::move(stream), RowOptionsFor(input.path, options));
   if (!opened.ok()) return opened.status();
   files::InputRow row;
   while (row.number < input.rows) {
@@ -341,16 +547,13 @@ absl::Status KeepLate(const ImportInput& input, const files::RowOptions& options
   return absl::OkStatus();
 }
 
-// Where the newest row of each incident stands that each round took: a group ahead of what is told,
-// so that a row that comes to light in the midst of a life is known as such.
+// Up to where each round has told an incident, a group ahead of what is told: so that a row that
+// comes to light in the midst of a life is known as such.
 class TakenAhead {
  public:
-  using Place = std::tuple<int64_t, int64_t, uint32_t, uint64_t>;
-  static Place PlaceOf(const files::FactPlace& at) {
-    return {ToMillis(at.at), at.version, at.input, at.row};
-  }
-
-  explicit TakenAhead(std::unique_ptr<files::SortedFacts> facts) : facts_(std::move(facts)) {}
+  // `closes` tells of a target whether it is the end.
+  TakenAhead(std::unique_ptr<files::SortedFacts> rows, std::vector<bool> closes)
+      : rows_(std::move(rows)), closes_(std::move(closes)) {}
 
   // Groups come in order.
   absl::Status GoTo(uint64_t group) {
@@ -360,65 +563,103 @@ class TakenAhead {
     if (!std::exchange(started_, true)) {
       if (absl::Status status = Read(); !status.ok()) return status;
     }
-    while (more_ && fact_.place.group == group) {
-      RoundEvent event;
-      if (!ParseLayout(fact_.entry, &event)) {
+    while (more_ && sorted_.place.group == group) {
+      if (!ParseLayout(sorted_.entry, &row_)) {
         return absl::DataLossError("a sorted event does not parse");
       }
-      newest_[std::string(fact_.key)][event.round] = PlaceOf(fact_.place);
+      const bool closes = row_.told.state != 0 && closes_[row_.told.state - 1];
+      newest_[row_.told.incident_id][row_.round] = {row_.told.at_ms, row_.told.version, closes};
       if (absl::Status status = Read(); !status.ok()) return status;
     }
     return absl::OkStatus();
   }
   // Whether a row that `round` takes stands before one that an earlier round took, be it in this
-  // import or in one that was cut off and goes on.
-  bool IsBehind(absl::string_view id, const files::FactPlace& at, int round) const {
-    const auto found = newest_.find(id);
+  // import or in one that was cut off and goes on. What stands beside the end comes before it.
+  bool IsBehind(const mapping::Event& event, int round) const {
+    const auto found = newest_.find(event.incident_id);
     if (found == newest_.end()) return false;
     for (const auto& [taken, newest] : found->second) {
-      if (taken < round && PlaceOf(at) < newest) return true;
+      if (taken >= round) break;
+      const auto here = std::tie(event.at_ms, event.version);
+      const auto there = std::tie(newest.at_ms, newest.version);
+      if (here < there || (here == there && newest.closes)) return true;
     }
     return false;
   }
 
  private:
+  struct Newest {
+    int64_t at_ms = 0;
+    int64_t version = 0;
+    bool closes = false;
+  };
+
   absl::Status Read() {
-    const absl::StatusOr<bool> more = facts_->Next(&fact_);
+    const absl::StatusOr<bool> more = rows_->Next(&sorted_);
     if (!more.ok()) return more.status();
     more_ = *more;
     return absl::OkStatus();
   }
 
-  const std::unique_ptr<files::SortedFacts> facts_;
+  const std::unique_ptr<files::SortedFacts> rows_;
+  const std::vector<bool> closes_;
   bool started_ = false;
   bool more_ = false;
   uint64_t group_ = 0;
-  files::SortedFact fact_;
-  absl::flat_hash_map<std::string, std::map<int, Place>> newest_;  // by round; look-ups only
+  files::SortedFact sorted_;
+  RoundEvent row_;
+  absl::flat_hash_map<std::string, std::map<int, Newest>> newest_;  // by round; look-ups only
 };
+
+// Where an incident stood when the ledger last heard of it.
+struct LastHeard {
+  int64_t at_ms = 0;
+  bool closed = false;  // at that very instant
+  int round = 0;        // that told so; 0 for another source, or a person
+  int64_t version = std::numeric_limits<int64_t>::max();
+};
+
+absl::StatusOr<LastHeard> LastHeardOf(const KnownIncident& known, AllRows& all) {
+  LastHeard last;
+  for (const KnownFact& fact : known.facts) last.at_ms = std::max(last.at_ms, fact.happened_at_ms);
+  for (const KnownFact& fact : known.facts) {
+    if (!known.is_closed || fact.kind != v1::Fact::kClosed || fact.happened_at_ms != last.at_ms) {
+      continue;
+    }
+    const absl::StatusOr<const v1::Entry*> entry =
+        all.options.known->Read(known.partition, fact.offset);
+    if (!entry.ok()) return entry.status();
+    last.closed = true;
+    for (const int round : all.known_rounds) {
+      if ((*entry)->source().source() != RoundName(all.source, round)) continue;
+      last.round = round;
+      last.version = (*entry)->source().version();
+    }
+  }
+  return last;
+}
 
 // One row an event: what each row tells beside the others of its incident, into ledger order. A
 // round is told beside the rows of its own time and before it; what is complete is not told again.
 class CasesTold {
  public:
-  CasesTold(const v1::Mapping& mapping, std::vector<ImportInput>& inputs, AllRows& all)
+  CasesTold(const v1::Mapping& mapping, std::vector<ImportInput>& inputs, RowStore& store,
+            AllRows& all)
       : first_fact_(static_cast<uint32_t>(mapping.events().states_size() + 1)),
         inputs_(inputs),
+        store_(store),
         all_(all),
-        rounds_({all.round}) {
-    for (const ImportInput& input : inputs) {
-      for (const ImportRound& round : input.record.rounds) {
-        if (!round.complete) rounds_.insert(round.number);
-        grown_ = true;
-      }
-    }
-  }
+        rounds_(all.read.rounds.begin(), all.read.rounds.end()) {}
 
   absl::Status Tell() {
-    if (grown_) {
+    if (!store_.empty()) {
       auto reader = all_.by_incident->NewReader(Partition{0});
       if (!reader.ok()) return reader.status();
-      ahead_ = std::make_unique<TakenAhead>(*std::move(reader));
+      std::vector<bool> closes;
+      for (const mapping::Target& target : all_.targets) {
+        closes.push_back(target.phase == incident::Phase::kClosed);
+      }
+      ahead_ = std::make_unique<TakenAhead>(*std::move(reader), std::move(closes));
     }
     return EachOfIncident<Case>(
         *all_.by_incident,
@@ -428,80 +669,89 @@ class CasesTold {
  private:
   struct Case {
     std::map<int, mapping::CaseTeller> tellers;  // by round
-    std::optional<KnownIncident> known;
+    Asked asked;
+    LastHeard last;
     bool open = false;
   };
+
+  absl::Status Open(Case& one) {
+    if (std::exchange(one.open, true)) return absl::OkStatus();
+    ++all_.read.incidents;
+    for (const int round : rounds_) one.tellers.emplace(round, first_fact_);
+    absl::Status status = one.asked.Ask(row_.told.incident_id, row_.told.community, all_);
+    if (!status.ok() || !one.asked.known()) return status;
+    absl::StatusOr<LastHeard> last = LastHeardOf(*one.asked.known(), all_);
+    if (last.ok()) one.last = *last;
+    return last.status();
+  }
 
   absl::Status TellRow(const files::SortedFact& sorted, Case& one) {
     if (!ParseLayout(sorted.entry, &row_)) {
       return absl::DataLossError("a sorted event does not parse");
     }
-    if (!std::exchange(one.open, true)) {
-      ++all_.read.incidents;
-      for (const int round : rounds_) one.tellers.emplace(round, first_fact_);
-      if (all_.options.find_known) {
-        auto known = all_.options.find_known(row_.event.incident_id,
-                                             PartitionOf(row_.event.community, all_.partitions));
-        if (!known.ok()) return known.status();
-        one.known = *std::move(known);
-      }
-    }
+    if (absl::Status status = Open(one); !status.ok()) return status;
     if (ahead_ != nullptr) {
       if (absl::Status status = ahead_->GoTo(sorted.place.group); !status.ok()) return status;
     }
+    bool twice = false;
     for (auto& [round, teller] : one.tellers) {
       if (row_.round > round) continue;
       auto answer = mapping::CaseTeller::Answer::kTold;
       absl::Status status = teller.Tell(
-          row_.event, &answer,
+          row_.told, &answer,
           [&](const mapping::CaseTeller::Place& place, const mapping::Observation& told) {
             // A row of an earlier round may be the one that opens a later one's view of a life.
             return row_.round == round ? Put(sorted, one, teller.community(), place, told)
                                        : absl::OkStatus();
           });
       if (!status.ok()) return status;
-      if (row_.round <= round && answer == mapping::CaseTeller::Answer::kTwice &&
-          round == *rounds_.rbegin()) {
-        inputs_[sorted.place.input].twice.Set(sorted.place.row);
-      }
+      twice = round == all_.round && answer == mapping::CaseTeller::Answer::kTwice;
     }
-    return absl::OkStatus();
+    if (twice) {
+      const RowOf at = RowOfPresent(inputs_, row_.present);
+      inputs_[at.input].twice.Set(at.row);
+    }
+    if (twice || row_.round != all_.round) return absl::OkStatus();
+    return store_.Take({.incident = sorted.place.group,
+                        .content = row_.content,
+                        .round = row_.round,
+                        .row = row_.present});
   }
 
-  absl::Status Put(const files::SortedFact& sorted, const Case& one,
-                   const std::string& told_community, const mapping::CaseTeller::Place& place,
-                   const mapping::Observation& told) {
-    observation_ = told;
-    observation_.overtaken =
-        told.report.empty() &&
-        ((one.known && place.at_ms < one.known->last_at_ms) ||
-         (ahead_ != nullptr && ahead_->IsBehind(told.incident_id, sorted.place, row_.round)));
-    all_.bytes.clear();
-    AppendLayout(observation_, &all_.bytes);
-    const std::string& community = one.known ? one.known->community : told_community;
-    const Partition partition =
-        one.known ? one.known->partition : PartitionOf(community, all_.partitions);
-    const absl::Time at = FromMillis(place.at_ms);
-    all_.read.first_at = std::min(all_.read.first_at, at);
-    all_.read.last_at = std::max(all_.read.last_at, at);
-    return all_.sorter->Add(partition,
-                            {.at = at,
-                             .version = place.version,
-                             .input = sorted.place.input,
-                             .row = sorted.place.row,
-                             .ordinal = place.ordinal,
-                             .group = static_cast<uint64_t>(row_.round)},
-                            community, all_.bytes);
+  bool IsOvertaken(const Case& one, const mapping::CaseTeller::Place& place) const {
+    const LastHeard& last = one.last;
+    if (place.at_ms < last.at_ms) return true;
+    // What stands at the very instant of the end comes before it, unless its version says
+    // otherwise.
+    if (place.at_ms == last.at_ms && last.closed && last.round != row_.round &&
+        place.version <= last.version) {
+      return true;
+    }
+    return ahead_ != nullptr && ahead_->IsBehind(row_.told, row_.round);
+  }
+
+  absl::Status Put(const files::SortedFact& sorted, const Case& one, const std::string& community,
+                   const mapping::CaseTeller::Place& place, const mapping::Observation& told) {
+    told_.present = row_.present;
+    told_.observation = told;
+    told_.observation.overtaken = told.report.empty() && IsOvertaken(one, place);
+    return AddTold(told_, one.asked.known(), community,
+                   {.at = FromMillis(place.at_ms),
+                    .version = place.version,
+                    .row = sorted.place.row,
+                    .ordinal = place.ordinal,
+                    .group = static_cast<uint64_t>(row_.round)},
+                   all_);
   }
 
   const uint32_t first_fact_;
   std::vector<ImportInput>& inputs_;
+  RowStore& store_;
   AllRows& all_;
-  std::set<int> rounds_;  // that are told
-  bool grown_ = false;
+  const std::set<int> rounds_;  // that are told
   std::unique_ptr<TakenAhead> ahead_;
   RoundEvent row_;
-  mapping::Observation observation_;
+  ToldRow told_;
 };
 
 std::string ListBase(const ImportInput& input, size_t index, const std::string& folder,
@@ -515,66 +765,98 @@ std::string ListBase(const ImportInput& input, size_t index, const std::string& 
 }
 
 // The number of the round that takes what is new.
-absl::StatusOr<int> NextRound(const std::vector<ImportInput>& inputs) {
-  int last = 0;
-  for (const ImportInput& input : inputs) {
-    for (const ImportRound& round : input.record.rounds) last = std::max(last, round.number);
-  }
+absl::StatusOr<int> NextRound(const ImportRecord& record) {
+  const int last = record.rounds.empty() ? 0 : record.rounds.back().number;
   if (last < kRoundsMax) return last + 1;
-  return absl::FailedPreconditionError(
-      absl::StrCat("it has grown and been imported ", kRoundsMax, " times, which is the most"));
+  return absl::FailedPreconditionError(absl::StrCat("files of this source have been imported ",
+                                                    kRoundsMax, " times, which is the most"));
 }
 
-absl::Status OpenStore(const ImportInput& input, const std::string& folder, AllRows& all) {
-  if (all.stores.contains(input.source)) return absl::OkStatus();
-  const std::string record = ImportRecordPath(folder, input.source);
-  RowStore::Options options;
-  options.path = absl::StrCat(absl::StripSuffix(record, ".json"), ".rows");
-  options.rows_before = input.record.rows;
-  options.by_content = IsRowsFile(input.name);
-  for (const ImportRound& round : input.record.rounds) {
-    options.rounds.push_back(round.number);
-    if (!round.complete) options.cut_off.push_back(round.number);
+absl::StatusOr<std::unique_ptr<RowStore>> OpenStore(const ReadRowsOptions& options,
+                                                    const std::string& source,
+                                                    const ImportRecord& record) {
+  RowStore::Options store;
+  store.path = RowStorePath(options.folder, source);
+  store.temp_folder = options.temp_folder;
+  store.memory_bytes = options.memory_bytes / 4;
+  for (const ImportRound& round : record.rounds) {
+    store.rounds.push_back(round.number);
+    if (!round.complete) store.cut_off.push_back(round.number);
   }
-  auto store = RowStore::Open(std::move(options));
-  if (store.ok()) all.stores.emplace(input.source, *std::move(store));
-  return store.status();
+  return RowStore::Open(std::move(store));
 }
 
-absl::Status ReadAll(const v1::Mapping& mapping, std::vector<ImportInput>& inputs, AllRows& all) {
-  int64_t size = 0;  // not known when one of them is a pipe
-  for (const ImportInput& input : inputs) size += input.reader->input().size();
-  for (const ImportInput& input : inputs) {
-    if (input.reader->input().size() == 0) size = 0;
+// Rows that came in by another mapping must not come in by this one.
+absl::Status CheckMeans(const ImportMeans& means, const std::string& source,
+                        const ImportRecord& record, const RowStore& store) {
+  for (const int round : store.rounds_here()) {
+    const ImportMeans& before = record.means[record.Find(round)->means];
+    absl::Status same =
+        CheckSameMeans(absl::StrCat("what round ", round, " of ", source, " took"), before, means);
+    if (!same.ok()) return same;
   }
+  return absl::OkStatus();
+}
+
+absl::Status ReadAll(const v1::Mapping& mapping, std::vector<ImportInput>& inputs, RowStore& store,
+                     AllRows& all) {
+  const int64_t size = BytesOf(inputs);
   const ProgressLine progress("reading", "bytes", [&] { return Reading{all.position, size}; });
+  uint64_t before = 0;
   for (size_t i = 0; i < inputs.size(); ++i) {
-    if (absl::Status status = ReadOne(inputs[i], static_cast<uint32_t>(i), all); !status.ok()) {
-      return status;
-    }
+    ImportInput& input = inputs[i];
+    input.rows_before = before;
+    absl::Status status =
+        EachRow(input, all, [&] { return TakeRow(input, static_cast<uint32_t>(i), store, all); });
+    if (!status.ok()) return status;
+    before += static_cast<uint64_t>(input.rows);
     // Only the source's name is still needed.
-    inputs[i].reader.reset();
-    inputs[i].mapper.reset();
-    inputs[i].events.reset();
+    input.reader.reset();
+    input.mapper.reset();
+    input.events.reset();
   }
   absl::Status status = all.by_incident->Finish();
   if (status.ok()) {
-    status = mapping.has_events() ? CasesTold(mapping, inputs, all).Tell() : FindTwice(inputs, all);
+    status = mapping.has_events() ? CasesTold(mapping, inputs, store, all).Tell()
+                                  : LivesTold(inputs, store, all).Tell();
   }
   return status.ok() ? all.sorter->Finish() : status;
 }
 
+// What is new becomes a round; inputs whose rows the ledger has are kept in mind.
+void Remember(const ImportMeans& means, const std::vector<ImportInput>& inputs, const AllRows& all,
+              ImportRecord* record) {
+  if (all.takes) {
+    ImportRound round{.number = all.round, .complete = false, .means = record->Remember(means)};
+    for (const int other : all.read.rounds) {
+      if (other != all.round) round.along.push_back(other);
+    }
+    record->rounds.push_back(std::move(round));
+  }
+  for (const ImportInput& input : inputs) {
+    if (input.is_taken) record->inputs.emplace(input.source, record->Remember(means));
+  }
+}
+
 }  // namespace
 
-std::string ImportInput::SourceOf(int round) const {
-  const bool first = record.rounds.empty() || record.rounds.front().number == round;
-  return first ? source : absl::StrCat(source, ".", round);
+std::string RowStorePath(const std::string& folder, const std::string& source) {
+  return absl::StrCat(absl::StripSuffix(ImportRecordPath(folder, source), ".json"), ".rows");
+}
+
+RowOf RowOfPresent(const std::vector<ImportInput>& inputs, uint64_t present) {
+  // The last input that begins before it: one without rows begins where the next one does.
+  const auto behind =
+      std::partition_point(inputs.begin(), inputs.end(),
+                           [&](const ImportInput& input) { return input.rows_before < present; });
+  const auto input = static_cast<size_t>(behind - inputs.begin()) - 1;
+  return {input, present - inputs[input].rows_before};
 }
 
 absl::StatusOr<std::vector<ImportInput>> OpenInputs(const std::vector<std::string>& paths,
                                                     const v1::Mapping& mapping,
                                                     const std::string& mapping_path,
-                                                    const std::string& spool) {
+                                                    const std::string& spool, bool again) {
   if (paths.size() > kInputsMax) {
     return absl::InvalidArgumentError(
         absl::StrCat(paths.size(), " inputs; at most ", kInputsMax, " are read at once"));
@@ -585,33 +867,43 @@ absl::StatusOr<std::vector<ImportInput>> OpenInputs(const std::vector<std::strin
   }
   const absl::StatusOr<mapping::Places> places = LoadPlaces(mapping, mapping_path);
   if (!places.ok()) return places.status();
+  // Rows with an incident each are read once more to be kept beside the list of rejected ones.
+  const std::string kept = again || !mapping.has_events() ? spool : "";
   std::vector<ImportInput> inputs;
   for (const std::string& path : paths) {
     absl::StatusOr<ImportInput> input =
-        OpenOne(path, mapping, mapping_path, *options, spool, *places);
+        OpenOne(path, mapping, mapping_path, *options, kept, *places);
     if (!input.ok()) return input.status();
     inputs.push_back(*std::move(input));
   }
   return inputs;
 }
 
-absl::StatusOr<RowsRead> ReadRows(const v1::Mapping& mapping, std::vector<ImportInput>& inputs,
+absl::StatusOr<RowsRead> ReadRows(const ImportMeans& means, std::vector<ImportInput>& inputs,
                                   int partitions, const ReadRowsOptions& options,
-                                  files::FactSorter* sorter) {
+                                  ImportRecord* record, files::FactSorter* sorter) {
+  const v1::Mapping& mapping = means.mapping;
+  for (const ImportInput& input : inputs) {
+    const auto before = record->inputs.find(input.source);
+    if (before == record->inputs.end()) continue;
+    absl::Status same = CheckSameMeans(input.source, record->means[before->second], means);
+    if (!same.ok()) return same;
+  }
+  const absl::StatusOr<files::RowOptions> rows = RowOptionsOf(mapping);
+  if (!rows.ok()) return rows.status();
+  const absl::StatusOr<std::vector<mapping::Target>> targets = mapping::TargetsOf(mapping);
+  if (!targets.ok()) return targets.status();
+  const absl::StatusOr<int> round = NextRound(*record);
+  if (!round.ok()) return round.status();
+  auto store = OpenStore(options, mapping.source(), *record);
+  if (!store.ok()) return store.status();
   auto by_incident = files::FactSorter::Open({.memory_bytes = options.memory_bytes / 2,
                                               .temp_folder = options.temp_folder,
                                               .partitions = 1});
   if (!by_incident.ok()) return by_incident.status();
-  const absl::StatusOr<int> round = NextRound(inputs);
-  if (!round.ok()) return round.status();
-  AllRows all{partitions,
-              options,
-              sorter,
-              by_incident->get(),
-              files::DistinctCounter({options.memory_bytes / 8, options.temp_folder}),
-              *round};
+  AllRows all{partitions, options, mapping.source(), sorter, by_incident->get(), *targets, *round};
+  for (const ImportRound& before : record->rounds) all.known_rounds.push_back(before.number);
   all.late.resize(inputs.size());
-  all.takes.resize(inputs.size());
   for (size_t i = 0; i < inputs.size(); ++i) {
     const char declared = mapping.csv().delimiter().empty() ? ',' : mapping.csv().delimiter()[0];
     all.rejected.push_back(std::make_unique<RejectedRows>(
@@ -622,17 +914,26 @@ absl::StatusOr<RowsRead> ReadRows(const v1::Mapping& mapping, std::vector<Import
             .mark = !inputs[i].is_utf8 || !mapping.encoding().empty(),
             .csv = inputs[i].delimiter != 0},
         &all.told));
-    if (absl::Status opened = OpenStore(inputs[i], options.folder, all); !opened.ok()) {
-      return opened;
-    }
   }
-  absl::Status status = ReadAll(mapping, inputs, all);
+  const auto of_source = [&](absl::Status status) {
+    return status.code() != absl::StatusCode::kFailedPrecondition
+               ? status
+               : absl::FailedPreconditionError(
+                     absl::StrCat(mapping.source(), ": ", status.message()));
+  };
+  absl::Status status = of_source(Recognise(inputs, *rows, **store, all));
+  if (status.ok()) status = CheckMeans(means, mapping.source(), *record, **store);
+  if (!status.ok()) return status;
+  all.read.round = all.round;
+  for (const ImportRound& before : record->rounds) {
+    const bool here = (*store)->rounds_here().contains(before.number);
+    if (!before.complete && here) all.read.rounds.push_back(before.number);
+  }
+  all.read.rounds.push_back(all.round);
+  status = ReadAll(mapping, inputs, **store, all);
   // The lists are there however it ends: they say why.
-  const absl::StatusOr<files::RowOptions> rows = RowOptionsOf(mapping);
-  if (!rows.ok()) return rows.status();
   for (size_t i = 0; i < inputs.size() && status.ok(); ++i) {
-    status = KeepLate(inputs[i], RowOptionsFor(inputs[i].path, *rows), all.late[i],
-                      all.rejected[i].get());
+    status = KeepLate(inputs[i], *rows, all.late[i], all.rejected[i].get());
   }
   for (const std::unique_ptr<RejectedRows>& rejected : all.rejected) {
     status.Update(rejected->Finish());
@@ -640,30 +941,10 @@ absl::StatusOr<RowsRead> ReadRows(const v1::Mapping& mapping, std::vector<Import
     if (!rejected->kept_path().empty()) all.read.kept.push_back(rejected->kept_path());
   }
   for (ImportInput& input : inputs) input.in_ledger.Grow(input.rows);
-  if (status.ok() && !mapping.has_events()) {
-    const absl::StatusOr<int64_t> incidents = all.incidents.Count();
-    status = incidents.status();
-    if (incidents.ok()) all.read.incidents = *incidents;
-  }
-  for (const auto& [source, store] : all.stores) {
-    if (!status.ok()) break;
-    const absl::Status whole = store->CheckCutOff();
-    if (!whole.ok())
-      status = absl::Status(whole.code(), absl::StrCat(source, ": ", whole.message()));
-  }
-  for (const auto& [source, store] : all.stores) {
-    if (status.ok()) status = store->Commit();
-  }
+  if (status.ok()) status = (*store)->Commit();
   if (!status.ok()) return status;
-  for (size_t i = 0; i < inputs.size(); ++i) {
-    for (size_t other = 0; all.takes[i] && other < inputs.size(); ++other) {
-      std::vector<ImportRound>& rounds = inputs[other].record.rounds;
-      const bool same = inputs[other].source == inputs[i].source;
-      if (same && (rounds.empty() || rounds.back().number != all.round)) {
-        rounds.push_back({.number = all.round, .complete = false});
-      }
-    }
-  }
+  Remember(means, inputs, all, record);
+  all.read.store = *std::move(store);
   return std::move(all.read);
 }
 

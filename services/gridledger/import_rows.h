@@ -8,20 +8,20 @@
 #include <absl/time/time.h>
 
 #include <cstdint>
-#include <functional>
 #include <limits>
 #include <map>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "gridledger/v1/mapping.pb.h"
-#include "services/base/ids.h"
 #include "services/domain/mapping/event_mapper.h"
 #include "services/domain/mapping/mapper.h"
+#include "services/domain/mapping/observation.h"
 #include "services/gridledger/import_record.h"
+#include "services/gridledger/known_incidents.h"
 #include "services/gridledger/row_bits.h"
+#include "services/gridledger/row_store.h"
 #include "services/runtime/adapters/files/row_reader.h"
 #include "services/runtime/adapters/files/sorter.h"
 
@@ -39,46 +39,57 @@ struct ImportInput {
   bool has_row = false;
   std::unique_ptr<mapping::Mapper> mapper;       // of rows with an incident each
   std::unique_ptr<mapping::EventMapper> events;  // of rows with an event each
-  ImportRecord record;                           // of its source
-  bool of_events = false;
-  size_t rounds_before = 0;
-  bool was_there = false;  // an earlier import had begun it
-  int64_t rows = 0;        // read
-  // What became of them, by number.
+  std::vector<size_t> columns;                   // that the mapping uses
+  uint64_t rows_before = 0;                      // of the inputs before it
+  int64_t rows = 0;                              // read
+  // That it had when its rows were compared: one that grows meanwhile is taken up to there.
+  int64_t rows_max = std::numeric_limits<int64_t>::max();
+  bool is_taken = false;  // a row of it is in the ledger, or goes there
+  // What became of its rows, by number.
   RowBits rejected;
   RowBits twice;      // of no account beside a row before it
-  RowBits in_ledger;  // set here where an incident has one row, and while events are walked
-
-  // The source of positions of that round, "boston311#5f3a9c01.2" from the second on.
-  std::string SourceOf(int round) const;
+  RowBits in_ledger;  // set while they are told
 };
 
 // Opens each path ("-" is standard input). InvalidArgument names the mapping's or the input's
 // fault; then nothing has been written. What comes through a pipe, and may have to be read once
-// more, is kept beside `spool` in a file without a name.
+// more, is kept beside `spool` in a file without a name; with `again`, all of it.
 absl::StatusOr<std::vector<ImportInput>> OpenInputs(const std::vector<std::string>& paths,
                                                     const v1::Mapping& mapping,
                                                     const std::string& mapping_path,
-                                                    const std::string& spool);
+                                                    const std::string& spool, bool again);
+
+// Which of the inputs a row belongs to that is numbered through all of them, and its number there.
+struct RowOf {
+  size_t input = 0;
+  uint64_t row = 0;
+};
+RowOf RowOfPresent(const std::vector<ImportInput>& inputs, uint64_t present);
 
 struct RowsRead {
   int64_t rows = 0;
   int64_t rejected = 0;
   int64_t incidents = 0;                   // different ones, named by the rows that were taken
-  int64_t changed = 0;                     // of the rejected: not what they were when they came in
+  int64_t changed = 0;                     // rows that are new, of incidents that the ledger has
   std::map<std::string, int64_t> reasons;  // of rejected rows
   absl::Time first_at = absl::InfiniteFuture();  // of all facts, in ledger order
   absl::Time last_at = absl::InfinitePast();
   std::vector<std::string> lists;  // of rejected rows, one an input that has any
   std::vector<std::string> kept;   // the rows themselves
+  int round = 0;                   // of what is new
+  std::vector<int> rounds;         // that are told: that one, and those that were cut off
+  std::unique_ptr<RowStore> store;
 };
 
-// What the ledger has of an incident already.
-struct KnownIncident {
-  Partition partition;
-  std::string community;
-  // Of what a source or a person said of it, by their own word; asked for with one row an event.
-  int64_t last_at_ms = 0;
+// What the sorter has of each: a step of an incident's life, and the row that it came from.
+struct ToldRow {
+  uint64_t present = 0;  // the row's number through all inputs
+  mapping::Observation observation;
+  template <class A>
+  void Fields(A& a) {
+    a(present);
+    observation.Fields(a);
+  }
 };
 
 struct ReadRowsOptions {
@@ -87,23 +98,24 @@ struct ReadRowsOptions {
   size_t memory_bytes = size_t{16} << 20;                    // beside the sorter's
   int64_t errors_max = std::numeric_limits<int64_t>::max();  // rejected rows
   std::string id_column;                                     // where rows of the same id differ
-  // Asked of each incident, so that what is said of one that is there goes where it is; nothing for
-  // a ledger that is new.
-  std::function<absl::StatusOr<std::optional<KnownIncident>>(const std::string& id, Partition)>
-      find_known;
+  // What the ledger has, so that what is said of an incident that is there goes where it is; null
+  // for a ledger that is new.
+  KnownIncidents* known = nullptr;
 };
 
-// Reads all rows of `inputs` into `sorter` and finishes it: facts of rows with an incident each as
-// v1.Entry, of rows with an event each as mapping::Observation; the group of a place is its round.
-// Rows that no import has taken make a round of their own, which is then in the input's record and
-// must be kept before anything goes to the ledger; rows that one has taken stay in theirs. What
-// each round took is durable on return.
+// Reads all rows of `inputs` into `sorter` and finishes it: its entries are ToldRow, the group of a
+// place is the row's round, its row the row's number there. Rows that no import has taken make a
+// round of their own, which is then in `record` and must be kept before anything goes to the
+// ledger; rows that one has taken stay in theirs. What each round took is durable on return.
 //
 // The first rejected rows are told on standard error, all of them in FOLDER/rejected/SOURCE.csv,
 // with line, column and reason, and as they are in SOURCE.rows.csv. DataLoss when they are more
 // than `errors_max`.
-absl::StatusOr<RowsRead> ReadRows(const v1::Mapping& mapping, std::vector<ImportInput>& inputs,
+absl::StatusOr<RowsRead> ReadRows(const ImportMeans& means, std::vector<ImportInput>& inputs,
                                   int partitions, const ReadRowsOptions& options,
-                                  files::FactSorter* sorter);
+                                  ImportRecord* record, files::FactSorter* sorter);
+
+// imports/SOURCE.rows, whether it is there or not.
+std::string RowStorePath(const std::string& folder, const std::string& source);
 
 }  // namespace gridledger::cli

@@ -10,6 +10,7 @@
 
 #include "gridledger/v1/policy.pb.h"
 #include "services/domain/mapping/life_walk.h"
+#include "services/gridledger/import_record.h"
 #include "services/gridledger/import_rows.h"
 #include "services/runtime/adapters/files/sorter.h"
 #include "services/runtime/engine/lockstep.h"
@@ -25,16 +26,19 @@ struct ImportOpening {
   absl::Time at;
 };
 
-// `opening` and `inputs` outlive the source. The policy is passed over where it is in force
-// already. The facts' entries are v1.Entry; those of rows that are there twice do not count.
-std::unique_ptr<engine::OutsideSource> NewImportSource(const ImportOpening& opening,
-                                                       const std::vector<ImportInput>& inputs,
+// What there is of an import besides its sorted rows. All of it outlives the sources.
+struct ImportTelling {
+  ImportOpening opening;
+  mapping::LifeWalk::Setting walk;
+  std::string source;  // of the mapping
+  const ImportRecord* record = nullptr;
+  const RowsRead* read = nullptr;
+  std::vector<ImportInput>* inputs =
+      nullptr;  // rows that make an entry are marked as in the ledger
+};
+
+// The policy is passed over where it is in force already. The facts' entries are ToldRow.
+std::unique_ptr<engine::OutsideSource> NewImportSource(const ImportTelling& telling,
                                                        std::unique_ptr<files::SortedFacts> facts);
-// The same where they are mapping::Observation, walked with `walk`, which outlives the source too.
-// Rows that make an entry are marked as in the ledger.
-std::unique_ptr<engine::OutsideSource> NewWalkSource(const ImportOpening& opening,
-                                                     const mapping::LifeWalk::Setting& walk,
-                                                     std::vector<ImportInput>& inputs,
-                                                     std::unique_ptr<files::SortedFacts> facts);
 
 }  // namespace gridledger::cli

@@ -1,8 +1,11 @@
 #include "services/gridledger/known_incidents.h"
 
-#include <algorithm>
+#include <absl/strings/str_cat.h>
+
+#include <utility>
 
 #include "services/base/layout.h"
+#include "services/runtime/engine/entry_codec.h"
 #include "services/runtime/host/subjects.h"
 
 namespace gridledger::cli {
@@ -14,38 +17,47 @@ constexpr int kLoadedMax = 4096;  // × ~1 KiB, a partition: 4 MiB; a task is qu
 
 absl::StatusOr<std::optional<KnownIncident>> KnownIncidents::Find(const std::string& id,
                                                                   Partition likely) {
-  absl::StatusOr<std::optional<KnownIncident>> found = Place(id, likely);
-  if (!found.ok() || !*found) return found;
-  KnownIncident& known = **found;
-  const absl::StatusOr<engine::Task*> task = TaskOf(known.partition);
-  if (!task.ok()) return task.status();
-  const audit::State& audit = host::AuditOf((*task)->subject());
-  for (const audit::TimelineItem& item : audit::Timeline(audit, IncidentId(id))) {
-    if (item.line.by_service) continue;
-    known.last_at_ms = std::max(known.last_at_ms, ToMillis(item.line.happened_at));
-  }
-  return found;
-}
-
-absl::StatusOr<std::optional<KnownIncident>> KnownIncidents::Place(const std::string& id,
-                                                                   Partition likely) {
   const IncidentId wanted(id);
-  absl::StatusOr<std::optional<KnownIncident>> found = PlaceIn(wanted, likely);
+  absl::StatusOr<std::optional<KnownIncident>> found = FindIn(wanted, likely);
   for (Partition p{0}; found.ok() && !*found && p.value < folder_.log().partitions(); ++p.value) {
-    if (p.value != likely.value) found = PlaceIn(wanted, p);
+    if (p.value != likely.value) found = FindIn(wanted, p);
   }
   return found;
 }
 
-absl::StatusOr<std::optional<KnownIncident>> KnownIncidents::PlaceIn(const IncidentId& id,
-                                                                     Partition partition) {
+absl::StatusOr<std::optional<KnownIncident>> KnownIncidents::FindIn(const IncidentId& id,
+                                                                    Partition partition) {
   const absl::StatusOr<engine::Task*> task = TaskOf(partition);
   if (!task.ok()) return task.status();
   const incident::Incident* const incident = (*task)->incidents().incidents.Find(id);
   if (incident == nullptr) return std::nullopt;
   ++loaded_[static_cast<size_t>(partition.value)];
-  return KnownIncident{.partition = partition,
-                       .community = std::string(incident->community.text())};
+  KnownIncident known;
+  known.partition = partition;
+  known.community = std::string(incident->community.text());
+  known.is_closed = incident->phase == incident::Phase::kClosed;
+  const audit::State& audit = host::AuditOf((*task)->subject());
+  for (const audit::TimelineItem& item : audit::Timeline(audit, id)) {
+    if (item.line.by_service) continue;
+    known.facts.push_back({.kind = static_cast<v1::Fact::KindCase>(item.line.kind),
+                           .happened_at_ms = ToMillis(item.line.happened_at),
+                           .offset = item.offset});
+  }
+  return known;
+}
+
+absl::StatusOr<const v1::Entry*> KnownIncidents::Read(Partition partition, Offset offset) {
+  if (reader_ == nullptr) reader_ = folder_.log().NewReader();
+  absl::Status status = reader_->Assign(partition, offset);
+  if (status.ok()) status = reader_->Poll(absl::Seconds(30), 1, &batch_);
+  reader_->Unassign(partition);
+  if (!status.ok()) return status;
+  if (batch_.records().empty() || !engine::DecodeEntry(batch_.records()[0].value, &entry_).ok()) {
+    return absl::DataLossError(absl::StrCat("partition ", partition.value,
+                                            " has no entry at offset ", offset.value,
+                                            ", of which the state tells"));
+  }
+  return &entry_;
 }
 
 // Lives until the next call for the partition.

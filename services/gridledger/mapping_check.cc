@@ -311,13 +311,13 @@ class Check {
                                                         const absl::StatusOr<v1::Policy>& policy) {
     std::unique_ptr<Check> check(new Check(options, mapping, std::move(header)));
     if (!mapping.has_events()) {
-      auto mapper = mapping::Mapper::Compile(mapping, check->header_, mapping.source(), places);
+      auto mapper = mapping::Mapper::Compile(mapping, check->header_, places);
       if (!mapper.ok()) return mapper.status();
       check->mapper_ = *std::move(mapper);
       check->checked_.facts = 0;
       return check;
     }
-    auto events = mapping::EventMapper::Compile(mapping, check->header_, mapping.source(), places);
+    auto events = mapping::EventMapper::Compile(mapping, check->header_, places);
     if (!events.ok()) return events.status();
     check->events_ = *std::move(events);
     // Limits and units of the policy, where it can be read; an import says why where it cannot.
@@ -355,13 +355,12 @@ class Check {
       : options_(options), mapping_(mapping), header_(std::move(header)) {}
 
   void AddIncident(const files::InputRow& row) {
-    const auto made = mapper_->Apply(row.fields, static_cast<uint64_t>(row.number));
+    const auto made = mapper_->Apply(row.fields);
     if (made.empty()) return Reject(row, mapper_->rejection());
     if (!IsNew(row)) return;
     *checked_.facts += static_cast<int64_t>(made.size());
     if (row.number > options_.rows) return;
-    for (const mapping::Mapper::Made& fact : made)
-      shown_.Add(row.line, fact.at, fact.entry->fact());
+    for (const mapping::Mapper::Made& fact : made) shown_.Add(row.line, fact.at, *fact.fact);
   }
 
   // Of rows with the same id an import takes the first one.
@@ -398,7 +397,7 @@ class Check {
   }
 
   void AddEvent(const files::InputRow& row) {
-    const mapping::Event* event = events_->Apply(row.fields, static_cast<uint64_t>(row.number));
+    const mapping::Event* event = events_->Apply(row.fields);
     if (event == nullptr) return Reject(row, events_->rejection());
     lives_->Add(*event, row.number, row.line);
   }

@@ -54,9 +54,9 @@ absl::Status CompileMapping(const v1::Mapping& mapping, const mapping::Places& p
   }
   const std::vector<std::string> header = mapping::ColumnsOf(mapping);
   if (mapping.has_events()) {
-    return mapping::EventMapper::Compile(mapping, header, "doctor#0", places).status();
+    return mapping::EventMapper::Compile(mapping, header, places).status();
   }
-  return mapping::Mapper::Compile(mapping, header, "doctor#0", places).status();
+  return mapping::Mapper::Compile(mapping, header, places).status();
 }
 
 // The field that names what LoadPlaces cannot load.

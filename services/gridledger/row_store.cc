@@ -1,206 +1,367 @@
 #include "services/gridledger/row_store.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <system_error>
+#include <tuple>
 #include <utility>
 
 namespace gridledger::cli {
 namespace {
 
-constexpr int kRoundBits = 16;
-constexpr uint64_t kRoundMask = (uint64_t{1} << kRoundBits) - 1;
-// A row that an import without such a file took: whatever stood in it.
-constexpr uint64_t kAnyContent = ~kRoundMask;
-constexpr int64_t kByContentMax = 1'000'000;  // × ~32 B = 32 MiB; nobody corrects more by hand
+constexpr int kRoundShift = 48;
+constexpr uint64_t kTwice = uint64_t{1} << 47;
+constexpr uint64_t kRowMask = kTwice - 1;
+constexpr size_t kRowBytes = 3 * sizeof(uint64_t);
+// So that it sorts as a whole number from 0 on.
+constexpr uint64_t kContentMask = ~(uint64_t{1} << 63);
 
-uint64_t AsWord(uint64_t content) {
-  const uint64_t word = content & ~kRoundMask;
-  return word == kAnyContent ? kAnyContent - (kRoundMask + 1) : word;
+uint64_t WordOf(int round, uint64_t row) {
+  return (static_cast<uint64_t>(round) << kRoundShift) | row;
 }
-int RoundOf(uint64_t word) { return static_cast<int>(word & kRoundMask); }
+
+bool SortsBefore(const RowStore::Taken& a, const RowStore::Taken& b) {
+  return std::tie(a.incident, a.content) < std::tie(b.incident, b.content);
+}
+bool IsSame(const RowStore::Taken& a, const RowStore::Taken& b) {
+  return a.incident == b.incident && a.content == b.content;
+}
+
+absl::Status Failed(const char* act, const std::string& path) {
+  return absl::UnavailableError(absl::StrCat("cannot ", act, " ", path, ": ", strerror(errno)));
+}
+
+files::FactPlace PlaceOf(const RowStore::Taken& row) {
+  return {.at = absl::UnixEpoch(),
+          .version = static_cast<int64_t>(row.content),
+          .input = static_cast<uint32_t>(row.round),
+          .row = row.row,
+          .group = row.incident};
+}
+
+// The rows of a sorter, in order.
+class Sorted {
+ public:
+  static absl::StatusOr<Sorted> Of(files::FactSorter& sorter) {
+    if (absl::Status status = sorter.Finish(); !status.ok()) return status;
+    auto facts = sorter.NewReader(Partition{0});
+    if (!facts.ok()) return facts.status();
+    return Sorted(*std::move(facts));
+  }
+  // False at the end.
+  absl::StatusOr<bool> Next(RowStore::Taken* row) {
+    files::SortedFact fact;
+    absl::StatusOr<bool> more = facts_->Next(&fact);
+    if (!more.ok() || !*more) return more;
+    *row = {.incident = fact.place.group,
+            .content = static_cast<uint64_t>(fact.place.version),
+            .round = static_cast<int>(fact.place.input),
+            .row = fact.place.row};
+    return true;
+  }
+
+ private:
+  explicit Sorted(std::unique_ptr<files::SortedFacts> facts) : facts_(std::move(facts)) {}
+  std::unique_ptr<files::SortedFacts> facts_;
+};
 
 }  // namespace
 
+// ---- words and rows on disk
+
+class RowStore::Words {
+ public:
+  static absl::StatusOr<std::unique_ptr<Words>> Make(const std::string& folder) {
+    std::error_code error;
+    std::filesystem::create_directories(folder, error);
+    const int file = ::open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (file < 0) return Failed("make a file in", folder);
+    return std::unique_ptr<Words>(new Words(file, folder));
+  }
+  ~Words() { ::close(file_); }
+  Words(const Words&) = delete;
+  Words& operator=(const Words&) = delete;
+
+  absl::Status Set(uint64_t at, uint64_t word) {
+    return ::pwrite(file_, &word, sizeof word, Place(at)) == sizeof word
+               ? absl::OkStatus()
+               : Failed("write in", folder_);
+  }
+  // 0 where nothing was set.
+  absl::StatusOr<uint64_t> Get(uint64_t at) const {
+    uint64_t word = 0;
+    const ssize_t bytes = ::pread(file_, &word, sizeof word, Place(at));
+    if (bytes < 0) return Failed("read in", folder_);
+    return bytes == sizeof word ? word : 0;
+  }
+  // The same, one after the other.
+  absl::StatusOr<uint64_t> GetNext(uint64_t at) {
+    const uint64_t block = at / block_.size();
+    if (block != block_at_) {
+      block_.fill(0);
+      if (::pread(file_, block_.data(), sizeof block_, Place(block * block_.size())) < 0) {
+        return Failed("read in", folder_);
+      }
+      block_at_ = block;
+    }
+    return block_[at % block_.size()];
+  }
+
+ private:
+  Words(int file, std::string folder) : file_(file), folder_(std::move(folder)) {}
+  static off_t Place(uint64_t at) { return static_cast<off_t>(at * sizeof(uint64_t)); }
+
+  const int file_;
+  const std::string folder_;
+  std::array<uint64_t, 8192> block_ = {};
+  uint64_t block_at_ = ~uint64_t{0};
+};
+
+class RowStore::Stream {
+ public:
+  // Without a file there is no row.
+  static absl::StatusOr<std::unique_ptr<Stream>> Open(const std::string& path) {
+    std::unique_ptr<Stream> stream(new Stream(path));
+    stream->file_ = std::fopen(path.c_str(), "rb");
+    if (stream->file_ == nullptr && errno != ENOENT) return Failed("read", path);
+    return stream;
+  }
+  ~Stream() {
+    if (file_ != nullptr) std::fclose(file_);
+  }
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
+
+  // False at the end.
+  absl::StatusOr<bool> Next(Taken* row) {
+    if (file_ == nullptr) return false;
+    std::array<uint64_t, 3> words = {};
+    const size_t bytes = std::fread(words.data(), 1, kRowBytes, file_);
+    if (std::ferror(file_) != 0) return Failed("read", path_);
+    if (bytes == 0) return false;
+    if (bytes != kRowBytes) return absl::DataLossError(absl::StrCat(path_, " has been cut off"));
+    *row = {.incident = words[0],
+            .content = words[1],
+            .round = static_cast<int>(words[2] >> kRoundShift),
+            .row = words[2] & kRowMask};
+    return true;
+  }
+
+ private:
+  explicit Stream(std::string path) : path_(std::move(path)) {}
+  const std::string path_;
+  std::FILE* file_ = nullptr;
+};
+
+// ---- the store
+
+RowStore::RowStore(Options options)
+    : options_(std::move(options)),
+      rounds_(options_.rounds.begin(), options_.rounds.end()),
+      cut_off_(options_.cut_off.begin(), options_.cut_off.end()) {}
+
+RowStore::~RowStore() {
+  std::error_code error;
+  std::filesystem::remove(absl::StrCat(options_.path, ".part"), error);
+}
+
 absl::StatusOr<std::unique_ptr<RowStore>> RowStore::Open(Options options) {
   std::unique_ptr<RowStore> store(new RowStore(std::move(options)));
-  std::error_code error;
-  const auto bytes = std::filesystem::file_size(store->options_.path, error);
-  if (error) return store;
-  store->now_ = store->options_.path;
-  if (bytes % sizeof(uint64_t) != 0) {
-    return absl::DataLossError(absl::StrCat(store->now_, " has been cut off"));
-  }
-  if (!store->options_.by_content ||
-      static_cast<int64_t>(bytes / sizeof(uint64_t)) > kByContentMax) {
-    return store;
-  }
-  store->from_ = std::fopen(store->now_.c_str(), "rb");
-  if (store->from_ == nullptr) return store->Failed("read", store->now_);
-  uint64_t word = 0;
-  while (std::fread(&word, sizeof word, 1, store->from_) == 1) {
-    if (store->IsKnown(word)) store->by_content_.emplace(word & ~kRoundMask, word);
-  }
-  std::fclose(std::exchange(store->from_, nullptr));
+  if (absl::Status status = store->Count(); !status.ok()) return status;
   return store;
 }
 
-RowStore::~RowStore() {
-  if (from_ != nullptr) std::fclose(from_);
-  if (to_ != nullptr) std::fclose(to_);
-  std::error_code error;
-  for (int pass = 1; pass <= passes_; ++pass) {
-    std::filesystem::remove(absl::StrCat(options_.path, ".part", pass), error);
+absl::Status RowStore::Count() {
+  auto stream = Stream::Open(options_.path);
+  if (!stream.ok()) return stream.status();
+  Taken row;
+  while (true) {
+    const absl::StatusOr<bool> more = (*stream)->Next(&row);
+    if (!more.ok()) return more.status();
+    if (!*more) break;
+    if (!IsKnown(row.round)) continue;
+    ++known_;
+    uint64_t& last = last_[row.round];
+    last = std::max(last, row.row);
   }
-}
-
-absl::Status RowStore::Begin() {
-  std::error_code error;
-  std::filesystem::create_directories(std::filesystem::path(options_.path).parent_path(), error);
-  part_ = absl::StrCat(options_.path, ".part", ++passes_);
-  if (!now_.empty()) {
-    from_ = std::fopen(now_.c_str(), "rb");
-    if (from_ == nullptr) return Failed("read", now_);
+  uint64_t begin = 0;
+  for (const int round : rounds_) {
+    begins_[round] = begin;
+    begin += last_[round] + 1;
   }
-  to_ = std::fopen(part_.c_str(), "wb");
-  if (to_ == nullptr) return Failed("write", part_);
-  row_ = 0;
   return absl::OkStatus();
 }
 
-absl::StatusOr<uint64_t> RowStore::ReadWord() {
-  if (from_ == nullptr) {
-    return now_.empty() && row_ <= options_.rows_before ? kAnyContent | 1 : 0;
+absl::StatusOr<std::unique_ptr<files::FactSorter>> RowStore::NewSorter() const {
+  return files::FactSorter::Open({.memory_bytes = options_.memory_bytes,
+                                  .temp_folder = options_.temp_folder,
+                                  .partitions = 1});
+}
+
+absl::Status RowStore::Look(uint64_t present, uint64_t incident, uint64_t content) {
+  if (looked_ == nullptr) {
+    auto sorter = NewSorter();
+    if (!sorter.ok()) return sorter.status();
+    looked_ = *std::move(sorter);
   }
-  uint64_t word = 0;
-  if (std::fread(&word, sizeof word, 1, from_) == 1) return word;
-  if (std::ferror(from_) != 0) return Failed("read", now_);
-  std::fclose(std::exchange(from_, nullptr));
-  return 0;
+  return looked_->Add(
+      Partition{0},
+      PlaceOf({.incident = incident, .content = content & kContentMask, .row = present}), "", "");
 }
 
-absl::Status RowStore::WriteWord(uint64_t word) {
-  if (!failed_.ok()) return failed_;
-  return std::fwrite(&word, sizeof word, 1, to_) == 1 ? absl::OkStatus() : Failed("write", part_);
+absl::Status RowStore::Match() {
+  if (looked_ == nullptr) return absl::OkStatus();
+  const absl::Status status = MatchLooked();
+  looked_.reset();
+  return status;
 }
 
-bool RowStore::IsKnown(uint64_t word) const {
-  const auto& rounds = options_.rounds;
-  const int round = RoundOf(word);
-  return round != 0 && ((passes_ > 1 && round == taking_) ||
-                        std::find(rounds.begin(), rounds.end(), round) != rounds.end());
-}
+absl::Status RowStore::MatchLooked() {
+  auto present = Words::Make(options_.temp_folder);
+  auto known = Words::Make(options_.temp_folder);
+  auto stream = Stream::Open(options_.path);
+  auto sorted = Sorted::Of(*looked_);
+  if (!present.ok()) return present.status();
+  if (!known.ok()) return known.status();
+  if (!stream.ok()) return stream.status();
+  if (!sorted.ok()) return sorted.status();
+  by_present_ = *std::move(present);
+  by_known_ = *std::move(known);
 
-bool RowStore::IsCutOff(uint64_t word) const {
-  const auto& rounds = options_.cut_off;
-  return std::find(rounds.begin(), rounds.end(), RoundOf(word)) != rounds.end();
-}
-
-RowStore::Answer RowStore::Look(uint64_t content) {
-  ++row_;
-  const absl::StatusOr<uint64_t> old = ReadWord();
-  if (!old.ok()) failed_ = old.status();
-  old_ = old.ok() && IsKnown(*old) ? *old : 0;
-  content_ = AsWord(content);
-  const uint64_t was = old_ & ~kRoundMask;
-  if (old_ != 0 && (was == content_ || was == kAnyContent)) {
-    old_ = content_ | static_cast<uint64_t>(RoundOf(old_));
-    if (IsCutOff(old_)) {
-      again_.Set(static_cast<uint64_t>(row_));
-      if (options_.by_content) again_by_content_.insert(content_);
+  struct Missing {
+    uint64_t rows = 0;
+    uint64_t first = 0;
+  };
+  absl::flat_hash_map<int, Missing> missing;  // of rounds that were cut off
+  Taken looked;
+  Taken before;  // of what was looked for, the last that is known
+  absl::StatusOr<bool> more_looked = sorted->Next(&looked);
+  Taken stored;
+  for (absl::StatusOr<bool> more = (*stream)->Next(&stored);; more = (*stream)->Next(&stored)) {
+    if (!more.ok()) return more.status();
+    if (!*more) break;
+    if (!IsKnown(stored.round)) continue;
+    while (more_looked.ok() && *more_looked && SortsBefore(looked, stored)) {
+      more_looked = sorted->Next(&looked);
     }
-    return {Kind::kKnown, RoundOf(old_)};
-  }
-  if (options_.by_content) {
-    const auto found = by_content_.find(content_);
-    if (found == by_content_.end()) return {};
-    old_ = found->second;
-    if (IsCutOff(old_)) again_by_content_.insert(content_);
-    return {Kind::kKnown, RoundOf(old_)};
-  }
-  return {old_ == 0 ? Kind::kNew : Kind::kChanged, RoundOf(old_)};
-}
-
-absl::Status RowStore::Take(int round) {
-  taking_ = round;
-  return WriteWord(content_ | static_cast<uint64_t>(round));
-}
-
-absl::Status RowStore::Leave() { return WriteWord(old_); }
-
-absl::Status RowStore::End() {
-  while (from_ != nullptr || (now_.empty() && row_ < options_.rows_before)) {
-    ++row_;
-    const absl::StatusOr<uint64_t> word = ReadWord();
-    if (!word.ok()) return word.status();
-    if (from_ == nullptr && *word == 0) break;
-    if (absl::Status status = WriteWord(IsKnown(*word) ? *word : 0); !status.ok()) return status;
-  }
-  if (std::fclose(std::exchange(to_, nullptr)) != 0) return Failed("write", part_);
-  now_ = part_;
-  return failed_;
-}
-
-absl::Status RowStore::CheckCutOff() {
-  if (options_.cut_off.empty() || passes_ == 0) return absl::OkStatus();
-  int64_t without = 0;
-  int64_t first = 0;
-  if (!by_content_.empty()) {
-    for (const auto& [content, word] : by_content_) {
-      if (IsCutOff(word) && !again_by_content_.contains(content)) ++without;
+    bool is_here = before.row != 0 && IsSame(before, stored);
+    while (more_looked.ok() && *more_looked && IsSame(looked, stored)) {
+      const uint64_t word = WordOf(stored.round, stored.row);
+      absl::Status set = by_present_->Set(looked.row, is_here ? word | kTwice : word);
+      if (set.ok() && !is_here) {
+        set = by_known_->Set(begins_[stored.round] + stored.row, looked.row);
+      }
+      if (!set.ok()) return set;
+      is_here = true;
+      before = looked;
+      more_looked = sorted->Next(&looked);
     }
-  } else {
-    std::FILE* const words = std::fopen(now_.c_str(), "rb");
-    if (words == nullptr) return Failed("read", now_);
-    uint64_t word = 0;
-    for (int64_t row = 1; std::fread(&word, sizeof word, 1, words) == 1; ++row) {
-      if (!IsCutOff(word) || again_.Has(static_cast<uint64_t>(row))) continue;
-      if (without++ == 0) first = row;
+    if (!more_looked.ok()) return more_looked.status();
+    if (is_here) {
+      rounds_here_.insert(stored.round);
+    } else if (cut_off_.contains(stored.round)) {
+      Missing& of_round = missing[stored.round];
+      of_round.first = ++of_round.rows == 1 ? stored.row : std::min(of_round.first, stored.row);
     }
-    std::fclose(words);
   }
-  if (without == 0) return absl::OkStatus();
-  return absl::FailedPreconditionError(absl::StrCat(
-      "an import of it was interrupted, and ", without, " of the rows that it took are missing now",
-      " or not what they were", first > 0 ? absl::StrCat(", the first of them row ", first) : "",
-      ". Import what was being imported then once more, as it was; when that has come to its end, "
-      "what has changed since can come in"));
+  for (const int round : cut_off_) {
+    const auto found = missing.find(round);
+    if (found == missing.end() || !rounds_here_.contains(round)) continue;
+    return absl::FailedPreconditionError(absl::StrCat(
+        "an import of it was interrupted, and ", found->second.rows,
+        " of the rows that it took are missing now or not what they were, the first of them row ",
+        found->second.first, ". Import what was being imported then once more, as it was; when ",
+        "that has come to its end, what has changed since can come in"));
+  }
+  return absl::OkStatus();
 }
 
-absl::Status RowStore::GiveBack(int64_t row, int round) {
-  if (to_ == nullptr) {
-    to_ = std::fopen(now_.c_str(), "r+b");
-    if (to_ == nullptr) return Failed("write", now_);
+absl::StatusOr<RowStore::Known> RowStore::Find(uint64_t present) {
+  if (by_present_ == nullptr) return Known{};
+  const absl::StatusOr<uint64_t> word = by_present_->GetNext(present);
+  if (!word.ok()) return word.status();
+  return Known{.round = static_cast<int>(*word >> kRoundShift),
+               .row = *word & kRowMask,
+               .twice = (*word & kTwice) != 0};
+}
+
+absl::StatusOr<uint64_t> RowStore::PresentOf(int round, uint64_t row) const {
+  const auto begin = begins_.find(round);
+  const auto last = last_.find(round);
+  if (by_known_ == nullptr || begin == begins_.end() || last == last_.end() || row > last->second) {
+    return 0;
   }
-  const off_t at = static_cast<off_t>(sizeof(uint64_t)) * (row - 1);
-  uint64_t word = 0;
-  const int file = fileno(to_);
-  if (::pread(file, &word, sizeof word, at) != sizeof word) return Failed("read", now_);
-  if (RoundOf(word) != round) return absl::OkStatus();
-  word = 0;
-  return ::pwrite(file, &word, sizeof word, at) == sizeof word ? absl::OkStatus()
-                                                               : Failed("write", now_);
+  return by_known_->Get(begin->second + row);
+}
+
+absl::Status RowStore::Take(const Taken& row) {
+  if (taken_ == nullptr) {
+    auto sorter = NewSorter();
+    if (!sorter.ok()) return sorter.status();
+    taken_ = *std::move(sorter);
+  }
+  Taken masked = row;
+  masked.content &= kContentMask;
+  return taken_->Add(Partition{0}, PlaceOf(masked), "", "");
 }
 
 absl::Status RowStore::Commit() {
-  if (passes_ == 0) return absl::OkStatus();
-  if (to_ == nullptr) to_ = std::fopen(now_.c_str(), "r+b");
-  const bool durable = to_ != nullptr && ::fsync(fileno(to_)) == 0;
-  if (to_ != nullptr) std::fclose(std::exchange(to_, nullptr));
-  if (!durable || std::rename(now_.c_str(), options_.path.c_str()) != 0) {
-    return Failed("write", options_.path);
-  }
-  return absl::OkStatus();
+  if (taken_ == nullptr) return absl::OkStatus();
+  const absl::Status status = WriteTaken();
+  taken_.reset();
+  return status;
 }
 
-absl::Status RowStore::Failed(const char* act, const std::string& path) const {
-  return absl::UnavailableError(absl::StrCat("cannot ", act, " ", path, ": ", strerror(errno)));
+absl::Status RowStore::WriteTaken() {
+  auto stream = Stream::Open(options_.path);
+  auto sorted = Sorted::Of(*taken_);
+  if (!stream.ok()) return stream.status();
+  if (!sorted.ok()) return sorted.status();
+  std::error_code error;
+  std::filesystem::create_directories(std::filesystem::path(options_.path).parent_path(), error);
+  const std::string part = absl::StrCat(options_.path, ".part");
+  std::FILE* const file = std::fopen(part.c_str(), "wb");
+  if (file == nullptr) return Failed("write", part);
+
+  absl::Status status;
+  Taken stored;
+  Taken taken;
+  const auto next_stored = [&] {
+    absl::StatusOr<bool> more = (*stream)->Next(&stored);
+    while (more.ok() && *more && !IsKnown(stored.round)) more = (*stream)->Next(&stored);
+    status.Update(more.status());
+    return more.ok() && *more;
+  };
+  const auto next_taken = [&] {
+    const absl::StatusOr<bool> more = sorted->Next(&taken);
+    status.Update(more.status());
+    return more.ok() && *more;
+  };
+  bool more_stored = next_stored();
+  bool more_taken = next_taken();
+  while (status.ok() && (more_stored || more_taken)) {
+    const bool stored_first = more_stored && (!more_taken || !SortsBefore(taken, stored));
+    const Taken& row = stored_first ? stored : taken;
+    const std::array<uint64_t, 3> words = {row.incident, row.content, WordOf(row.round, row.row)};
+    if (std::fwrite(words.data(), kRowBytes, 1, file) != 1) status = Failed("write", part);
+    (stored_first ? more_stored : more_taken) = stored_first ? next_stored() : next_taken();
+  }
+  if (status.ok() && (std::fflush(file) != 0 || ::fsync(fileno(file)) != 0)) {
+    status = Failed("write", part);
+  }
+  std::fclose(file);
+  if (!status.ok()) return status;
+  return std::rename(part.c_str(), options_.path.c_str()) == 0 ? absl::OkStatus()
+                                                               : Failed("write", options_.path);
 }
 
 }  // namespace gridledger::cli

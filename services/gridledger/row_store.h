@@ -1,26 +1,28 @@
-// What an import has taken of a source, row by row, so that of a file that has grown, or changed,
-// it is known what is new: imports/SOURCE.rows holds 8 bytes a row, its content's fingerprint and
-// the round that took it. A round is what one import took; see decision note 0011.
+// Which rows the imports of a source have taken, so that a row is known wherever it stands, in
+// whatever file it comes again: imports/SOURCE.rows holds 24 bytes a row (its incident's and its
+// content's fingerprint, the round that took it, and its number there), in the order of incident
+// and content. A round is what one import took; see decision note 0011.
 //
-//   auto store = *RowStore::Open(folder, source, rounds, {});
-//   store->Begin();
-//   for each row: store->Look(content); store->Write(…);
-//   store->End(); store->Commit();
+//   auto store = *RowStore::Open({.path = …, .rounds = …});
+//   if (!store->empty()) {
+//     for each row: store->Look(present, incident, content);
+//     store->Match();
+//   }
+//   for each row again: store->Find(present), and of those that are new: store->Take(…);
+//   store->Commit();
 #pragma once
 
 #include <absl/container/flat_hash_map.h>
-#include <absl/container/flat_hash_set.h>
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
 #include <cstdint>
-#include <cstdio>
 #include <memory>
+#include <set>
 #include <string>
-#include <utility>
 #include <vector>
 
-#include "services/gridledger/row_bits.h"
+#include "services/runtime/adapters/files/sorter.h"
 
 namespace gridledger::cli {
 
@@ -32,64 +34,69 @@ class RowStore {
     std::string path;          // of the file
     std::vector<int> rounds;   // that the import record knows; a row of another one was not taken
     std::vector<int> cut_off;  // those of them that have not come to their end
-    int64_t rows_before = 0;   // that an import without such a file had read, in round 1
-    // Rows are known wherever they stand: for a file that is corrected, and rows taken out of it.
-    bool by_content = false;
+    std::string temp_folder;   // for what does not fit in memory
+    size_t memory_bytes = size_t{16} << 20;  // of each of the two sorters, one after the other
   };
-  enum class Kind { kNew, kKnown, kChanged };
-  struct Answer {
-    Kind kind = Kind::kNew;
-    int round = 0;  // that took it
+  struct Taken {
+    uint64_t incident = 0;  // fingerprints
+    uint64_t content = 0;
+    int round = 0;
+    uint64_t row = 0;  // its number in that round, from 1
+  };
+  struct Known {
+    int round = 0;  // 0: no import has taken it
+    uint64_t row = 0;
+    bool twice = false;  // a row before it has the same content, and is the known one
   };
 
   // DataLoss when the file cannot be read.
   static absl::StatusOr<std::unique_ptr<RowStore>> Open(Options options);
-  // What was not committed is gone.
   ~RowStore();
   RowStore(const RowStore&) = delete;
   RowStore& operator=(const RowStore&) = delete;
 
-  // Begins a pass over the rows of an input. Several inputs of one source come one after the other,
-  // and each finds what the one before it took.
-  absl::Status Begin();
-  // The next row. Followed by one of the next three.
-  Answer Look(uint64_t content);
-  absl::Status Take(int round);  // by that round
-  absl::Status Leave();          // as it was before
-  // At the end of the rows; those that the input does not have any more are kept.
-  absl::Status End();
-  // FailedPrecondition when a row that a round took which was cut off was in none of the passes, or
-  // not as it was: how far each partition got is known by time alone, so that the round can go on
-  // with all of its rows, and with nothing less. Call it after the last pass.
-  absl::Status CheckCutOff();
-  // A row that was taken in this pass, and is not.
-  absl::Status GiveBack(int64_t row, int round);
-  // Durable on return.
+  // No row is known.
+  bool empty() const { return known_ == 0; }
+  // A row of this import; `present` is its number there, from 1 on.
+  absl::Status Look(uint64_t present, uint64_t incident, uint64_t content);
+  // After the last of them. FailedPrecondition when some rows of a round that was cut off are among
+  // them and others not: how far each partition got is known by time alone, so that the round can
+  // go on with all of its rows, and with nothing less.
+  absl::Status Match();
+
+  // What Match has found; quickest in the order of the rows.
+  absl::StatusOr<Known> Find(uint64_t present);
+  // Where a row of a round stands now; 0 where it is not in this import.
+  absl::StatusOr<uint64_t> PresentOf(int round, uint64_t row) const;
+  // Of which rows are in this import.
+  const std::set<int>& rounds_here() const { return rounds_here_; }
+
+  absl::Status Take(const Taken& row);
+  // With what was taken; durable on return.
   absl::Status Commit();
 
  private:
-  explicit RowStore(Options options) : options_(std::move(options)) {}
-  absl::StatusOr<uint64_t> ReadWord();
-  absl::Status WriteWord(uint64_t word);
-  bool IsKnown(uint64_t word) const;
-  bool IsCutOff(uint64_t word) const;
-  absl::Status Failed(const char* act, const std::string& path) const;
+  class Words;   // 8 bytes each by number, in a file without a name
+  class Stream;  // the file's rows
+
+  explicit RowStore(Options options);
+  absl::Status Count();
+  absl::Status MatchLooked();
+  absl::Status WriteTaken();
+  bool IsKnown(int round) const { return rounds_.contains(round); }
+  absl::StatusOr<std::unique_ptr<files::FactSorter>> NewSorter() const;
 
   const Options options_;
-  std::string now_;   // the file to be read; empty for none
-  std::string part_;  // being written
-  int passes_ = 0;
-  std::FILE* from_ = nullptr;
-  std::FILE* to_ = nullptr;
-  int64_t row_ = 0;
-  uint64_t old_ = 0;                                    // of the row
-  int taking_ = 0;                                      // the round of this import
-  uint64_t content_ = 0;                                // of the row, as a word without a round
-  absl::flat_hash_map<uint64_t, uint64_t> by_content_;  // look-ups only
-  // Rows of rounds that were cut off, as they were: by place, and by content.
-  RowBits again_;
-  absl::flat_hash_set<uint64_t> again_by_content_;
-  absl::Status failed_;
+  const std::set<int> rounds_;
+  const std::set<int> cut_off_;
+  uint64_t known_ = 0;
+  absl::flat_hash_map<int, uint64_t> begins_;  // of each round's rows among all that are known
+  absl::flat_hash_map<int, uint64_t> last_;    // row of each round
+  std::unique_ptr<files::FactSorter> looked_;
+  std::unique_ptr<Words> by_present_;  // the round and row that it is
+  std::unique_ptr<Words> by_known_;    // where it stands now
+  std::set<int> rounds_here_;
+  std::unique_ptr<files::FactSorter> taken_;
 };
 
 }  // namespace gridledger::cli

@@ -93,18 +93,19 @@ void BM_ReadMapSort(benchmark::State& state) {
   int64_t facts = 0;
   for (auto _ : state) {
     const auto reader = Open(text);
-    const auto mapper = *mapping::Mapper::Compile(mapping, reader->header(), "town#1");
+    const auto mapper = *mapping::Mapper::Compile(mapping, reader->header());
     const auto sorter = *files::FactSorter::Open(
         {.memory_bytes = memory, .temp_folder = folder, .partitions = kPartitions});
     while (*reader->Next(&row)) {
-      const auto made = mapper->Apply(row.fields, static_cast<uint64_t>(row.number));
+      const auto made = mapper->Apply(row.fields);
       INVARIANT(!made.empty(), "every row is taken");
       const Partition partition = PartitionOf(mapper->community(), kPartitions);
       for (const mapping::Mapper::Made& one : made) {
-        one.entry->SerializeToString(&bytes);
-        const v1::SourcePosition& at = one.entry->source();
+        one.fact->SerializeToString(&bytes);
+        const auto ordinal = static_cast<uint32_t>(&one - made.data());
+        const auto number = static_cast<uint64_t>(row.number);
         INVARIANT(sorter
-                      ->Add(partition, {.at = one.at, .row = at.row(), .ordinal = at.ordinal()},
+                      ->Add(partition, {.at = one.at, .row = number, .ordinal = ordinal},
                             mapper->community(), bytes)
                       .ok(),
                   "the disk holds");
@@ -125,7 +126,7 @@ void BM_Map(benchmark::State& state) {
   v1::Mapping mapping;
   INVARIANT(yaml::ParseYaml(kMapping, "mapping", &mapping).ok(), "the mapping is one");
   const auto reader = Open(text);
-  const auto mapper = *mapping::Mapper::Compile(mapping, reader->header(), "town#1");
+  const auto mapper = *mapping::Mapper::Compile(mapping, reader->header());
   std::vector<std::vector<std::string>> rows;
   files::InputRow row;
   while (rows.size() < 1'000 && *reader->Next(&row)) {
@@ -134,7 +135,7 @@ void BM_Map(benchmark::State& state) {
   std::vector<std::vector<absl::string_view>> views;
   for (const auto& fields : rows) views.emplace_back(fields.begin(), fields.end());
   for (auto _ : state) {
-    for (const auto& fields : views) benchmark::DoNotOptimize(mapper->Apply(fields, 1).data());
+    for (const auto& fields : views) benchmark::DoNotOptimize(mapper->Apply(fields).data());
   }
   state.SetItemsProcessed(state.iterations() * static_cast<int64_t>(views.size()));
 }

@@ -10,14 +10,12 @@
 #include <fstream>
 #include <memory>
 #include <random>
-#include <set>
 #include <string>
 #include <tuple>
 #include <vector>
 
 #include "services/base/digest.h"
 #include "services/base/layout.h"
-#include "services/runtime/adapters/files/distinct.h"
 #include "services/runtime/adapters/files/temp_folder.h"
 #include "tests/support/temporary_folder.h"
 
@@ -269,40 +267,6 @@ TEST_F(SorterTest, MemoryDoesNotGrowWithTheFacts) {
   EXPECT_EQ(read, kRows);
   // Beside the limit: RocksDB itself, a table being written, and what malloc holds back.
   EXPECT_LT(most, before + kLimit + (size_t{24} << 20));
-}
-
-// ---- distinct
-
-TEST(DistinctCounter, CountsEachOnceInMemoryAndOnDisk) {
-  for (const size_t memory : {size_t{16} << 20, size_t{64} << 10}) {
-    TemporaryFolder folder;
-    DistinctCounter counter({memory, folder / "tmp"});
-    std::mt19937_64 dice(2);
-    std::set<uint64_t> expected;
-    for (int i = 0; i < 200'000; ++i) {
-      const uint64_t value = i % 3 == 0 ? dice() % 1'000 : Fingerprint(absl::StrCat(i / 2));
-      expected.insert(value);
-      ASSERT_TRUE(counter.Add(value).ok());
-    }
-    for (const uint64_t edge : {uint64_t{0}, ~uint64_t{0}, uint64_t{0}}) {
-      expected.insert(edge);
-      ASSERT_TRUE(counter.Add(edge).ok());
-    }
-    EXPECT_EQ(counter.runs() > 3, memory == size_t{64} << 10);
-    const absl::StatusOr<int64_t> count = counter.Count();
-    ASSERT_TRUE(count.ok()) << count.status();
-    EXPECT_EQ(*count, static_cast<int64_t>(expected.size())) << memory;
-  }
-}
-
-TEST(DistinctCounter, NothingIsNothingAndRepetitionsTakeNoDisk) {
-  TemporaryFolder folder;
-  DistinctCounter none({0, folder / "tmp"});
-  EXPECT_EQ(*none.Count(), 0);
-  DistinctCounter few({0, folder / "tmp"});
-  for (uint64_t i = 0; i < 100'000; ++i) ASSERT_TRUE(few.Add(i % 10).ok());
-  EXPECT_EQ(few.runs(), 0);
-  EXPECT_EQ(*few.Count(), 10);
 }
 
 }  // namespace

@@ -95,12 +95,12 @@ class AreasTest : public testing::Test {
   }
 
   absl::StatusOr<std::unique_ptr<Mapper>> Compile(const std::string& text) const {
-    return Mapper::Compile(Parsed(text), kHeader, "town#1", places_);
+    return Mapper::Compile(Parsed(text), kHeader, places_);
   }
   // The report of a row, or "column: reason" as its category.
   static v1::IncidentReported Apply(Mapper& mapper, std::vector<absl::string_view> row) {
-    const auto made = mapper.Apply(row, 1);
-    if (!made.empty()) return made[0].entry->fact().reported();
+    const auto made = mapper.Apply(row);
+    if (!made.empty()) return (*made[0].fact).reported();
     v1::IncidentReported rejected;
     rejected.set_category(absl::StrCat(mapper.rejection().column, ": ", mapper.rejection().reason));
     return rejected;
@@ -243,9 +243,8 @@ TEST_F(AreasTest, MistakesInAMappingAreNamed) {
     EXPECT_EQ(mapper.status().code(), absl::StatusCode::kInvalidArgument) << c.said;
     EXPECT_TRUE(absl::StrContains(mapper.status().message(), c.said)) << mapper.status();
   }
-  EXPECT_TRUE(
-      absl::StrContains(Mapper::Compile(Parsed(kMapping), kHeader, "town#1").status().message(),
-                        "incident.community.table: places.csv was not loaded"));
+  EXPECT_TRUE(absl::StrContains(Mapper::Compile(Parsed(kMapping), kHeader).status().message(),
+                                "incident.community.table: places.csv was not loaded"));
   places_.areas = nullptr;
   EXPECT_TRUE(absl::StrContains(Compile(kMapping).status().message(),
                                 "incident.area_by_point: wards.geojson was not loaded"));
@@ -287,7 +286,7 @@ TEST_F(LoadPlacesTest, ReadsWhatTheMappingNamesBesideIt) {
   EXPECT_EQ(*table.Find("001"), "Elm");
   EXPECT_EQ(*table.Find("oak"), "Oak") << "blanks at both ends are stripped";
   EXPECT_EQ(*table.Find("002"), "");
-  EXPECT_TRUE(Mapper::Compile(Parsed(kMapping), kHeader, "town#1", *places).ok());
+  EXPECT_TRUE(Mapper::Compile(Parsed(kMapping), kHeader, *places).ok());
 }
 
 TEST_F(LoadPlacesTest, EveryLookupOfAMappingIsLoadedAndEachTableOnce) {

@@ -140,16 +140,16 @@ TEST(Guess, ItsDraftMakesFactsOnceItsZoneIsTold) {
   const Table table(kIncidents);
   std::string draft = DraftFor(table.Guessed());
   EXPECT_TRUE(absl::StrContains(draft, "# ASK: whose clock wrote the times?")) << draft;
-  EXPECT_FALSE(Mapper::Compile(Parsed(draft), table.header, "t#1").ok()) << "nobody has answered";
+  EXPECT_FALSE(Mapper::Compile(Parsed(draft), table.header).ok()) << "nobody has answered";
   draft = absl::StrReplaceAll(draft, {{"zone: FILL-IN", "zone: Europe/London"}});
   const v1::Mapping mapping = Parsed(draft);
   EXPECT_EQ(mapping.source(), "rows-2024");
   EXPECT_EQ(mapping.format(), v1::FORMAT_CSV);
-  const auto mapper = Mapper::Compile(mapping, table.header, "t#1");
+  const auto mapper = Mapper::Compile(mapping, table.header);
   ASSERT_TRUE(mapper.ok()) << mapper.status() << "\n" << draft;
   std::vector<size_t> facts;
   for (const std::vector<std::string>& row : table.rows) {
-    const auto made = (*mapper)->Apply(std::vector<absl::string_view>(row.begin(), row.end()), 1);
+    const auto made = (*mapper)->Apply(std::vector<absl::string_view>(row.begin(), row.end()));
     EXPECT_FALSE(made.empty()) << (*mapper)->rejection().column << (*mapper)->rejection().reason;
     facts.push_back(made.size());
   }
@@ -239,7 +239,7 @@ TEST(Guess, StepsOfWorkAndAnEndOfTheWhole) {
   EXPECT_EQ(mapping.events().states(0).fact(), "filed");
   EXPECT_EQ(absl::StrJoin(mapping.events().states(1).names(), " "), "Look at the papers Print");
   EXPECT_EQ(mapping.events().states(1).fact(), "handling_started");
-  EXPECT_TRUE(EventMapper::Compile(mapping, Table(kSteps).header, "t#1").ok()) << draft;
+  EXPECT_TRUE(EventMapper::Compile(mapping, Table(kSteps).header).ok()) << draft;
 }
 
 TEST(Guess, WarnsOfWhatIsTheSameFromTheFirstRowOn) {

@@ -302,5 +302,103 @@ TEST(LifeWalkTest, AMappingThatCannotBeWalkedIsRefused) {
             "facts[1]: the first event reports; its time is events.reported_at");
 }
 
+constexpr char kTown[] = R"(
+source: town
+policy: policy.yaml
+incident: {id: id, category: category, community: place, unit: unit}
+facts:
+  - {fact: reported, at: opened}
+  - {fact: filed, at: filed}
+  - {fact: handling_finished, at: finished}
+  - {fact: check_failed, at: failed}
+  - {fact: check_passed, at: passed}
+  - {fact: closed, at: closed, disposition: UNCHECKED}
+  - {fact: closed, at: solved, disposition: SOLVED}
+  - {fact: voided, at: voided, reason: FALSE_REPORT}
+  - {fact: reopened, at: again, reason: RECURRED}
+)";
+constexpr uint32_t kFiled = 1, kFinished = 2, kFailed = 3, kPassed = 4, kEnded = 5, kSolved = 6,
+                   kFalse = 7, kAgain = 8;
+
+// A row of the town that tells these facts, one a minute after its report.
+std::vector<std::string> TownRow(const std::vector<uint32_t>& targets, const std::string& unit) {
+  LifeWalk::Setting setting;
+  setting.targets = *TargetsOf(Parsed(kTown));
+  setting.actor = "town";
+  setting.by_facts = true;
+  TableSet tables;
+  incident::State state{tables};
+  const IncidentId id("t1");
+  int64_t offset = 0;
+  std::vector<std::string> said;
+  LifeWalk walk(&setting);
+  const auto tell = [&](const Observation& observation) {
+    v1::Fact fact;
+    for (walk.Begin(&observation); walk.Next(state.incidents.Find(id), &fact);) {
+      const bool last = walk.last_word();
+      fact.set_stage(incident::PresentStage(state, id).value);
+      bool applied = false;
+      incident::Evolve(state, {Offset{offset++}, FromMillis(observation.happened_at_ms)}, fact,
+                       [&](const incident::Change& change) {
+                         applied = change.verdict == incident::Verdict::kApplied;
+                       });
+      EXPECT_TRUE(applied || last) << "what may be void is the last word";
+      EXPECT_EQ(fact.happened_at_ms(), observation.happened_at_ms);
+      const auto* const field =
+          v1::Fact::descriptor()->FindFieldByNumber(static_cast<int>(fact.kind_case()));
+      said.push_back(absl::StrCat(applied ? "" : "!", fact.inferred() ? "~" : "", field->name()));
+    }
+  };
+  Observation observation;
+  observation.incident_id = "t1";
+  observation.happened_at_ms = kStartMs;
+  v1::Fact report;
+  report.set_incident_id("t1");
+  report.set_happened_at_ms(kStartMs);
+  report.mutable_reported()->set_category("order");
+  report.mutable_reported()->set_community("changzhen");
+  report.mutable_reported()->set_unit(unit);
+  report.SerializeToString(&observation.report);
+  tell(observation);
+  observation.report.clear();
+  observation.unit = unit;
+  observation.target_changed = true;
+  for (const uint32_t target : targets) {
+    observation.happened_at_ms += 60'000;
+    observation.target = target;
+    tell(observation);
+  }
+  return said;
+}
+
+TEST(LifeWalkTest, WithARowAnIncidentWhatIsLawfulIsToldAsItIs) {
+  EXPECT_THAT(TownRow({kFiled, kEnded}, "roads"), ElementsAre("reported", "filed", "closed"));
+  EXPECT_THAT(TownRow({kFiled, kEnded, kAgain, kEnded}, ""),
+              ElementsAre("reported", "filed", "closed", "reopened", "closed"));
+  EXPECT_THAT(TownRow({kFalse}, ""), ElementsAre("reported", "voided"));
+}
+
+TEST(LifeWalkTest, WithARowAnIncidentOnlyWhatMakesAFactLawfulIsInferred) {
+  EXPECT_THAT(TownRow({kEnded}, "roads"), ElementsAre("reported", "~filed", "closed"));
+  EXPECT_THAT(TownRow({kFinished, kFailed, kPassed}, "roads"),
+              ElementsAre("reported", "~filed", "~dispatched", "handling_finished", "check_failed",
+                          "~handling_started", "~handling_finished", "check_passed"));
+  EXPECT_THAT(TownRow({kSolved}, "roads"),
+              ElementsAre("reported", "~filed", "~dispatched", "~handling_started",
+                          "~handling_finished", "~check_passed", "closed"));
+}
+
+TEST(LifeWalkTest, WithARowAnIncidentWhatCannotBeIsVoidAndSaidOnce) {
+  EXPECT_THAT(TownRow({kFiled, kFailed}, "roads"),
+              ElementsAre("reported", "filed", "!check_failed"));
+  EXPECT_THAT(TownRow({kAgain, kEnded}, ""),
+              ElementsAre("reported", "!reopened", "~filed", "closed"));
+  EXPECT_THAT(TownRow({kFinished}, ""), ElementsAre("reported", "~filed", "!handling_finished"))
+      << "nobody knows by whom";
+  EXPECT_THAT(TownRow({kEnded, kFiled, kEnded}, ""),
+              ElementsAre("reported", "~filed", "closed", "!filed", "!closed"));
+  EXPECT_THAT(TownRow({kFalse, kEnded}, ""), ElementsAre("reported", "voided", "!closed"));
+}
+
 }  // namespace
 }  // namespace gridledger::mapping

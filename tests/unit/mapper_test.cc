@@ -80,24 +80,24 @@ class Row {
 class MapperTest : public testing::Test {
  protected:
   static std::unique_ptr<Mapper> Compile(const std::string& text) {
-    auto mapper = Mapper::Compile(Parsed(text), kHeader, "town#1");
+    auto mapper = Mapper::Compile(Parsed(text), kHeader);
     EXPECT_TRUE(mapper.ok()) << mapper.status();
     return *std::move(mapper);
   }
   // The facts of a row as copies, or "column: reason".
   struct Made {
-    std::vector<v1::Entry> entries;
+    std::vector<v1::Fact> facts;
     std::vector<absl::Time> at;
     std::string rejected;
   };
-  static Made Apply(Mapper& mapper, const Row& row, uint64_t number = 1) {
+  static Made Apply(Mapper& mapper, const Row& row) {
     Made made;
     const std::vector<absl::string_view> fields = row.fields();
-    for (const Mapper::Made& one : mapper.Apply(fields, number)) {
-      made.entries.push_back(*one.entry);
+    for (const Mapper::Made& one : mapper.Apply(fields)) {
+      made.facts.push_back(*one.fact);
       made.at.push_back(one.at);
     }
-    if (made.entries.empty()) {
+    if (made.facts.empty()) {
       made.rejected = absl::StrCat(mapper.rejection().column, ": ", mapper.rejection().reason);
     }
     return made;
@@ -105,7 +105,7 @@ class MapperTest : public testing::Test {
   v1::IncidentReported Report(const Row& row) {
     const Made made = Apply(*mapper_, row);
     EXPECT_EQ(made.rejected, "");
-    return made.entries.empty() ? v1::IncidentReported() : made.entries[0].fact().reported();
+    return made.facts.empty() ? v1::IncidentReported() : made.facts[0].reported();
   }
   std::string Rejected(const Row& row) { return Apply(*mapper_, row).rejected; }
 
@@ -119,26 +119,22 @@ absl::Time Utc(const char* text) {
 }
 
 TEST_F(MapperTest, ARowBecomesItsFactsInTheOrderOfItsLife) {
-  const Made made = Apply(*mapper_, Row(), 17);
-  ASSERT_EQ(made.entries.size(), 3u);
-  EXPECT_TRUE(made.entries[0].fact().has_reported());
-  EXPECT_TRUE(made.entries[1].fact().has_filed());
-  EXPECT_EQ(made.entries[2].fact().closed().disposition(), v1::DISPOSITION_UNCHECKED);
+  const Made made = Apply(*mapper_, Row());
+  ASSERT_EQ(made.facts.size(), 3u);
+  EXPECT_TRUE(made.facts[0].has_reported());
+  EXPECT_TRUE(made.facts[1].has_filed());
+  EXPECT_EQ(made.facts[2].closed().disposition(), v1::DISPOSITION_UNCHECKED);
   EXPECT_EQ(made.at[0], Utc("2011-07-01 12:00:00"));
   EXPECT_EQ(made.at[2], Utc("2011-07-02 12:00:00"));
   for (size_t i = 0; i < 3; ++i) {
-    const v1::Entry& entry = made.entries[i];
-    EXPECT_EQ(entry.fact().incident_id(), "1");
-    EXPECT_EQ(entry.fact().actor().role(), v1::ROLE_SOURCE);
-    EXPECT_EQ(entry.fact().actor().code(), "town");
-    EXPECT_EQ(entry.fact().stage(), 0u) << "the ledger knows it";
-    EXPECT_EQ(entry.fact().happened_at_ms(), absl::ToUnixMillis(made.at[i]));
-    EXPECT_EQ(entry.source().source(), "town#1");
-    EXPECT_EQ(entry.source().row(), 17u);
-    EXPECT_EQ(entry.source().ordinal(), i);
-    EXPECT_EQ(entry.source().at_ms(), absl::ToUnixMillis(made.at[i]));
+    const v1::Fact& fact = made.facts[i];
+    EXPECT_EQ(fact.incident_id(), "1");
+    EXPECT_EQ(fact.actor().role(), v1::ROLE_SOURCE);
+    EXPECT_EQ(fact.actor().code(), "town");
+    EXPECT_EQ(fact.stage(), 0u) << "the ledger knows it";
+    EXPECT_EQ(fact.happened_at_ms(), absl::ToUnixMillis(made.at[i]));
   }
-  const v1::IncidentReported& reported = made.entries[0].fact().reported();
+  const v1::IncidentReported& reported = made.facts[0].reported();
   EXPECT_EQ(reported.category(), "Light");
   EXPECT_EQ(reported.community(), "Elm");
   EXPECT_EQ(reported.area(), "ward-03");
@@ -168,7 +164,7 @@ TEST_F(MapperTest, NothingOfARowIsLeftInTheNext) {
   EXPECT_FALSE(reported.has_point());
   EXPECT_EQ(reported.community(), "nowhere");
   EXPECT_FALSE(Rejected(Row().With("open", "soon")).empty());
-  EXPECT_EQ(Apply(*mapper_, Row()).entries.size(), 3u);
+  EXPECT_EQ(Apply(*mapper_, Row()).facts.size(), 3u);
   EXPECT_TRUE(mapper_->rejection().reason.empty());
 }
 
@@ -211,7 +207,7 @@ TEST_F(MapperTest, SpellingsAreFoldedInTheirOrder) {
     EXPECT_EQ(found, c.expected) << c.why;
   }
   const Made made = Apply(*mapper_, Row().With("id", " 7 "));
-  EXPECT_EQ(made.entries[0].fact().incident_id(), "7") << "ids are stripped without asking";
+  EXPECT_EQ(made.facts[0].incident_id(), "7") << "ids are stripped without asking";
 }
 
 TEST_F(MapperTest, Coordinates) {
@@ -243,7 +239,7 @@ TEST_F(MapperTest, AFileWithoutAHeaderShowsNobodysRow) {
         std::vector<std::string>{"Erika\xc2\x9b"
                                  "31m",
                                  "\xe2\x80\xaeY"}}) {
-    const auto mapper = Mapper::Compile(Parsed(kMapping), row, "town#1", {});
+    const auto mapper = Mapper::Compile(Parsed(kMapping), row, {});
     EXPECT_EQ(
         mapper.status().message(),
         "incident.id: there is no column \"id\"; the first line looks like a row, and not like "
@@ -256,7 +252,7 @@ TEST_F(MapperTest, ADayByWhichSomethingIsPromisedCountsToItsEnd) {
   text.replace(text.find("  due: due\n"), 11,
                "  due: {column: due, formats: [\"%Y-%m-%d\", \"%Y-%m-%d %H:%M\", \"%Y-%m-%d%Ez\"], "
                "end_of_day: true}\n");
-  auto mapper = Mapper::Compile(Parsed(text), kHeader, "town#1", {});
+  auto mapper = Mapper::Compile(Parsed(text), kHeader, {});
   ASSERT_TRUE(mapper.ok()) << mapper.status();
   struct Case {
     const char* due;
@@ -272,9 +268,8 @@ TEST_F(MapperTest, ADayByWhichSomethingIsPromisedCountsToItsEnd) {
         Case{"2011-07-03 12:00", "2011-07-03 16:00:00", 0, "an hour is what it says"},
         Case{"2011-07-03+02:00", "2011-07-03 21:59:59", 999, "a day with an offset"}}) {
     const Made made = Apply(**mapper, Row().With("due", c.due));
-    ASSERT_FALSE(made.entries.empty()) << made.rejected;
-    EXPECT_EQ(made.entries[0].fact().reported().due_at_ms(),
-              absl::ToUnixMillis(Utc(c.last_second)) + c.ms)
+    ASSERT_FALSE(made.facts.empty()) << made.rejected;
+    EXPECT_EQ(made.facts[0].reported().due_at_ms(), absl::ToUnixMillis(Utc(c.last_second)) + c.ms)
         << c.why;
   }
 }
@@ -282,17 +277,17 @@ TEST_F(MapperTest, ADayByWhichSomethingIsPromisedCountsToItsEnd) {
 TEST_F(MapperTest, CoordinatesWithACommaWhereTheMappingSaysSo) {
   std::string text = kMapping;
   text.replace(text.find("  longitude: long\n"), 0, "  decimal_comma: true\n");
-  auto mapper = Mapper::Compile(Parsed(text), kHeader, "town#1", {});
+  auto mapper = Mapper::Compile(Parsed(text), kHeader, {});
   ASSERT_TRUE(mapper.ok()) << mapper.status();
   const auto apply = [&](const char* latitude, const char* longitude) {
     return Apply(**mapper, Row().With("lat", latitude).With("long", longitude));
   };
   const Made made = apply("51,9607", "-7,5");
-  EXPECT_EQ(made.entries[0].fact().reported().point().latitude_e7(), 519'607'000);
-  EXPECT_EQ(made.entries[0].fact().reported().point().longitude_e7(), -75'000'000);
-  EXPECT_EQ(apply("51", "7").entries[0].fact().reported().point().latitude_e7(), 510'000'000);
+  EXPECT_EQ(made.facts[0].reported().point().latitude_e7(), 519'607'000);
+  EXPECT_EQ(made.facts[0].reported().point().longitude_e7(), -75'000'000);
+  EXPECT_EQ(apply("51", "7").facts[0].reported().point().latitude_e7(), 510'000'000);
   for (const char* bad : {"51.9607", "5,1,9", "1.051,9", "90,1"}) {
-    EXPECT_TRUE(apply(bad, "7").entries.empty()) << bad;
+    EXPECT_TRUE(apply(bad, "7").facts.empty()) << bad;
   }
 }
 
@@ -327,10 +322,9 @@ TEST_F(MapperTest, RejectionsNameColumnAndReasonAndNothingElse) {
 
 TEST_F(MapperTest, AFactThatComesBeforeTheOneBeforeItStandsRightBehindIt) {
   const Made made = Apply(*mapper_, Row().With("done", "2011-06-30 08:00:00"));
-  ASSERT_EQ(made.entries.size(), 3u);
+  ASSERT_EQ(made.facts.size(), 3u);
   EXPECT_EQ(made.at[2], made.at[1]) << "its place";
-  EXPECT_EQ(made.entries[2].source().at_ms(), absl::ToUnixMillis(made.at[1]));
-  EXPECT_EQ(made.entries[2].fact().happened_at_ms(), absl::ToUnixMillis(Utc("2011-06-30 12:00:00")))
+  EXPECT_EQ(made.facts[2].happened_at_ms(), absl::ToUnixMillis(Utc("2011-06-30 12:00:00")))
       << "its word";
 }
 
@@ -342,11 +336,11 @@ TEST_F(MapperTest, ADeadlineBeforeTheReportIsKept) {
 }
 
 TEST_F(MapperTest, ConditionsDecideWhichFactsAreMade) {
-  EXPECT_EQ(Apply(*mapper_, Row().With("state", "Done")).entries.size(), 3u);
-  EXPECT_EQ(Apply(*mapper_, Row().With("state", " Closed ")).entries.size(), 3u);
-  EXPECT_EQ(Apply(*mapper_, Row().With("state", "closed")).entries.size(), 2u);
-  EXPECT_EQ(Apply(*mapper_, Row().With("state", "Open").With("done", "")).entries.size(), 2u);
-  EXPECT_EQ(Apply(*mapper_, Row().With("state", "Open").With("done", "secret")).entries.size(), 2u)
+  EXPECT_EQ(Apply(*mapper_, Row().With("state", "Done")).facts.size(), 3u);
+  EXPECT_EQ(Apply(*mapper_, Row().With("state", " Closed ")).facts.size(), 3u);
+  EXPECT_EQ(Apply(*mapper_, Row().With("state", "closed")).facts.size(), 2u);
+  EXPECT_EQ(Apply(*mapper_, Row().With("state", "Open").With("done", "")).facts.size(), 2u);
+  EXPECT_EQ(Apply(*mapper_, Row().With("state", "Open").With("done", "secret")).facts.size(), 2u)
       << "a time that nobody asks for is not read";
 
   const auto some = Compile(absl::StrCat(
@@ -354,12 +348,12 @@ TEST_F(MapperTest, ConditionsDecideWhichFactsAreMade) {
       R"(  - {fact: accepted, at: done}
   - {fact: refused, at: done, when: state, reason: DUPLICATE}
 )"));
-  EXPECT_EQ(Apply(*some, Row().With("state", "")).entries.size(), 2u) << "no value, no refusal";
-  EXPECT_EQ(Apply(*some, Row().With("state", "?")).entries.size(), 2u);
+  EXPECT_EQ(Apply(*some, Row().With("state", "")).facts.size(), 2u) << "no value, no refusal";
+  EXPECT_EQ(Apply(*some, Row().With("state", "?")).facts.size(), 2u);
   const Made made = Apply(*some, Row().With("state", "x"));
-  ASSERT_EQ(made.entries.size(), 3u);
-  EXPECT_EQ(made.entries[2].fact().refused().reason(), v1::REFUSAL_REASON_DUPLICATE);
-  EXPECT_EQ(Apply(*some, Row().With("state", "").With("done", "")).entries.size(), 1u)
+  ASSERT_EQ(made.facts.size(), 3u);
+  EXPECT_EQ(made.facts[2].refused().reason(), v1::REFUSAL_REASON_DUPLICATE);
+  EXPECT_EQ(Apply(*some, Row().With("state", "").With("done", "")).facts.size(), 1u)
       << "without a condition, a fact is made where its time has a value";
   EXPECT_EQ(Apply(*some, Row().With("state", "x").With("done", "")).rejected,
             "done: without a value");
@@ -387,7 +381,7 @@ TEST_F(MapperTest, EveryFactThatARowCanTell) {
   - {fact: voided, at: done, reason: test}
 )"));
   const Made made = Apply(*mapper, Row());
-  ASSERT_EQ(made.entries.size(), 13u);
+  ASSERT_EQ(made.facts.size(), 13u);
   using Fact = v1::Fact;
   const std::vector<Fact::KindCase> kinds = {
       Fact::kReported,    Fact::kAccepted,         Fact::kVerified,        Fact::kFiled,
@@ -395,15 +389,14 @@ TEST_F(MapperTest, EveryFactThatARowCanTell) {
       Fact::kCheckFailed, Fact::kCheckPassed,      Fact::kClosed,          Fact::kReopened,
       Fact::kVoided};
   for (size_t i = 0; i < kinds.size(); ++i) {
-    EXPECT_EQ(made.entries[i].fact().kind_case(), kinds[i]);
-    EXPECT_EQ(made.entries[i].source().ordinal(), i);
+    EXPECT_EQ(made.facts[i].kind_case(), kinds[i]);
   }
-  EXPECT_TRUE(made.entries[2].fact().verified().confirmed());
-  EXPECT_EQ(made.entries[4].fact().dispatched().unit(), "parks");
-  EXPECT_EQ(made.entries[4].fact().dispatched().reason(), v1::DISPATCH_REASON_NAMED_BY_SOURCE);
-  EXPECT_EQ(made.entries[10].fact().closed().disposition(), v1::DISPOSITION_SOLVED);
-  EXPECT_EQ(made.entries[11].fact().reopened().reason(), v1::REOPEN_REASON_RECURRED);
-  EXPECT_EQ(made.entries[12].fact().voided().reason(), v1::VOIDING_REASON_TEST);
+  EXPECT_TRUE(made.facts[2].verified().confirmed());
+  EXPECT_EQ(made.facts[4].dispatched().unit(), "parks");
+  EXPECT_EQ(made.facts[4].dispatched().reason(), v1::DISPATCH_REASON_NAMED_BY_SOURCE);
+  EXPECT_EQ(made.facts[10].closed().disposition(), v1::DISPOSITION_SOLVED);
+  EXPECT_EQ(made.facts[11].reopened().reason(), v1::REOPEN_REASON_RECURRED);
+  EXPECT_EQ(made.facts[12].voided().reason(), v1::VOIDING_REASON_TEST);
   EXPECT_EQ(Apply(*mapper, Row().With("unit", "")).rejected,
             "unit: without a value, though it was dispatched");
 }
@@ -475,16 +468,15 @@ TEST_F(MapperTest, MistakesInAMappingAreNamed) {
     const size_t at = text.find(c.from);
     ASSERT_NE(at, std::string::npos) << c.from;
     text.replace(at, std::string(c.from).size(), c.to);
-    const auto mapper = Mapper::Compile(Parsed(text), kHeader, "town#1");
+    const auto mapper = Mapper::Compile(Parsed(text), kHeader);
     EXPECT_EQ(mapper.status().code(), absl::StatusCode::kInvalidArgument) << c.to;
     EXPECT_TRUE(absl::StrContains(mapper.status().message(), c.said)) << mapper.status();
   }
   std::string without_unit = WithFacts("  - {fact: dispatched, at: open}\n");
   const size_t at = without_unit.find("  unit:");
   without_unit.erase(at, without_unit.find('\n', at) - at);
-  EXPECT_TRUE(
-      absl::StrContains(Mapper::Compile(Parsed(without_unit), kHeader, "town#1").status().message(),
-                        "facts[2]: \"dispatched\" needs a unit"));
+  EXPECT_TRUE(absl::StrContains(Mapper::Compile(Parsed(without_unit), kHeader).status().message(),
+                                "facts[2]: \"dispatched\" needs a unit"));
 }
 
 TEST(Delimiter, ACommaUnlessTold) {

@@ -26,8 +26,7 @@ uint64_t ContentOf(Row row) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<EventMapper>> EventMapper::Compile(
-    const v1::Mapping& mapping, absl::Span<const std::string> header, absl::string_view source,
-    const Places& places) {
+    const v1::Mapping& mapping, absl::Span<const std::string> header, const Places& places) {
   INVARIANT(mapping.has_events(), "a mapping of events has them");
   const v1::EventColumns& events = mapping.events();
   if (!events.has_at()) {
@@ -44,7 +43,7 @@ absl::StatusOr<std::unique_ptr<EventMapper>> EventMapper::Compile(
   for (const v1::FactRule& fact : mapping.facts()) *as_rows.add_facts() = fact;
   const absl::StatusOr<std::vector<Target>> targets = TargetsOf(mapping);
   if (!targets.ok()) return targets.status();
-  auto mapper = Mapper::Compile(as_rows, header, source, places, 0);
+  auto mapper = Mapper::Compile(as_rows, header, places, 0);
   if (!mapper.ok()) {
     return absl::InvalidArgumentError(
         absl::StrReplaceAll(mapper.status().message(), {{"facts[0].at", "events.at"}}));
@@ -106,21 +105,21 @@ absl::Status EventMapper::CompileStates(const v1::Mapping& mapping) {
   return absl::OkStatus();
 }
 
-const Event* EventMapper::Apply(Row row, uint64_t number) {
+const Event* EventMapper::Apply(Row row) {
   rejection_ = {};
-  const absl::Span<const Mapper::Made> made = report_->Apply(row, number);
+  const absl::Span<const Mapper::Made> made = report_->Apply(row);
   if (made.empty()) {
     rejection_ = report_->rejection();
     return nullptr;
   }
-  const v1::Fact& report = made[0].entry->fact();
+  const v1::Fact& report = *made[0].fact;
   event_.incident_id = report.incident_id();
   event_.community = report.reported().community();
   event_.at_ms = report.happened_at_ms();
   event_.unit = report.reported().unit() == no_unit_ ? std::string() : report.reported().unit();
   event_.facts_at_ms.assign(facts_, 0);
   for (const Mapper::Made& fact : made.subspan(1)) {
-    event_.facts_at_ms[fact.rule - 1] = fact.entry->fact().happened_at_ms();
+    event_.facts_at_ms[fact.rule - 1] = fact.fact->happened_at_ms();
   }
   if (!ReadTime(row, reported_at_, &event_.reported_at_ms) ||
       !ReadTime(row, due_, &event_.due_at_ms)) {

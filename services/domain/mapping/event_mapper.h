@@ -23,11 +23,10 @@ class EventMapper {
   // As Mapper::Compile. REQUIRES: mapping.has_events().
   static absl::StatusOr<std::unique_ptr<EventMapper>> Compile(const v1::Mapping& mapping,
                                                               absl::Span<const std::string> header,
-                                                              absl::string_view source,
                                                               const Places& places = {});
 
   // Null when the row is rejected; lives until the next row. REQUIRES: as many fields as columns.
-  const Event* Apply(Row row, uint64_t number);
+  const Event* Apply(Row row);
   const Rejection& rejection() const { return rejection_; }
 
  private:

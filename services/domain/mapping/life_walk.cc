@@ -64,13 +64,24 @@ absl::StatusOr<Target> TargetOf(const std::string& where, const v1::FactRule& ru
   return target;
 }
 
+// Whether the fold takes `fact` where the incident stands.
+bool IsLawful(const Incident& now, const Fact& fact) {
+  const Fact::KindCase kind = fact.kind_case();
+  if (kind == Fact::kHandlingFinished && now.paused_at) return false;
+  if (fact.closed().disposition() == v1::DISPOSITION_SOLVED && now.phase != Phase::kChecked) {
+    return false;
+  }
+  for (const incident::Transition& row : incident::Transitions()) {
+    if (row.fact == kind) return (row.from & (1u << static_cast<int>(now.phase))) != 0;
+  }
+  return false;
+}
+
 bool IsOver(Phase phase) {
   return phase == Phase::kRefused || phase == Phase::kVoided || phase == Phase::kMerged;
 }
 
-}  // namespace
-
-absl::StatusOr<std::vector<Target>> TargetsOf(const v1::Mapping& mapping) {
+absl::StatusOr<std::vector<Target>> StateTargetsOf(const v1::Mapping& mapping) {
   std::vector<Target> targets;
   for (int i = 0; i < mapping.events().states_size(); ++i) {
     const v1::StateRule& state = mapping.events().states(i);
@@ -100,11 +111,33 @@ absl::StatusOr<std::vector<Target>> TargetsOf(const v1::Mapping& mapping) {
   return targets;
 }
 
+absl::StatusOr<std::vector<Target>> FactTargetsOf(const v1::Mapping& mapping) {
+  std::vector<Target> targets;
+  for (int i = 1; i < mapping.facts_size(); ++i) {
+    Target& target = targets.emplace_back();
+    const std::string where = absl::StrCat("facts[", i + 1, "]");
+    if (absl::Status status = SetKind(where, mapping.facts(i), &target.fact); !status.ok()) {
+      return status;
+    }
+    for (const incident::Transition& row : incident::Transitions()) {
+      if (row.fact == target.fact.kind_case()) target.phase = row.to;
+    }
+  }
+  return targets;
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<Target>> TargetsOf(const v1::Mapping& mapping) {
+  return mapping.has_events() ? StateTargetsOf(mapping) : FactTargetsOf(mapping);
+}
+
 LifeWalk::LifeWalk(const Setting* setting)
     : targets_(setting->targets),
       after_closing_(setting->after_closing),
       actor_(setting->actor),
-      default_unit_(setting->default_unit) {}
+      default_unit_(setting->default_unit),
+      by_facts_(setting->by_facts) {}
 
 void LifeWalk::Begin(const Observation* observation) {
   INVARIANT(observation->target <= targets_.size(), "an observation of another mapping");
@@ -119,15 +152,16 @@ bool LifeWalk::Next(const Incident* now, Fact* fact) {
   if (ended_) return false;
   if (!observation_->report.empty()) {
     ended_ = true;
-    // An incident that the ledger has from elsewhere: nothing new.
-    return now == nullptr && Tell(Fact::kReported, now, fact);
+    // An incident that the ledger has from elsewhere: nothing new. One row an incident, that is for
+    // whoever asks for it to be told: the report may be another one.
+    return (now == nullptr || by_facts_) && Tell(Fact::kReported, now, fact);
   }
   if (observation_->overtaken) {
     ended_ = true;
     return TellOvertaken(now, fact);
   }
-  const Kind kind = now != nullptr       ? Step(*now)
-                    : target_ != nullptr ? LastWord(target_->fact.kind_case())
+  const Kind kind = now != nullptr       ? by_facts_ ? StepToFact(*now) : Step(*now)
+                          : target_ != nullptr ? LastWord(target_->fact.kind_case())
                                          : Fact::KIND_NOT_SET;
   // A fact that came to nothing would be told for ever.
   const uint64_t bit = uint64_t{1} << kind;
@@ -198,6 +232,17 @@ LifeWalk::Kind LifeWalk::Step(const Incident& now) {
   // It is handled, or closed: no unit can be told any more, but the source did.
   return observation_->unit_changed && MovesUnit(now) ? LastWord(Fact::kDispatched)
                                                       : Fact::KIND_NOT_SET;
+}
+
+LifeWalk::Kind LifeWalk::StepToFact(const Incident& now) {
+  if (target_ == nullptr) return Fact::KIND_NOT_SET;
+  const Kind goal_kind = target_->fact.kind_case();
+  const bool is_station =
+      goal_kind != Fact::kCheckFailed && goal_kind != Fact::kReopened && !IsOver(target_->phase);
+  if (IsLawful(now, target_->fact) || !is_station || IsOver(now.phase)) return LastWord(goal_kind);
+  if (now.paused_at && now.phase < target_->phase) return Fact::kHandlingResumed;
+  const Kind forward = now.phase < target_->phase ? StepForward(now) : Fact::KIND_NOT_SET;
+  return forward == Fact::KIND_NOT_SET ? LastWord(goal_kind) : forward;
 }
 
 LifeWalk::Kind LifeWalk::StepForward(const Incident& now) {

@@ -26,8 +26,8 @@ struct Target {
   bool tells_nothing = false;
 };
 
-// The targets of a mapping with one row an event: its states, then its facts. InvalidArgument names
-// the field of the mapping.
+// The targets of a mapping with one row an event are its states, then its facts; with one row an
+// incident, its facts but the report. InvalidArgument names the field of the mapping.
 absl::StatusOr<std::vector<Target>> TargetsOf(const v1::Mapping& mapping);
 
 class LifeWalk {
@@ -37,6 +37,9 @@ class LifeWalk {
     v1::AfterClosing after_closing = v1::AFTER_CLOSING_UNSPECIFIED;
     std::string actor;         // the source's name
     std::string default_unit;  // for what needs a unit before the source has told one; may be empty
+    // One row an incident: a row tells facts, not where the incident stands. Each is told as it is,
+    // and what has to be inferred before it is what makes it lawful, and no more.
+    bool by_facts = false;
   };
   // The setting outlives the walk.
   explicit LifeWalk(const Setting* setting);
@@ -56,6 +59,7 @@ class LifeWalk {
   // KIND_NOT_SET when the incident stands where it should.
   Kind Step(const incident::Incident& now);
   Kind StepForward(const incident::Incident& now);
+  Kind StepToFact(const incident::Incident& now);
   Kind LastWord(Kind kind);
   bool MovesUnit(const incident::Incident& now) const;
   bool MovesDeadline(const incident::Incident& now) const;
@@ -66,6 +70,7 @@ class LifeWalk {
   const v1::AfterClosing after_closing_;
   const std::string& actor_;
   const std::string& default_unit_;
+  const bool by_facts_;
   const Observation* observation_ = nullptr;
   const Target* target_ = nullptr;
   uint64_t told_ = 0;  // bits 1 << Kind: nothing is told twice

@@ -48,7 +48,6 @@ absl::StatusOr<char> DelimiterOf(const v1::Mapping& mapping) {
 
 absl::StatusOr<std::unique_ptr<Mapper>> Mapper::Compile(const v1::Mapping& mapping,
                                                         absl::Span<const std::string> header,
-                                                        absl::string_view source,
                                                         const Places& places, int first_fact) {
   if (!IsSourceName(mapping.source())) {
     return MappingError("source",
@@ -81,7 +80,7 @@ absl::StatusOr<std::unique_ptr<Mapper>> Mapper::Compile(const v1::Mapping& mappi
   if (absl::Status status = mapper->CompileIncident(mapping.incident(), times); !status.ok()) {
     return status;
   }
-  if (absl::Status status = mapper->CompileFacts(mapping, source, times, first_fact); !status.ok())
+  if (absl::Status status = mapper->CompileFacts(mapping, times, first_fact); !status.ok())
     return status;
   return mapper;
 }
@@ -153,8 +152,8 @@ absl::Status Mapper::CompileIncident(const v1::IncidentColumns& incident,
   return absl::OkStatus();
 }
 
-absl::Status Mapper::CompileFacts(const v1::Mapping& mapping, absl::string_view source,
-                                  const TimeRule::Setting& times, int first_fact) {
+absl::Status Mapper::CompileFacts(const v1::Mapping& mapping, const TimeRule::Setting& times,
+                                  int first_fact) {
   if (mapping.facts().empty() || mapping.facts(0).fact() != "reported") {
     return MappingError("facts", "the first is \"reported\"");
   }
@@ -165,8 +164,7 @@ absl::Status Mapper::CompileFacts(const v1::Mapping& mapping, absl::string_view 
   for (int i = 0; i < mapping.facts_size(); ++i) {
     const v1::FactRule& told = mapping.facts(i);
     const std::string where = absl::StrCat("facts[", i + first_fact, "]");
-    v1::Entry entry;
-    v1::Fact& fact = *entry.mutable_fact();
+    v1::Fact fact;
     if (absl::Status status = SetKind(where, told, &fact); !status.ok()) return status;
     checked = checked || fact.has_check_passed();
     if (i > 0 && fact.has_reported()) return MappingError(where, "\"reported\" comes once");
@@ -193,19 +191,18 @@ absl::Status Mapper::CompileFacts(const v1::Mapping& mapping, absl::string_view 
     rules_.push_back(Rule{*std::move(at), std::move(when)});
     fact.mutable_actor()->set_role(v1::ROLE_SOURCE);
     fact.mutable_actor()->set_code(mapping.source());
-    SetText(source, entry.mutable_source()->mutable_source());
-    entries_.push_back(std::move(entry));
+    facts_.push_back(std::move(fact));
   }
   made_.reserve(rules_.size());
   return absl::OkStatus();
 }
 
-absl::Span<const Mapper::Made> Mapper::Apply(Row row, uint64_t number) {
+absl::Span<const Mapper::Made> Mapper::Apply(Row row) {
   INVARIANT(row.size() == columns_.size(), "a row has a field for each column");
   made_.clear();
   rejection_ = {};
-  bool taken = ReadReport(row, entries_[0].mutable_fact());
-  for (size_t rule = 0; taken && rule < rules_.size(); ++rule) taken = ReadFact(row, rule, number);
+  bool taken = ReadReport(row, &facts_[0]);
+  for (size_t rule = 0; taken && rule < rules_.size(); ++rule) taken = ReadFact(row, rule);
   if (!taken) made_.clear();
   return made_;
 }
@@ -288,7 +285,7 @@ bool Mapper::ReadPoint(Row row, v1::IncidentReported* reported) {
   return true;
 }
 
-bool Mapper::ReadFact(Row row, size_t rule, uint64_t number) {
+bool Mapper::ReadFact(Row row, size_t rule) {
   Rule& told = rules_[rule];
   if (told.when && !Holds(row, *told.when)) return true;
   int64_t at_ms = 0;
@@ -297,21 +294,16 @@ bool Mapper::ReadFact(Row row, size_t rule, uint64_t number) {
   if (answer != TimeRule::Answer::kInstant) {
     return Reject(told.at.column(), told.at.WhyNot(answer));
   }
-  v1::Entry& entry = entries_[rule];
-  v1::Fact& fact = *entry.mutable_fact();
-  if (rule > 0) fact.set_incident_id(entries_[0].fact().incident_id());
+  v1::Fact& fact = facts_[rule];
+  if (rule > 0) fact.set_incident_id(facts_[0].incident_id());
   if (fact.has_dispatched()) {
-    const std::string& unit = entries_[0].fact().reported().unit();
+    const std::string& unit = facts_[0].reported().unit();
     if (unit.empty()) return Reject(unit_->column(), "without a value, though it was dispatched");
     fact.mutable_dispatched()->set_unit(unit);
   }
   fact.set_happened_at_ms(at_ms);
   const int64_t place_ms = made_.empty() ? at_ms : std::max(at_ms, ToMillis(made_.back().at));
-  v1::SourcePosition& position = *entry.mutable_source();
-  position.set_row(number);
-  position.set_ordinal(static_cast<uint32_t>(made_.size()));
-  position.set_at_ms(place_ms);
-  made_.push_back(Made{FromMillis(place_ms), &entry, rule});
+  made_.push_back(Made{FromMillis(place_ms), &fact, rule});
   return true;
 }
 

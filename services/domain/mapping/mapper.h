@@ -2,9 +2,9 @@
 // input, and then applied to its rows, one at a time. Pure but for its own scratch; says why a row
 // makes nothing, and never repeats what is in it.
 //
-//   absl::StatusOr<std::unique_ptr<Mapper>> mapper = Mapper::Compile(mapping, header,
-//   "boston311#5f3a9c01"); const absl::Span<const Mapper::Made> made = (*mapper)->Apply(fields,
-//   row); if (made.empty()) …(*mapper)->rejection()
+//   absl::StatusOr<std::unique_ptr<Mapper>> mapper = Mapper::Compile(mapping, header);
+//   const absl::Span<const Mapper::Made> made = (*mapper)->Apply(fields);
+//   if (made.empty()) …(*mapper)->rejection()
 //
 // Rules of time: a civil time in the hour that local clocks pass twice is the first pass, and one
 // in the hour that they skip is as far behind the gap as it lies within it, unless the mapping says
@@ -23,7 +23,7 @@
 #include <string>
 #include <vector>
 
-#include "gridledger/v1/entry.pb.h"
+#include "gridledger/v1/fact.pb.h"
 #include "gridledger/v1/mapping.pb.h"
 #include "services/domain/mapping/area_rule.h"
 #include "services/domain/mapping/places.h"
@@ -41,17 +41,16 @@ struct Rejection {
 class Mapper {
  public:
   struct Made {
-    absl::Time at;           // its place in the ledger; whole milliseconds
-    const v1::Entry* entry;  // lives until the next row
-    size_t rule;             // which of the mapping's facts
+    absl::Time at;         // its place in the ledger; whole milliseconds
+    const v1::Fact* fact;  // lives until the next row
+    size_t rule;           // which of the mapping's facts
   };
 
-  // `header` are the columns of the input, `source` the name of its positions, `places` what was
-  // read of all that the mapping names beside itself. InvalidArgument names the field of the
-  // mapping and what is wrong with it, the first fact as facts[first_fact].
+  // `header` are the columns of the input, `places` what was read of all that the mapping names
+  // beside itself. InvalidArgument names the field of the mapping and what is wrong with it, the
+  // first fact as facts[first_fact].
   static absl::StatusOr<std::unique_ptr<Mapper>> Compile(const v1::Mapping& mapping,
                                                          absl::Span<const std::string> header,
-                                                         absl::string_view source,
                                                          const Places& places = {},
                                                          int first_fact = 1);
   // Another time of the same rows, for whoever reads more of them than facts.
@@ -60,12 +59,12 @@ class Mapper {
 
   // The facts of a row, in the order of its life, the report first; empty when the row is rejected.
   // REQUIRES: as many fields as columns.
-  absl::Span<const Made> Apply(Row row, uint64_t number);
+  absl::Span<const Made> Apply(Row row);
   // Of the last row; empty texts when it was taken.
   const Rejection& rejection() const { return rejection_; }
   // Of the last row that was taken.
-  const std::string& incident_id() const { return entries_[0].fact().incident_id(); }
-  const std::string& community() const { return entries_[0].fact().reported().community(); }
+  const std::string& incident_id() const { return facts_[0].incident_id(); }
+  const std::string& community() const { return facts_[0].reported().community(); }
 
  private:
   struct When {
@@ -85,12 +84,12 @@ class Mapper {
   explicit Mapper(Columns columns) : columns_(std::move(columns)) {}
 
   absl::Status CompileIncident(const v1::IncidentColumns& incident, const TimeRule::Setting& times);
-  absl::Status CompileFacts(const v1::Mapping& mapping, absl::string_view source,
-                            const TimeRule::Setting& times, int first_fact);
+  absl::Status CompileFacts(const v1::Mapping& mapping, const TimeRule::Setting& times,
+                            int first_fact);
   bool ReadReport(Row row, v1::Fact* fact);
   bool ReadTexts(Row row, v1::Fact* fact);
   bool ReadPoint(Row row, v1::IncidentReported* reported);
-  bool ReadFact(Row row, size_t rule, uint64_t number);
+  bool ReadFact(Row row, size_t rule);
   bool Holds(Row row, const When& when) const;
   bool Reject(absl::string_view column, absl::string_view reason);
 
@@ -103,7 +102,7 @@ class Mapper {
   char decimal_sign_ = '.';
   std::optional<AreaRule> area_by_point_;
   std::vector<Rule> rules_;
-  std::vector<v1::Entry> entries_;  // one a rule, with all that does not hang on the row
+  std::vector<v1::Fact> facts_;  // one a rule, with all that does not hang on the row
   std::vector<Made> made_;
   Rejection rejection_;
 };

@@ -1,5 +1,5 @@
-// What an event of a source says of an incident: between the mapping, which reads it from a row,
-// and the walk, which makes facts of it when its turn in the ledger comes.
+// What a row of a source says of an incident: between the mapping, which reads it, and the walk,
+// which makes facts of it when its turn in the ledger comes.
 #pragma once
 
 #include <cstdint>
@@ -32,7 +32,30 @@ struct Event {
   }
 };
 
-// What is new in an event.
+// A row of a source with one row an incident, read: its report and what came after it.
+struct Life {
+  struct Step {
+    int64_t at_ms = 0;           // its place in the ledger
+    int64_t happened_at_ms = 0;  // the row's own word
+    uint32_t target = 0;         // 1 + its place among the targets
+    template <class A>
+    void Fields(A& a) {
+      a(at_ms, happened_at_ms, target);
+    }
+  };
+  std::string incident_id;
+  std::string community;
+  std::string report;  // a serialised v1.Fact
+  int64_t reported_at_ms = 0;
+  std::string unit;  // empty where the row tells none
+  std::vector<Step> steps;
+  template <class A>
+  void Fields(A& a) {
+    a(incident_id, community, report, reported_at_ms, unit, steps);
+  }
+};
+
+// What is new in an event, or one step of a life.
 struct Observation {
   std::string incident_id;
   int64_t happened_at_ms = 0;
