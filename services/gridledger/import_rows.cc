@@ -18,7 +18,6 @@
 #include "services/base/partitioning.h"
 #include "services/domain/mapping/case_teller.h"
 #include "services/domain/mapping/life_walk.h"
-#include "services/domain/mapping/named_columns.h"
 #include "services/gridledger/mapped_rows.h"
 #include "services/gridledger/places.h"
 #include "services/gridledger/rejected_rows.h"
@@ -59,20 +58,15 @@ absl::StatusOr<ImportInput> OpenOne(const std::string& path, const v1::Mapping& 
         absl::StrCat(mapping_path, ": ", why.message(), " (with the columns of ", input.name, ")"));
   };
   const std::vector<std::string>& header = input.reader->header();
-  for (const std::string& name : mapping::ColumnsOf(mapping)) {
-    const auto column = std::find(header.begin(), header.end(), name);
-    if (column != header.end())
-      input.columns.push_back(static_cast<size_t>(column - header.begin()));
-  }
   if (mapping.has_events()) {
     auto events = mapping::EventMapper::Compile(mapping, header, places);
     if (!events.ok()) return refused(events.status());
     input.events = *std::move(events);
     return input;
   }
-  auto mapper = mapping::Mapper::Compile(mapping, header, places);
-  if (!mapper.ok()) return refused(mapper.status());
-  input.mapper = *std::move(mapper);
+  auto lives = mapping::LifeMapper::Compile(mapping, header, places);
+  if (!lives.ok()) return refused(lives.status());
+  input.lives = *std::move(lives);
   return input;
 }
 
@@ -119,65 +113,30 @@ struct RoundRow {
   int round = 0;
   uint64_t present = 0;  // its number through all inputs
   int64_t line = 0;
-  uint64_t content = 0;
   Told told;
   template <class A>
   void Fields(A& a) {
-    a(round, present, line, content);
+    a(round, present, line);
     told.Fields(a);
   }
 };
 using RoundEvent = RoundRow<mapping::Event>;
 using RoundLife = RoundRow<mapping::Life>;
 
-// Of the columns that the mapping uses: what else a row has is of no account.
-uint64_t ContentOf(absl::Span<const absl::string_view> fields, const std::vector<size_t>& columns,
-                   std::string* bytes) {
-  bytes->clear();
-  for (const size_t column : columns) {
-    AppendVarint(bytes, fields[column].size());
-    absl::StrAppend(bytes, fields[column]);
-  }
-  return Fingerprint(*bytes);
-}
-
-// Rows of one instant and version come in the order in which they were first seen.
-absl::Status TakeEvent(const RoundEvent& row, uint64_t number, AllRows& all) {
+// Rows of one incident lie together; those of one instant and version come in the order in which
+// they were first seen. `number` is the row's in its round.
+template <class Told>
+absl::Status TakeTold(RoundRow<Told> row, uint64_t number, absl::Time at, int64_t version,
+                      AllRows& all) {
   all.bytes.clear();
   AppendLayout(row, &all.bytes);
   return all.by_incident->Add(Partition{0},
-                              {.at = FromMillis(row.told.at_ms),
-                               .version = row.told.version,
+                              {.at = at,
+                               .version = version,
                                .input = static_cast<uint32_t>(row.round),
                                .row = number,
                                .group = Fingerprint(row.told.incident_id)},
                               row.told.incident_id, all.bytes);
-}
-
-absl::Status TakeLife(const RoundLife& row, uint64_t number, AllRows& all) {
-  all.bytes.clear();
-  AppendLayout(row, &all.bytes);
-  return all.by_incident->Add(Partition{0},
-                              {.at = absl::UnixEpoch(),
-                               .input = static_cast<uint32_t>(row.round),
-                               .row = number,
-                               .group = Fingerprint(row.told.incident_id)},
-                              row.told.incident_id, all.bytes);
-}
-
-void ReadLife(absl::Span<const mapping::Mapper::Made> made, mapping::Life* life) {
-  const v1::Fact& report = *made.front().fact;
-  life->incident_id = report.incident_id();
-  life->community = report.reported().community();
-  life->unit = report.reported().unit();
-  life->reported_at_ms = ToMillis(made.front().at);
-  report.SerializeToString(&life->report);
-  life->steps.clear();
-  for (const mapping::Mapper::Made& one : made.subspan(1)) {
-    life->steps.push_back({.at_ms = ToMillis(one.at),
-                           .happened_at_ms = one.fact->happened_at_ms(),
-                           .target = static_cast<uint32_t>(one.rule)});
-  }
 }
 
 // A row that no reader or mapping can take, or that is not what it was.
@@ -197,16 +156,16 @@ absl::Status TakeRow(ImportInput& input, uint32_t index, RowStore& store, AllRow
   const absl::StatusOr<RowStore::Known> known = store.Find(present);
   if (!known.ok()) return known.status();
   if (!row.rejected.empty()) return RejectRow(input, index, "", row.rejected, all);
-  absl::Span<const mapping::Mapper::Made> made;
   const mapping::Event* event = nullptr;
+  const mapping::Life* life = nullptr;
   if (input.events != nullptr) {
     event = input.events->Apply(row.fields);
   } else {
-    made = input.mapper->Apply(row.fields);
+    life = input.lives->Apply(row.fields);
   }
-  if (event == nullptr && made.empty()) {
+  if (event == nullptr && life == nullptr) {
     const mapping::Rejection& why =
-        input.events != nullptr ? input.events->rejection() : input.mapper->rejection();
+        input.events != nullptr ? input.events->rejection() : input.lives->rejection();
     return RejectRow(input, index, why.column, why.reason, all);
   }
   input.is_taken = true;
@@ -218,15 +177,11 @@ absl::Status TakeRow(ImportInput& input, uint32_t index, RowStore& store, AllRow
   all.takes = all.takes || is_new;
   const int round = is_new ? all.round : known->round;
   const uint64_t at = is_new ? present : known->row;
-  const uint64_t content = ContentOf(row.fields, input.columns, &all.bytes);
-  if (event != nullptr) {
-    RoundEvent taken{round, present, row.line, content, *event};
-    taken.told.content = content;
-    return TakeEvent(taken, at, all);
+  if (event == nullptr) {
+    return TakeTold(RoundLife{round, present, row.line, *life}, at, absl::UnixEpoch(), 0, all);
   }
-  RoundLife taken{round, present, row.line, content, {}};
-  ReadLife(made, &taken.told);
-  return TakeLife(taken, at, all);
+  return TakeTold(RoundEvent{round, present, row.line, *event}, at, FromMillis(event->at_ms),
+                  event->version, all);
 }
 
 // Each row of an input, from the first on, whose reader stands behind it.
@@ -282,17 +237,13 @@ absl::Status Recognise(std::vector<ImportInput>& inputs, const files::RowOptions
       const files::InputRow& row = input.row;
       rows = row.number;
       if (!row.rejected.empty()) return absl::OkStatus();
-      std::string id;
-      if (input.events != nullptr) {
-        const mapping::Event* const event = input.events->Apply(row.fields);
-        if (event == nullptr) return absl::OkStatus();
-        id = event->incident_id;
-      } else {
-        if (input.mapper->Apply(row.fields).empty()) return absl::OkStatus();
-        id = input.mapper->incident_id();
-      }
-      return store.Look(before + static_cast<uint64_t>(row.number), Fingerprint(id),
-                        ContentOf(row.fields, input.columns, &all.bytes));
+      const uint64_t present = before + static_cast<uint64_t>(row.number);
+      const auto look = [&](const auto* told) {
+        return told == nullptr ? absl::OkStatus()
+                               : store.Look(present, Fingerprint(told->incident_id), told->content);
+      };
+      return input.events != nullptr ? look(input.events->Apply(row.fields))
+                                     : look(input.lives->Apply(row.fields));
     });
     if (status.ok()) status = Rewind(input, options);
     if (!status.ok()) return status;
@@ -405,12 +356,12 @@ class LivesTold {
     const bool is_new = row_.round == all_.round;
     if (one.first && is_new) return LeaveOut(at, *one.first);
     if (!one.first) {
-      one.first = First{row_.line, static_cast<uint32_t>(at.input), row_.content};
+      one.first = First{row_.line, static_cast<uint32_t>(at.input), row_.told.content};
       ++all_.read.incidents;
     }
     if (is_new) {
       absl::Status taken = store_.Take({.incident = sorted.place.group,
-                                        .content = row_.content,
+                                        .content = row_.told.content,
                                         .round = row_.round,
                                         .row = row_.present});
       if (!taken.ok()) return taken;
@@ -424,7 +375,7 @@ class LivesTold {
 
   absl::Status LeaveOut(const RowOf& at, const First& first) {
     inputs_[at.input].twice.Set(at.row);
-    if (row_.content == first.content) return absl::OkStatus();
+    if (row_.told.content == first.content) return absl::OkStatus();
     all_.late[at.input].Set(at.row);
     LeftOut left_out{row_.line, first.input, first.line};
     all_.bytes.clear();
@@ -713,7 +664,7 @@ class CasesTold {
     }
     if (twice || row_.round != all_.round) return absl::OkStatus();
     return store_.Take({.incident = sorted.place.group,
-                        .content = row_.content,
+                        .content = row_.told.content,
                         .round = row_.round,
                         .row = row_.present});
   }
@@ -812,7 +763,7 @@ absl::Status ReadAll(const v1::Mapping& mapping, std::vector<ImportInput>& input
     before += static_cast<uint64_t>(input.rows);
     // Only the source's name is still needed.
     input.reader.reset();
-    input.mapper.reset();
+    input.lives.reset();
     input.events.reset();
   }
   absl::Status status = all.by_incident->Finish();

@@ -16,7 +16,7 @@
 
 #include "gridledger/v1/mapping.pb.h"
 #include "services/domain/mapping/event_mapper.h"
-#include "services/domain/mapping/mapper.h"
+#include "services/domain/mapping/life_mapper.h"
 #include "services/domain/mapping/observation.h"
 #include "services/gridledger/import_record.h"
 #include "services/gridledger/known_incidents.h"
@@ -37,9 +37,8 @@ struct ImportInput {
   bool is_utf8 = true;
   files::InputRow row;  // the first, not yet mapped
   bool has_row = false;
-  std::unique_ptr<mapping::Mapper> mapper;       // of rows with an incident each
+  std::unique_ptr<mapping::LifeMapper> lives;    // of rows with an incident each
   std::unique_ptr<mapping::EventMapper> events;  // of rows with an event each
-  std::vector<size_t> columns;                   // that the mapping uses
   uint64_t rows_before = 0;                      // of the inputs before it
   int64_t rows = 0;                              // read
   // That it had when its rows were compared: one that grows meanwhile is taken up to there.

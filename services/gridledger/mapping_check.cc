@@ -1,7 +1,6 @@
 #include "services/gridledger/mapping_check.h"
 
 #include <absl/container/btree_map.h>
-#include <absl/container/flat_hash_map.h>
 #include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_join.h>
@@ -9,23 +8,25 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <filesystem>
+#include <map>
 #include <memory>
-#include <optional>
+#include <system_error>
 #include <tuple>
 #include <utility>
 #include <vector>
 
-#include "services/base/digest.h"
 #include "services/base/layout.h"
 #include "services/domain/mapping/degrees.h"
 #include "services/domain/mapping/event_mapper.h"
-#include "services/domain/mapping/mapper.h"
+#include "services/domain/mapping/life_mapper.h"
 #include "services/domain/mapping/text_shape.h"
 #include "services/gridledger/command.h"
-#include "services/gridledger/first_lives.h"
+#include "services/gridledger/foretold_lives.h"
 #include "services/gridledger/mapped_rows.h"
 #include "services/gridledger/places.h"
 #include "services/gridledger/read_yaml.h"
+#include "services/gridledger/row_bits.h"
 #include "services/gridledger/terminal.h"
 #include "services/runtime/adapters/files/row_format.h"
 
@@ -34,7 +35,6 @@ namespace {
 
 constexpr size_t kProblemsMax = 1000;  // kinds; × ~300 B = 300 KB. What comes after is one more
 constexpr size_t kLinesMax = 5;        // told of each kind
-constexpr size_t kIdsMax = 4'000'000;  // compared; × ~40 B = 160 MB
 constexpr size_t kValueBytesMax = 60;  // of a text that is shown as it is
 constexpr int kStatesMax = 12;         // named where one is not known
 
@@ -56,19 +56,30 @@ struct Problem {
 
 struct Seen {
   int64_t rows = 0;
-  std::vector<int64_t> lines;  // the first ones
-  std::string expected;
+  std::vector<int64_t> lines;  // the first ones, in order
+  std::string expected;        // at the first of them
+
+  // In whatever order.
+  void Add(int64_t line, std::string expected_there) {
+    ++rows;
+    if (lines.empty() || line < lines.front()) expected = std::move(expected_there);
+    const auto place = std::lower_bound(lines.begin(), lines.end(), line);
+    if (place == lines.end() && lines.size() == kLinesMax) return;
+    lines.insert(place, line);
+    if (lines.size() > kLinesMax) lines.pop_back();
+  }
 };
 
 struct Checked {
   int64_t rows = 0;
   int64_t rejected = 0;
-  int64_t twice = 0;             // rows that were there before, word for word
-  std::optional<int64_t> facts;  // where a row makes its facts by itself
-  bool all_ids = true;           // were compared
-  bool cut = false;              // the first rows belong to more events than were kept
+  int64_t twice = 0;      // rows that were there before, as far as the mapping uses them
+  int64_t void_rows = 0;  // with a fact that counts for nothing
+  int64_t facts = 0;      // that count
+  bool cut = false;       // an incident has more rows than were looked at
   std::vector<std::pair<Problem, Seen>> problems;  // by their first line
   absl::btree_map<Problem, Seen> by_kind;
+  absl::btree_map<std::pair<std::string, std::string>, Seen> voids;  // by fact and reason
 
   void Add(Problem problem, std::string expected, int64_t line) {
     ++rejected;
@@ -76,9 +87,7 @@ struct Checked {
       problem = Problem{"", "", FoundIs::kNothing, "other kinds, beyond the first 1,000"};
       expected.clear();
     }
-    Seen& seen = by_kind[std::move(problem)];
-    if (seen.rows++ == 0) seen.expected = std::move(expected);
-    if (seen.lines.size() < kLinesMax) seen.lines.push_back(line);
+    by_kind[std::move(problem)].Add(line, std::move(expected));
   }
 
   void Finish() {
@@ -253,20 +262,24 @@ std::string CheckText(const CheckOptions& options, const Checked& checked, const
     }
     absl::StrAppend(&text, "Rows that cannot be taken:\n\n", table.Print(), "\n");
   }
-  const std::string taken = Grouped(checked.rows - checked.rejected);
-  if (checked.facts) {
-    absl::StrAppend(&text, taken, " of ", Grouped(checked.rows), " rows make ",
-                    Grouped(*checked.facts), " facts.\n");
-  } else {
-    absl::StrAppend(&text, taken, " of ", Grouped(checked.rows), " rows can be taken.\n");
+  if (!checked.voids.empty()) {
+    using Align = TextTable::Align;
+    TextTable table({{"rows", Align::kRight}, {"lines"}, {"fact"}, {"why"}});
+    for (const auto& [what, seen] : checked.voids) {
+      table.Add({Grouped(seen.rows), Lines(seen), what.first, what.second});
+    }
+    absl::StrAppend(&text, "Facts that would count for nothing, against the life of their ",
+                    "incident:\n\n", table.Print(), "\n");
   }
+  absl::StrAppend(&text, Grouped(checked.rows - checked.rejected), " of ", Grouped(checked.rows),
+                  " rows make ", Grouped(checked.facts), " facts",
+                  checked.void_rows > 0
+                      ? absl::StrCat("; ", Grouped(checked.void_rows), " of them are void")
+                      : "",
+                  ".\n");
   if (checked.twice > 0) {
     absl::StrAppend(&text, Grouped(checked.twice),
-                    " of them were there before, word for word: ignored.\n");
-  }
-  if (!checked.all_ids) {
-    absl::StrAppend(&text, "The ids of the first ", Grouped(static_cast<int64_t>(kIdsMax)),
-                    " were compared.\n");
+                    " of them were there before, as far as the mapping reads them: ignored.\n");
   }
   if (!policy.ok()) {
     absl::StrAppend(&text, "\nBefore it can be imported: ", policy.message(), "\n");
@@ -278,9 +291,11 @@ std::string CheckText(const CheckOptions& options, const Checked& checked, const
 }
 
 std::string CheckJson(const Checked& checked, const Shown& shown, const absl::Status& policy) {
-  nlohmann::ordered_json json = {
-      {"rows", checked.rows}, {"rejected", checked.rejected}, {"twice", checked.twice}};
-  if (checked.facts) json["facts"] = *checked.facts;
+  nlohmann::ordered_json json = {{"rows", checked.rows},
+                                 {"rejected", checked.rejected},
+                                 {"void", checked.void_rows},
+                                 {"twice", checked.twice},
+                                 {"facts", checked.facts}};
   if (!policy.ok()) json["policy"] = policy.message();
   json["shown"] = shown.json();
   json["problems"] = nlohmann::ordered_json::array();
@@ -296,6 +311,11 @@ std::string CheckJson(const Checked& checked, const Shown& shown, const absl::St
                                 {"why", problem.why},
                                 {"expected", seen.expected}});
   }
+  json["void_facts"] = nlohmann::ordered_json::array();
+  for (const auto& [what, seen] : checked.voids) {
+    json["void_facts"].push_back(
+        {{"rows", seen.rows}, {"lines", seen.lines}, {"fact", what.first}, {"why", what.second}});
+  }
   // A byte that is no text would end the JSON.
   return absl::StrCat(json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace), "\n");
 }
@@ -310,96 +330,104 @@ class Check {
                                                         const mapping::Places& places,
                                                         const absl::StatusOr<v1::Policy>& policy) {
     std::unique_ptr<Check> check(new Check(options, mapping, std::move(header)));
-    if (!mapping.has_events()) {
-      auto mapper = mapping::Mapper::Compile(mapping, check->header_, places);
-      if (!mapper.ok()) return mapper.status();
-      check->mapper_ = *std::move(mapper);
-      check->checked_.facts = 0;
-      return check;
+    if (mapping.has_events()) {
+      auto events = mapping::EventMapper::Compile(mapping, check->header_, places);
+      if (!events.ok()) return events.status();
+      check->events_ = *std::move(events);
+    } else {
+      auto lives = mapping::LifeMapper::Compile(mapping, check->header_, places);
+      if (!lives.ok()) return lives.status();
+      check->lives_ = *std::move(lives);
     }
-    auto events = mapping::EventMapper::Compile(mapping, check->header_, places);
-    if (!events.ok()) return events.status();
-    check->events_ = *std::move(events);
     // Limits and units of the policy, where it can be read; an import says why where it cannot.
-    auto lives = FirstLives::Make(mapping, policy.ok() ? *policy : v1::Policy(), options.rows);
-    if (!lives.ok()) return lives.status();
-    check->lives_ = *std::move(lives);
+    std::error_code error;
+    auto foretold = ForetoldLives::Make(
+        mapping, policy.ok() ? *policy : v1::Policy(),
+        (std::filesystem::temp_directory_path(error) / "gridledger-check").string());
+    if (!foretold.ok()) return foretold.status();
+    check->foretold_ = *std::move(foretold);
     return check;
   }
 
-  void Add(const files::InputRow& row) {
+  absl::Status Add(const files::InputRow& row) {
     ++checked_.rows;
     if (!row.rejected.empty()) {
       checked_.Add(Problem{"", "", FoundIs::kNothing, row.rejected}, "", row.line);
-    } else if (mapper_ != nullptr) {
-      AddIncident(row);
-    } else {
-      AddEvent(row);
+      return absl::OkStatus();
     }
+    return events_ != nullptr ? Add(row, events_->Apply(row.fields), events_->rejection())
+                              : Add(row, lives_->Apply(row.fields), lives_->rejection());
   }
 
-  const Checked& Finish() {
-    if (lives_ != nullptr) ShowLives();
+  absl::Status Finish() {
+    absl::Status status = foretold_->Tell([this](const ForetoldLives::Told& told) { Take(told); });
+    for (const auto& [row, told] : first_rows_) {
+      for (const First& one : told) Show(one);
+    }
+    checked_.cut = foretold_->cut();
     checked_.Finish();
-    return checked_;
+    return status;
   }
+  const Checked& checked() const { return checked_; }
   const Shown& shown() const { return shown_; }
 
  private:
+  // What one of the first rows tells.
   struct First {
-    int64_t line = 0;
-    uint64_t content = 0;
+    ForetoldLives::What what;
+    int64_t line;
+    std::string incident_id;
+    absl::Time at;
+    v1::Fact fact;
+    incident::VoidReason void_reason;
   };
 
   Check(const CheckOptions& options, const v1::Mapping& mapping, std::vector<std::string> header)
       : options_(options), mapping_(mapping), header_(std::move(header)) {}
 
-  void AddIncident(const files::InputRow& row) {
-    const auto made = mapper_->Apply(row.fields);
-    if (made.empty()) return Reject(row, mapper_->rejection());
-    if (!IsNew(row)) return;
-    *checked_.facts += static_cast<int64_t>(made.size());
-    if (row.number > options_.rows) return;
-    for (const mapping::Mapper::Made& fact : made) shown_.Add(row.line, fact.at, *fact.fact);
+  template <class Told>
+  absl::Status Add(const files::InputRow& row, const Told* told, const mapping::Rejection& why) {
+    if (told != nullptr) return foretold_->Add(*told, row.number, row.line);
+    Reject(row, why);
+    return absl::OkStatus();
   }
 
-  // Of rows with the same id an import takes the first one.
-  bool IsNew(const files::InputRow& row) {
-    const uint64_t id = Fingerprint(mapper_->incident_id());
-    bytes_.clear();
-    for (const absl::string_view field : row.fields) {
-      AppendVarint(&bytes_, field.size());
-      absl::StrAppend(&bytes_, field);
+  void Take(const ForetoldLives::Told& told) {
+    using What = ForetoldLives::What;
+    switch (told.what) {
+      case What::kFact: TakeFact(told); break;
+      case What::kTwice: ++checked_.twice; break;
+      case What::kNothingNew: break;
+      case What::kIdOfAnother:
+        checked_.Add(Problem{mapping_.incident().id().column(), "", FoundIs::kNothing,
+                             "the id of another row"},
+                     absl::StrCat("an id of its own; line ", told.line, " has that of line ",
+                                  told.first_line),
+                     told.line);
+        return;
     }
-    const uint64_t content = Fingerprint(bytes_);
-    const auto before = ids_.find(id);
-    if (before == ids_.end()) {
-      if (ids_.size() < kIdsMax) {
-        ids_.emplace(id, First{row.line, content});
-      } else {
-        checked_.all_ids = false;
-      }
-      return true;
-    }
-    if (before->second.content == content) {
-      ++checked_.twice;
-      if (row.number <= options_.rows) {
-        shown_.AddNothing(row.line, mapper_->incident_id(), "the same row twice");
-      }
-      return false;
-    }
-    checked_.Add(
-        Problem{mapping_.incident().id().column(), "", FoundIs::kNothing, "the id of another row"},
-        absl::StrCat("an id of its own; line ", row.line, " has that of line ",
-                     before->second.line),
-        row.line);
-    return false;
+    if (told.row > options_.rows) return;
+    first_rows_[told.row].push_back({told.what, told.line, std::string(told.incident_id), told.at,
+                                     told.fact != nullptr ? *told.fact : v1::Fact(),
+                                     told.void_reason});
   }
 
-  void AddEvent(const files::InputRow& row) {
-    const mapping::Event* event = events_->Apply(row.fields);
-    if (event == nullptr) return Reject(row, events_->rejection());
-    lives_->Add(*event, row.number, row.line);
+  void Show(const First& one) {
+    if (one.what == ForetoldLives::What::kFact) {
+      return shown_.Add(one.line, one.at, one.fact, one.void_reason);
+    }
+    const bool twice = one.what == ForetoldLives::What::kTwice;
+    shown_.AddNothing(one.line, one.incident_id, twice ? "the same row twice" : "nothing new");
+  }
+
+  void TakeFact(const ForetoldLives::Told& told) {
+    if (told.void_reason == incident::VoidReason::kNone) {
+      ++checked_.facts;
+      return;
+    }
+    if (void_rows_.Set(static_cast<uint64_t>(told.row))) ++checked_.void_rows;
+    const std::string reason(incident::VoidReasonName(told.void_reason));
+    checked_.voids[{KindName(*told.fact), reason}].Add(told.line, "");
   }
 
   void Reject(const files::InputRow& row, const mapping::Rejection& why) {
@@ -412,31 +440,14 @@ class Check {
     checked_.Add(std::move(problem), std::move(expected), row.line);
   }
 
-  void ShowLives() {
-    for (const FirstLives::Told& told : lives_->Tell()) {
-      switch (told.answer) {
-        case mapping::CaseTeller::Answer::kTold:
-          shown_.Add(told.line, told.at, told.fact, told.void_reason);
-          break;
-        case mapping::CaseTeller::Answer::kNothingNew:
-          shown_.AddNothing(told.line, told.incident_id, "nothing new");
-          break;
-        case mapping::CaseTeller::Answer::kTwice:
-          shown_.AddNothing(told.line, told.incident_id, "the same row twice");
-          break;
-      }
-    }
-    checked_.cut = lives_->cut();
-  }
-
   const CheckOptions& options_;
   const v1::Mapping& mapping_;
   const std::vector<std::string> header_;
-  std::unique_ptr<mapping::Mapper> mapper_;       // of rows with an incident each
+  std::unique_ptr<mapping::LifeMapper> lives_;    // of rows with an incident each
   std::unique_ptr<mapping::EventMapper> events_;  // of rows with an event each
-  std::unique_ptr<FirstLives> lives_;             // of these
-  absl::flat_hash_map<uint64_t, First> ids_;      // look-ups only
-  std::string bytes_;
+  std::unique_ptr<ForetoldLives> foretold_;
+  std::map<int64_t, std::vector<First>> first_rows_;
+  RowBits void_rows_;
   Checked checked_;
   Shown shown_;
 };
@@ -461,9 +472,10 @@ absl::Status RunCheck(const CheckOptions& options) {
     const absl::StatusOr<bool> more = (*reader)->Next(&row);
     if (!more.ok()) return more.status();
     if (!*more) break;
-    (*check)->Add(row);
+    if (absl::Status added = (*check)->Add(row); !added.ok()) return added;
   }
-  const Checked& checked = (*check)->Finish();
+  if (absl::Status told = (*check)->Finish(); !told.ok()) return told;
+  const Checked& checked = (*check)->checked();
   const Shown& shown = (*check)->shown();
   absl::Status written =
       WriteOut(options.json ? CheckJson(checked, shown, policy.status())

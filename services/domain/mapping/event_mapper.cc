@@ -12,19 +12,6 @@
 #include "services/domain/mapping/life_walk.h"
 
 namespace gridledger::mapping {
-namespace {
-
-uint64_t ContentOf(Row row) {
-  std::string bytes;
-  for (const absl::string_view field : row) {
-    AppendVarint(&bytes, field.size());
-    bytes.append(field.data(), field.size());
-  }
-  return Fingerprint(bytes);
-}
-
-}  // namespace
-
 absl::StatusOr<std::unique_ptr<EventMapper>> EventMapper::Compile(
     const v1::Mapping& mapping, absl::Span<const std::string> header, const Places& places) {
   INVARIANT(mapping.has_events(), "a mapping of events has them");
@@ -48,7 +35,8 @@ absl::StatusOr<std::unique_ptr<EventMapper>> EventMapper::Compile(
     return absl::InvalidArgumentError(
         absl::StrReplaceAll(mapper.status().message(), {{"facts[0].at", "events.at"}}));
   }
-  std::unique_ptr<EventMapper> made(new EventMapper(*std::move(mapper)));
+  std::unique_ptr<EventMapper> made(
+      new EventMapper(*std::move(mapper), RowContent(mapping, header)));
   made->facts_ = static_cast<size_t>(mapping.facts_size());
   made->no_unit_ = mapping.incident().unit().default_();
   if (absl::Status status = made->CompileStates(mapping); !status.ok()) return status;
@@ -126,7 +114,7 @@ const Event* EventMapper::Apply(Row row) {
     return nullptr;
   }
   if (!ReadState(row) || !ReadVersion(row)) return nullptr;
-  event_.content = ContentOf(row);
+  event_.content = content_.Of(row);
   // The report itself carries no unit: the ledger then holds the source's own dispatches, and no
   // service's guess at the first of them.
   v1::Fact stripped = report;

@@ -15,6 +15,7 @@
 #include "gridledger/v1/mapping.pb.h"
 #include "services/domain/mapping/mapper.h"
 #include "services/domain/mapping/observation.h"
+#include "services/domain/mapping/row_content.h"
 
 namespace gridledger::mapping {
 
@@ -30,7 +31,8 @@ class EventMapper {
   const Rejection& rejection() const { return rejection_; }
 
  private:
-  explicit EventMapper(std::unique_ptr<Mapper> report) : report_(std::move(report)) {}
+  EventMapper(std::unique_ptr<Mapper> report, RowContent content)
+      : report_(std::move(report)), content_(std::move(content)) {}
 
   absl::Status CompileStates(const v1::Mapping& mapping);
   bool ReadState(Row row);
@@ -40,6 +42,7 @@ class EventMapper {
   bool Reject(absl::string_view column, absl::string_view reason);
 
   const std::unique_ptr<Mapper> report_;  // makes the report, and the facts as a whole
+  RowContent content_;
   size_t facts_ = 0;
   std::string no_unit_;  // what stands for a unit where a row tells none
   std::optional<size_t> version_;

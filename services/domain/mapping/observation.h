@@ -24,7 +24,7 @@ struct Event {
   int64_t due_at_ms = 0;       // the deadline in force from then on; 0 where the row tells none
   std::vector<int64_t>
       facts_at_ms;       // of the incident as a whole, as the mapping lists them; 0: none
-  uint64_t content = 0;  // of the whole row: tells a row that came twice
+  uint64_t content = 0;  // what the mapping uses of the row: by that it is known
   template <class A>
   void Fields(A& a) {
     a(incident_id, community, report, at_ms, version, reported_at_ms, state, reports, unit,
@@ -49,9 +49,10 @@ struct Life {
   int64_t reported_at_ms = 0;
   std::string unit;  // empty where the row tells none
   std::vector<Step> steps;
+  uint64_t content = 0;  // what the mapping uses of the row: by that it is known
   template <class A>
   void Fields(A& a) {
-    a(incident_id, community, report, reported_at_ms, unit, steps);
+    a(incident_id, community, report, reported_at_ms, unit, steps, content);
   }
 };
 
