@@ -17,6 +17,8 @@
 namespace gridledger::cli {
 namespace {
 
+constexpr uint32_t kSkipLinesMax = 1000;
+
 files::RowFormat FormatOf(v1::Format format) {
   switch (format) {
     case v1::FORMAT_CSV: return files::RowFormat::kCsv;
@@ -34,6 +36,12 @@ absl::StatusOr<files::RowOptions> RowOptionsOf(const v1::Mapping& mapping) {
   files::RowOptions options;
   options.format = FormatOf(mapping.format());
   options.delimiter = *delimiter;
+  if (mapping.csv().skip_lines() > kSkipLinesMax) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("csv.skip_lines: more than ", kSkipLinesMax, " are no title any more"));
+  }
+  options.skip_lines = mapping.csv().skip_lines();
+  options.header.assign(mapping.csv().header().begin(), mapping.csv().header().end());
   options.encoding = mapping.encoding();
   options.columns = mapping::ColumnsOf(mapping);
   return options;
@@ -69,6 +77,8 @@ files::RowOptions RowOptionsFor(const std::string& path, const files::RowOptions
   files::RowOptions own = options;
   if (!IsRowsFile(path)) return own;
   own.format = files::RowFormat::kCsv;
+  own.skip_lines = 0;
+  own.header.clear();
   // An editor may have saved it in what it takes for the right encoding: UTF-8 where it is that.
   own.utf8_first = true;
   return own;

@@ -146,12 +146,49 @@ TEST(CsvReader, TheHeaderHasToBeOne) {
   };
   EXPECT_EQ(error(""), "t.csv is empty: no header");
   EXPECT_EQ(error("\n\n"), "t.csv is empty: no header");
-  EXPECT_EQ(error("a,b,a,b\n"), "t.csv:1: more than one column is called a, b");
   EXPECT_EQ(error("a,\xff\n"), "t.csv:1: the header is not text in UTF-8 (its column 2 is not)");
   EXPECT_NE(error("a,\"b\n").find("t.csv:1: the header is not CSV: "), std::string::npos);
   auto reader = CsvReader::Open(InputFromText("\n a , b\n1,2\n", "t.csv"), {});
   ASSERT_TRUE(reader.ok()) << reader.status();
   EXPECT_EQ((*reader)->header(), (std::vector<std::string>{"a", "b"}));
+}
+
+TEST(CsvReader, ColumnsOfOneNameAreNumbered) {
+  const auto header = [](std::string text) {
+    auto reader = CsvReader::Open(InputFromText(std::move(text), "t.csv"), {});
+    EXPECT_TRUE(reader.ok()) << reader.status();
+    return absl::StrJoin((*reader)->header(), "|");
+  };
+  EXPECT_EQ(header("a,b,a,b,a\n"), "a|b|a (2)|b (2)|a (3)");
+  EXPECT_EQ(header("a,a (2),a\n"), "a|a (2)|a (3)");
+  EXPECT_EQ(header("a (2),a,a,a\n"), "a (2)|a|a (3)|a (4)");
+  EXPECT_EQ(header("a,a,a (2)\n"), "a|a (2)|a (2) (2)");
+  EXPECT_EQ(header(",a,\n"), "|a|") << "without a name nobody can ask for it";
+  std::string many = "x";
+  for (size_t i = 1; i < kColumnsMax; ++i) many += ",x";
+  EXPECT_NE(header(many + "\n").find("|x (4096)"), std::string::npos);
+}
+
+TEST(CsvReader, LinesAboveTheHeaderAndNoHeader) {
+  const auto rows = [](std::string text, CsvReader::Options options, size_t piece_bytes) {
+    auto reader = CsvReader::Open(InputFromText(std::move(text), "t.csv", piece_bytes), options);
+    if (!reader.ok()) return std::string(reader.status().message());
+    std::string out = absl::StrJoin((*reader)->header(), "|");
+    InputRow row;
+    while (*(*reader)->Next(&row)) {
+      absl::StrAppend(&out, " ", row.line, ":", absl::StrJoin(row.fields, "|"));
+    }
+    return out;
+  };
+  for (const size_t piece_bytes : {1, 2, 3, 4096}) {
+    EXPECT_EQ(rows("Calls \"2024\n\na,b\n1,2\n", {.skip_lines = 2}, piece_bytes), "a|b 4:1|2");
+    EXPECT_EQ(rows("Calls\r\nof May\r\na,b\r\n1,2", {.skip_lines = 2}, piece_bytes), "a|b 4:1|2");
+    EXPECT_EQ(rows("\xef\xbb\xbfOne\ra,b\r1,2", {.skip_lines = 1}, piece_bytes), "a|b 3:1|2");
+    EXPECT_EQ(rows("1,2\n3,4\n", {.header = {"a", "b"}}, piece_bytes), "a|b 1:1|2 2:3|4");
+    EXPECT_EQ(rows("x\n1,2\n", {.skip_lines = 1, .header = {"a", "b"}}, piece_bytes), "a|b 2:1|2");
+    EXPECT_EQ(rows("a,b\n", {.skip_lines = 2}, piece_bytes),
+              "t.csv has no line behind the 2 that are passed over");
+  }
 }
 
 // A stream that fails after some bytes, as a torn file does.

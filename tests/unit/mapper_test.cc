@@ -320,6 +320,19 @@ TEST_F(MapperTest, RejectionsNameColumnAndReasonAndNothingElse) {
   }
 }
 
+TEST_F(MapperTest, ATextOfTwoColumns) {
+  std::string text = kMapping;
+  text.replace(text.find("{column: type,"), 14, "{column: type, with: ward,");
+  const auto two = Compile(text);
+  const auto category = [&](const char* kind, const char* ward) {
+    const Made made = Apply(*two, Row().With("type", kind).With("ward", ward));
+    return made.facts.empty() ? made.rejected : made.facts[0].reported().category();
+  };
+  EXPECT_EQ(category("Review ", " complete"), "Review complete");
+  EXPECT_EQ(category("Pothole", ""), "pothole");
+  EXPECT_EQ(category("", "complete"), "type: without a value");
+}
+
 TEST_F(MapperTest, AFactThatComesBeforeTheOneBeforeItStandsRightBehindIt) {
   const Made made = Apply(*mapper_, Row().With("done", "2011-06-30 08:00:00"));
   ASSERT_EQ(made.facts.size(), 3u);

@@ -67,6 +67,20 @@ TEST(OpenRows, AMarkSaysMoreThanTheMapping) {
       << "an editor that dropped the mark";
 }
 
+TEST(OpenRows, TheDelimiterIsThatOfTheHeaderBelowATitle) {
+  RowOptions options;
+  options.skip_lines = 2;
+  const std::string title = "Calls, by hour, of May, 2024\n,,,\n";
+  for (const size_t piece_bytes : {1, 7, 4096}) {
+    EXPECT_EQ(Open(title + "a;b\n1;2\n", options, piece_bytes),
+              (std::vector<std::string>{"CSV ; UTF-8", "a|b", "4:1|2"}));
+  }
+  options.skip_lines = 0;
+  options.header = {"a", "b"};
+  EXPECT_EQ(Open("1;2\n3;4\n", options),
+            (std::vector<std::string>{"CSV ; UTF-8", "a|b", "1:1|2", "2:3|4"}));
+}
+
 TEST(OpenRows, TellsTheFormatByTheBeginning) {
   const std::string mark = "\xef\xbb\xbf";
   for (const Case& c : std::vector<Case>{
@@ -75,6 +89,11 @@ TEST(OpenRows, TellsTheFormatByTheBeginning) {
            {"tabs", "a\tb\n1,5;6;7\t2\n", {"CSV \t UTF-8", "a|b", "2:1,5;6;7|2"}},
            {"bars", "a|b|c\n1|2|3\n", {"CSV | UTF-8", "a|b|c", "2:1|2|3"}},
            {"one column", "a\n1\n", {"CSV , UTF-8", "a", "2:1"}},
+           {"a spreadsheet's word", "sep=;\r\na,x;b\r\n1;2\r\n", {"CSV ; UTF-8", "a,x|b", "3:1|2"}},
+           {"the same behind a mark",
+            mark + "SEP=\t\na\tb\n1\t2\n",
+            {"CSV \t UTF-8", "a|b", "3:1|2"}},
+           {"no such word", "sep=;;\n1;2;3\n", {"CSV ; UTF-8", "sep=||", "2:1|2|3"}},
            {"delimiters within quotes do not count",
             "\"a;x;y;z\",b\n\"1\n1\",2\n",
             {"CSV , UTF-8", "a;x;y;z|b", "2:1\n1|2"}},

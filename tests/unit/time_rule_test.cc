@@ -238,12 +238,13 @@ class TimeRuleTest : public testing::Test {
     v1::TimeValue value;
     value.set_column("at");
     for (const std::string& format : formats) value.add_formats(format);
-    return TimeRule::Compile("incident.due", value, {columns_, none_, clock});
+    return TimeRule::Compile("incident.due", value, {columns_, none_, clock, months_});
   }
 
-  const std::vector<std::string> header_ = {"id", "at"};
+  const std::vector<std::string> header_ = {"id", "at", "hour"};
   const Columns columns_{header_, {"?"}};
   const std::vector<std::string> none_;
+  MonthNames months_;
   const LocalClock clock_{Zone("America/New_York"), v1::AMBIGUOUS_HOUR_REJECT,
                           v1::SKIPPED_HOUR_REJECT};
 };
@@ -275,7 +276,7 @@ TEST_F(TimeRuleTest, EveryAnswer) {
            Case{"9999-12-31 23:59:59", Answer::kOutOfRange, "the year 10000 in UTC"},
            Case{"12011-07-01 01:02:03", Answer::kOutOfRange, "a slip of the key"},
        }) {
-    const std::vector<absl::string_view> row = {"1", c.text};
+    const std::vector<absl::string_view> row = {"1", c.text, ""};
     int64_t ms = 0;
     EXPECT_EQ(rule->Read(row, &ms), c.answer) << c.why;
   }
@@ -285,6 +286,86 @@ TEST_F(TimeRuleTest, EveryAnswer) {
        {Answer::kMissing, Answer::kAmbiguous, Answer::kSkipped, Answer::kOutOfRange}) {
     EXPECT_FALSE(rule->WhyNot(answer).empty());
   }
+}
+
+TEST_F(TimeRuleTest, ADateAndAnHourInTwoColumns) {
+  v1::Mapping mapping;
+  v1::TimeValue value;
+  value.set_column("at");
+  value.set_with("hour");
+  value.add_formats("%d.%m.%Y %H:%M");
+  value.add_formats("%d.%m.%Y");
+  auto rule = TimeRule::Compile("facts[1].at", value, {columns_, none_, &clock_, months_});
+  ASSERT_TRUE(rule.ok()) << rule.status();
+  int64_t ms = 0;
+  const auto read = [&](absl::string_view at, absl::string_view hour) {
+    const std::vector<absl::string_view> row = {"1", at, hour};
+    return rule->Read(row, &ms) == TimeRule::Answer::kInstant
+               ? absl::FormatTime("%m-%dT%H:%M", absl::FromUnixMillis(ms), Zone("America/New_York"))
+               : "none";
+  };
+  EXPECT_EQ(read("1.7.2011", "08:05"), "07-01T08:05");
+  EXPECT_EQ(read(" 01.07.2011 ", " 8:05 "), "07-01T08:05");
+  EXPECT_EQ(read("1.7.2011", "?"), "07-01T00:00") << "the date alone";
+  EXPECT_EQ(read("", "08:05"), "none");
+  EXPECT_EQ(read("1.7.2011", "soon"), "none");
+  value.set_with("our");
+  EXPECT_EQ(TimeRule::Compile("facts[1].at", value, {columns_, none_, &clock_, months_})
+                .status()
+                .message(),
+            "facts[1].at.with: there is no column \"our\"; did you mean hour?");
+}
+
+TEST_F(TimeRuleTest, CountsSince1970) {
+  auto seconds = Compile({"seconds"}, nullptr);
+  auto milliseconds = Compile({"milliseconds", "%Y-%m-%dT%H:%M:%SZ%z"}, nullptr);
+  ASSERT_TRUE(seconds.ok() && milliseconds.ok()) << "they tell the instant: no zone is needed";
+  const auto read = [&](TimeRule& rule, absl::string_view text) {
+    int64_t ms = 0;
+    const std::vector<absl::string_view> row = {"1", text, ""};
+    return rule.Read(row, &ms) == TimeRule::Answer::kInstant ? ms : -1;
+  };
+  EXPECT_EQ(read(*seconds, "1579872000"), 1579872000000);
+  EXPECT_EQ(read(*seconds, "1579872000.5"), 1579872000500);
+  EXPECT_EQ(read(*seconds, "1579872000.123987"), 1579872000123) << "cut off";
+  EXPECT_EQ(read(*milliseconds, "1579872000123"), 1579872000123);
+  EXPECT_EQ(read(*milliseconds, "1579872000123.9"), 1579872000123);
+  for (const char* bad :
+       {"", "-5", "1.", ".5", "1,5", "1e12", "0", "1579872000x", "9999999999999999"}) {
+    EXPECT_EQ(read(*seconds, bad), -1) << bad;
+    EXPECT_EQ(read(*milliseconds, bad), -1) << bad;
+  }
+}
+
+TEST_F(TimeRuleTest, MonthsInAnotherLanguage) {
+  v1::Mapping mapping;
+  for (const char* name : {"janv.", "févr.", "mars", "avr.", "mai", "juin", "juil.", "août",
+                           "sept.", "oct.", "nov.", "déc."}) {
+    mapping.add_month_names(name);
+  }
+  auto months = MonthNames::Compile(mapping);
+  ASSERT_TRUE(months.ok()) << months.status();
+  months_ = *months;
+  auto rule = Compile({"%d %b %Y"}, &clock_);
+  ASSERT_TRUE(rule.ok()) << rule.status();
+  int64_t ms = 0;
+  const auto read = [&](absl::string_view text) {
+    const std::vector<absl::string_view> row = {"1", text, ""};
+    return rule->Read(row, &ms) == TimeRule::Answer::kInstant
+               ? absl::FormatTime("%Y-%m-%d", absl::FromUnixMillis(ms), Zone("America/New_York"))
+               : "none";
+  };
+  EXPECT_EQ(read("5 févr. 2024"), "2024-02-05");
+  EXPECT_EQ(read("31 Mars 2024"), "2024-03-31");
+  EXPECT_EQ(read("1 août 2024"), "2024-08-01");
+  EXPECT_EQ(read("1 Aug 2024"), "2024-08-01") << "English is known all the same";
+  EXPECT_EQ(read("1 brumaire 2024"), "none");
+  mapping.mutable_month_names()->RemoveLast();
+  EXPECT_EQ(MonthNames::Compile(mapping).status().message(),
+            "month_names: twelve names, January first, and not 11");
+  mapping.add_month_names("MAI");
+  EXPECT_EQ(MonthNames::Compile(mapping).status().message(),
+            "month_names: \"mai\" stands there twice");
 }
 
 TEST_F(TimeRuleTest, RefusesWhatTheMappingLeavesOpen) {

@@ -33,6 +33,28 @@ absl::StatusOr<size_t> Columns::Find(absl::string_view where, absl::string_view 
   return MappingError(where, absl::StrCat("there is no column \"", name, "\"", instead));
 }
 
+absl::StatusOr<ColumnText> ColumnText::Compile(absl::string_view where, absl::string_view column,
+                                               absl::string_view with, const Columns& columns) {
+  ColumnText text;
+  const absl::StatusOr<size_t> first = columns.Find(where, column);
+  if (!first.ok()) return first.status();
+  text.column_ = *first;
+  if (with.empty()) return text;
+  const absl::StatusOr<size_t> second = columns.Find(absl::StrCat(where, ".with"), with);
+  if (!second.ok()) return second.status();
+  text.with_ = *second;
+  return text;
+}
+
+absl::string_view ColumnText::Of(Row row, const std::vector<std::string>& missing,
+                                 std::string* made) const {
+  const absl::string_view first = row[column_];
+  if (!with_ || IsMissing(first, missing) || IsMissing(row[*with_], missing)) return first;
+  *made =
+      absl::StrCat(absl::StripAsciiWhitespace(first), " ", absl::StripAsciiWhitespace(row[*with_]));
+  return *made;
+}
+
 bool IsMissing(absl::string_view text, const std::vector<std::string>& spellings) {
   const absl::string_view stripped = absl::StripAsciiWhitespace(text);
   if (stripped.empty()) return true;

@@ -7,6 +7,7 @@
 #include <absl/types/span.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -39,6 +40,22 @@ class Columns {
   const std::vector<std::string> missing_;
   const Places places_;
   const std::vector<std::string> leaks_;
+};
+
+// The text of a column; or of two, with a blank between them where both have a value.
+class ColumnText {
+ public:
+  ColumnText() = default;
+  // InvalidArgument as Columns::Find. An empty `with` stands for no second column.
+  static absl::StatusOr<ColumnText> Compile(absl::string_view where, absl::string_view column,
+                                            absl::string_view with, const Columns& columns);
+
+  // Lives as long as the row and `made`.
+  absl::string_view Of(Row row, const std::vector<std::string>& missing, std::string* made) const;
+
+ private:
+  size_t column_ = 0;
+  std::optional<size_t> with_;
 };
 
 // Whether `text`, or what is left of it without blanks at its ends, is one of `spellings` or empty.

@@ -75,8 +75,10 @@ absl::StatusOr<std::unique_ptr<Mapper>> Mapper::Compile(const v1::Mapping& mappi
                          {mapping.leaks().begin(), mapping.leaks().end()})));
   mapper->time_formats_.assign(mapping.time_formats().begin(), mapping.time_formats().end());
   if (clock) mapper->clock_.emplace(*clock);
-  const TimeRule::Setting times{mapper->columns_, mapper->time_formats_,
-                                mapper->clock_ ? &*mapper->clock_ : nullptr};
+  absl::StatusOr<MonthNames> months = MonthNames::Compile(mapping);
+  if (!months.ok()) return months.status();
+  mapper->months_ = *std::move(months);
+  const TimeRule::Setting times = mapper->times();
   if (absl::Status status = mapper->CompileIncident(mapping.incident(), times); !status.ok()) {
     return status;
   }
@@ -87,7 +89,7 @@ absl::StatusOr<std::unique_ptr<Mapper>> Mapper::Compile(const v1::Mapping& mappi
 
 absl::StatusOr<TimeRule> Mapper::CompileTime(absl::string_view where,
                                              const v1::TimeValue& value) const {
-  return TimeRule::Compile(where, value, {columns_, time_formats_, clock_ ? &*clock_ : nullptr});
+  return TimeRule::Compile(where, value, times());
 }
 
 absl::Status Mapper::CompileIncident(const v1::IncidentColumns& incident,

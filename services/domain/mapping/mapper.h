@@ -81,6 +81,10 @@ class Mapper {
     int32_t limit_e7;
   };
 
+  TimeRule::Setting times() const {
+    return {columns_, time_formats_, clock_ ? &*clock_ : nullptr, months_};
+  }
+
   explicit Mapper(Columns columns) : columns_(std::move(columns)) {}
 
   absl::Status CompileIncident(const v1::IncidentColumns& incident, const TimeRule::Setting& times);
@@ -96,6 +100,7 @@ class Mapper {
   const Columns columns_;
   std::vector<std::string> time_formats_;
   std::optional<LocalClock> clock_;
+  MonthNames months_;
   std::optional<TextRule> id_, category_, community_, area_, unit_, channel_;
   std::optional<TimeRule> due_;
   std::optional<Coordinate> latitude_, longitude_;

@@ -15,16 +15,22 @@ std::vector<std::string> ColumnsOf(const v1::Mapping& mapping) {
        {&incident.id(), &incident.category(), &incident.community(), &incident.area(),
         &incident.unit(), &incident.channel(), &incident.latitude(), &incident.longitude()}) {
     add(value->column());
+    add(value->with());
   }
-  add(incident.due().column());
+  const auto add_time = [&](const v1::TimeValue& value) {
+    add(value.column());
+    add(value.with());
+  };
+  add_time(incident.due());
   const v1::EventColumns& events = mapping.events();
-  add(events.at().column());
+  add_time(events.at());
   add(events.version());
   add(events.state().column());
-  add(events.reported_at().column());
-  add(events.due().column());
+  add(events.state().with());
+  add_time(events.reported_at());
+  add_time(events.due());
   for (const v1::FactRule& rule : mapping.facts()) {
-    add(rule.at().column());
+    add_time(rule.at());
     add(rule.when().column());
   }
   return columns;

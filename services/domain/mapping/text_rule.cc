@@ -40,10 +40,10 @@ absl::StatusOr<TextRule> TextRule::Compile(absl::string_view where, const v1::Va
     }
     return rule;
   }
-  const absl::StatusOr<size_t> index = columns.Find(where, value.column());
-  if (!index.ok()) return index.status();
-  rule.index_ = *index;
-  rule.column_ = columns.name(*index);
+  const auto text = ColumnText::Compile(where, value.column(), value.with(), columns);
+  if (!text.ok()) return text.status();
+  rule.text_ = *text;
+  rule.column_ = value.column();
   absl::StatusOr<Folding> folding = Folding::Compile(where, value);
   if (!folding.ok()) return folding.status();
   rule.folding_ = *std::move(folding);
@@ -90,11 +90,11 @@ absl::Status TextRule::CompileTable(absl::string_view where, const v1::Lookup& l
 }
 
 TextRule::Answer TextRule::Read(Row row, absl::string_view* text) {
-  if (!index_) {
+  if (!text_) {
     *text = constant_;
     return Answer::kText;
   }
-  const absl::string_view found = row[*index_];
+  const absl::string_view found = text_->Of(row, missing_, &joined_);
   if (IsMissing(found, missing_)) {
     if (!default_) return Answer::kMissing;
     *text = *default_;

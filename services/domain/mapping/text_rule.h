@@ -38,7 +38,8 @@ class TextRule {
                             const Columns& columns);
   absl::string_view Fold(absl::string_view text);
 
-  std::optional<size_t> index_;
+  std::optional<ColumnText> text_;
+  std::string joined_;  // of two columns
   std::string column_;
   std::string constant_;
   std::optional<std::string> default_;

@@ -2,12 +2,14 @@
 
 #include <absl/strings/ascii.h>
 #include <absl/strings/match.h>
+#include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_replace.h>
 #include <absl/strings/strip.h>
 #include <absl/time/civil_time.h>
 #include <absl/time/time.h>
 
+#include <algorithm>
 #include <array>
 
 namespace gridledger::mapping {
@@ -24,6 +26,8 @@ enum Tells : uint8_t {
   kTellsHalf = 32,  // of the day: AM or PM
   kTellsHour = 64,
 };
+constexpr absl::string_view kSeconds = "seconds";
+constexpr absl::string_view kMilliseconds = "milliseconds";
 constexpr uint8_t kTellsDate = kTellsYear | kTellsMonth | kTellsDay;
 
 struct Directive {
@@ -92,6 +96,14 @@ absl::Status Bad(absl::string_view format, absl::string_view what) {
 }  // namespace
 
 absl::StatusOr<TimeFormat> TimeFormat::Compile(absl::string_view format) {
+  if (format == kSeconds || format == kMilliseconds) {
+    TimeFormat count;
+    count.text_ = std::string(format);
+    count.has_offset_ = true;
+    count.has_hour_ = true;
+    count.unit_ms_ = format == kSeconds ? 1000 : 1;
+    return count;
+  }
   constexpr size_t kFormatMax = 100;  // bytes
   if (format.size() > kFormatMax) return Bad(format.substr(0, kFormatMax), "it is too long");
   uint8_t tells = 0;
@@ -185,7 +197,29 @@ absl::StatusOr<TimeFormat> TimeFormat::Compile(absl::string_view format) {
 }
 
 bool TimeFormat::Read(absl::string_view text, int64_t* ms) const {
+  if (unit_ms_ != 0) return ReadCount(text, ms);
   return ReadFast(text, ms) || ReadAny(text, ms);
+}
+
+bool TimeFormat::ReadCount(absl::string_view text, int64_t* ms) const {
+  constexpr size_t kDigitsMax = 15;  // beyond the year 10000 in either unit, and no overflow
+  size_t digits = 0;
+  while (digits < text.size() && absl::ascii_isdigit(text[digits])) ++digits;
+  absl::string_view decimals = text.substr(digits);
+  if (digits == 0 || digits > kDigitsMax) return false;
+  if (!decimals.empty() && (!absl::ConsumePrefix(&decimals, ".") || decimals.empty() ||
+                            !std::all_of(decimals.begin(), decimals.end(), absl::ascii_isdigit))) {
+    return false;
+  }
+  int64_t count = 0;
+  if (!absl::SimpleAtoi(text.substr(0, digits), &count)) return false;
+  *ms = count * unit_ms_;
+  int64_t unit = unit_ms_;
+  for (const char digit : decimals.substr(0, 3)) {
+    unit /= 10;
+    *ms += (digit - '0') * unit;
+  }
+  return true;
 }
 
 bool TimeFormat::ReadFast(absl::string_view text, int64_t* ms) const {

@@ -14,9 +14,9 @@ namespace gridledger::mapping {
 
 class TimeFormat {
  public:
-  // InvalidArgument for a directive that is not known, for a format that leaves out the year, the
-  // month or the day, and for one that cannot be read without doubt (%I without %p, %Y before a
-  // digit).
+  // "seconds" and "milliseconds" are counts since 1970. InvalidArgument for a directive that is not
+  // known, for a format that leaves out the year, the month or the day, and for one that cannot be
+  // read without doubt (%I without %p, %Y before a digit).
   static absl::StatusOr<TimeFormat> Compile(absl::string_view format);
 
   const std::string& text() const { return text_; }
@@ -46,12 +46,14 @@ class TimeFormat {
     char literal;
   };
 
+  bool ReadCount(absl::string_view text, int64_t* ms) const;
   bool ReadFast(absl::string_view text, int64_t* ms) const;
   bool ReadAny(absl::string_view text, int64_t* ms) const;
 
   std::string text_;
   bool has_offset_ = false;
   bool has_hour_ = false;
+  int64_t unit_ms_ = 0;      // of a count; 0 for none
   std::vector<Step> steps_;  // empty when only absl can read it
   size_t size_ = 0;          // of what the steps read
 };

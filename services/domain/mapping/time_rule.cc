@@ -20,10 +20,11 @@ absl::StatusOr<TimeRule> TimeRule::Compile(absl::string_view where, const v1::Ti
   static const auto* const kNoZone =
       new LocalClock(absl::UTCTimeZone(), v1::AMBIGUOUS_HOUR_EARLIER, v1::SKIPPED_HOUR_AFTER);
   TimeRule rule(setting.clock == nullptr ? *kNoZone : *setting.clock);
-  const absl::StatusOr<size_t> index = setting.columns.Find(where, value.column());
-  if (!index.ok()) return index.status();
-  rule.index_ = *index;
-  rule.column_ = setting.columns.name(*index);
+  const auto column = ColumnText::Compile(where, value.column(), value.with(), setting.columns);
+  if (!column.ok()) return column.status();
+  rule.text_ = *column;
+  rule.column_ = value.column();
+  rule.months_ = setting.months;
   rule.missing_ = setting.columns.missing();
   std::vector<std::string> formats(value.formats().begin(), value.formats().end());
   if (formats.empty()) formats = setting.formats;
@@ -54,9 +55,9 @@ absl::StatusOr<TimeRule> TimeRule::Compile(absl::string_view where, const v1::Ti
 }
 
 TimeRule::Answer TimeRule::Read(Row row, int64_t* at_ms) {
-  const absl::string_view found = row[index_];
+  const absl::string_view found = text_.Of(row, missing_, &joined_);
   if (IsMissing(found, missing_)) return Answer::kMissing;
-  const absl::string_view text = absl::StripAsciiWhitespace(found);
+  const absl::string_view text = months_.InEnglish(absl::StripAsciiWhitespace(found), &named_);
   for (const TimeFormat& format : formats_) {
     int64_t ms = 0;
     if (!format.Read(text, &ms)) continue;

@@ -10,6 +10,7 @@
 #include "gridledger/v1/mapping.pb.h"
 #include "services/domain/mapping/columns.h"
 #include "services/domain/mapping/local_clock.h"
+#include "services/domain/mapping/month_names.h"
 #include "services/domain/mapping/time_format.h"
 
 namespace gridledger::mapping {
@@ -21,6 +22,7 @@ class TimeRule {
     // The mapping's own, where the value names none.
     const std::vector<std::string>& formats;
     const LocalClock* clock;  // null where the mapping names no zone
+    const MonthNames& months;
   };
   // InvalidArgument names `where`: an unknown column, a bad format, no format at all, or one
   // without an offset where there is no zone.
@@ -37,12 +39,15 @@ class TimeRule {
  private:
   explicit TimeRule(const LocalClock& clock) : clock_(clock) {}
 
-  size_t index_ = 0;
+  ColumnText text_;
+  std::string joined_;  // of two columns
   std::string column_;
   std::vector<TimeFormat> formats_;
   bool end_of_day_ = false;
   std::string unreadable_;
   LocalClock clock_;
+  MonthNames months_;
+  std::string named_;  // a time with a month's English name
   std::vector<std::string> missing_;
 };
 

@@ -1,11 +1,9 @@
 #include "services/runtime/adapters/files/csv_reader.h"
 
-#include <absl/container/flat_hash_map.h>
 #include <absl/strings/ascii.h>
 #include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_format.h>
-#include <absl/strings/str_join.h>
 #include <google/protobuf/stubs/common.h>
 
 #include <algorithm>
@@ -15,7 +13,6 @@
 #include "services/base/digest.h"
 #include "services/base/invariant.h"
 #include "services/base/layout.h"
-#include "services/base/nearest.h"
 
 namespace gridledger::files {
 namespace {
@@ -40,10 +37,10 @@ uint64_t BeginningOf(const std::vector<std::string>& header,
 
 }  // namespace
 
-CsvReader::CsvReader(std::unique_ptr<InputStream> input, Options options)
-    : input_(std::move(input)), delimiter_(options.delimiter) {
+CsvReader::CsvReader(std::unique_ptr<InputStream> input, char delimiter)
+    : input_(std::move(input)), delimiter_(delimiter) {
   INVARIANT(csv_init(&parser_, CSV_STRICT | CSV_STRICT_FINI) == 0, "libcsv takes its own flags");
-  csv_set_delim(&parser_, static_cast<unsigned char>(options.delimiter));
+  csv_set_delim(&parser_, static_cast<unsigned char>(delimiter));
   csv_set_space_func(&parser_, &NeverSpace);
   csv_set_blk_size(&parser_, kSegmentBytesMax);  // else a field grows by 128 bytes at a time
 }
@@ -55,12 +52,12 @@ absl::StatusOr<std::unique_ptr<CsvReader>> CsvReader::Open(std::unique_ptr<Input
   if (options.delimiter == '"' || options.delimiter == '\n' || options.delimiter == '\r') {
     return absl::InvalidArgumentError("a quote or a line end cannot be the delimiter");
   }
-  std::unique_ptr<CsvReader> reader(new CsvReader(std::move(input), options));
-  if (absl::Status status = reader->ReadHeader(); !status.ok()) return status;
+  std::unique_ptr<CsvReader> reader(new CsvReader(std::move(input), options.delimiter));
+  if (absl::Status status = reader->ReadHeader(std::move(options)); !status.ok()) return status;
   return reader;
 }
 
-absl::Status CsvReader::ReadHeader() {
+absl::Status CsvReader::ReadHeader(Options options) {
   const std::string& name = input_->name();
   while (first_.size() < kByteOrderMark.size()) {
     auto piece = input_->Read();
@@ -70,6 +67,11 @@ absl::Status CsvReader::ReadHeader() {
   }
   piece_ = first_;
   if (absl::StartsWith(piece_, kByteOrderMark)) piece_.remove_prefix(kByteOrderMark.size());
+  if (absl::Status skipped = SkipLines(options.skip_lines); !skipped.ok()) return skipped;
+  if (!options.header.empty()) {
+    for (const std::string& column : options.header) NameColumn(column);
+    return absl::OkStatus();
+  }
   InputRow row;
   const absl::StatusOr<bool> found = ReadRow(&row);
   if (!found.ok()) return found.status();
@@ -78,8 +80,6 @@ absl::Status CsvReader::ReadHeader() {
     return absl::InvalidArgumentError(
         absl::StrFormat("%s:%d: the header is not CSV: %s", name, row.line, row.rejected));
   }
-  absl::flat_hash_map<std::string, size_t> seen;
-  std::vector<std::string> twice;
   for (const absl::string_view field : row.fields) {
     const absl::string_view column = absl::StripAsciiWhitespace(field);
     const bool text = std::none_of(column.begin(), column.end(), absl::ascii_iscntrl) &&
@@ -90,17 +90,35 @@ absl::Status CsvReader::ReadHeader() {
           absl::StrFormat("%s:%d: the header is not text in UTF-8 (its column %d is not)", name,
                           row.line, header_.size() + 1));
     }
-    if (!column.empty() && ++seen[column] == 2) {
-      twice.push_back(ReadsAsName(column) ? std::string(column)
-                                          : absl::StrCat("as its column ", header_.size() + 1));
-    }
-    header_.emplace_back(column);
-  }
-  if (!twice.empty()) {
-    return absl::InvalidArgumentError(absl::StrFormat("%s:%d: more than one column is called %s",
-                                                      name, row.line, absl::StrJoin(twice, ", ")));
+    NameColumn(column);
   }
   return absl::OkStatus();
+}
+
+absl::Status CsvReader::SkipLines(int64_t lines) {
+  while (line_ <= lines) {
+    const auto segment = NextSegment();
+    if (!segment.ok()) return segment.status();
+    if (segment->empty()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(input_->name(), " has no line behind the ", lines, " that are passed over"));
+    }
+    CountLines(*segment);
+  }
+  return absl::OkStatus();
+}
+
+void CsvReader::NameColumn(absl::string_view name) {
+  std::string numbered(name);
+  if (!name.empty()) {
+    int times = ++names_[name];
+    while (times > 1) {
+      numbered = absl::StrCat(name, " (", times, ")");
+      if (names_.emplace(numbered, 1).second) break;
+      times = ++names_[name];
+    }
+  }
+  header_.push_back(std::move(numbered));
 }
 
 absl::StatusOr<bool> CsvReader::Next(InputRow* row) {

@@ -13,6 +13,7 @@
 //   }
 #pragma once
 
+#include <absl/container/flat_hash_map.h>
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 #include <absl/strings/string_view.h>
@@ -32,10 +33,12 @@ class CsvReader final : public RowReader {
  public:
   struct Options {
     char delimiter = ',';
+    int64_t skip_lines = 0;                // above the header
+    std::vector<std::string> header = {};  // for an input without one
   };
 
-  // Reads the header. InvalidArgument when there is none, when it is no text, or when two columns
-  // have the same name; and what the stream says.
+  // Reads the header; the second column of a name is "name (2)". InvalidArgument when there is
+  // none, or when it is no text; and what the stream says.
   static absl::StatusOr<std::unique_ptr<CsvReader>> Open(std::unique_ptr<InputStream> input,
                                                          Options options);
   ~CsvReader() override;
@@ -48,9 +51,11 @@ class CsvReader final : public RowReader {
   const InputStream& input() const override { return *input_; }
 
  private:
-  CsvReader(std::unique_ptr<InputStream> input, Options options);
+  CsvReader(std::unique_ptr<InputStream> input, char delimiter);
 
-  absl::Status ReadHeader();
+  absl::Status ReadHeader(Options options);
+  absl::Status SkipLines(int64_t lines);
+  void NameColumn(absl::string_view name);
   // Reads a row as it stands, whatever its number of fields.
   absl::StatusOr<bool> ReadRow(InputRow* row);
   // The next bytes up to and with a line end, as many as are at hand; empty at the end.
@@ -71,6 +76,7 @@ class CsvReader final : public RowReader {
   const char delimiter_;
   csv_parser parser_;
   std::vector<std::string> header_;
+  absl::flat_hash_map<std::string, int> names_;  // of it, and how often each came; look-ups only
   uint64_t beginning_ = 0;
   absl::Status failed_;
 

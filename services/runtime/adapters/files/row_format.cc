@@ -3,6 +3,7 @@
 #include <absl/strings/ascii.h>
 #include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
+#include <absl/strings/strip.h>
 
 #include <algorithm>
 #include <array>
@@ -21,6 +22,7 @@ namespace {
 // Of an input, while it is looked at. Inputs that wait open have all but the first two behind them.
 constexpr size_t kEncodingBytes = size_t{64} << 10;
 constexpr size_t kAsciiBytes = size_t{256} << 10;  // ASCII so far tells nothing
+constexpr size_t kSpreadsheetBytes = 16;           // "sep=;" behind a byte order mark
 constexpr size_t kHeaderBytes = kFieldBytesMax;    // a longer header is refused anyhow
 constexpr size_t kSeenBytes = size_t{256} << 10;   // ~500 events
 constexpr size_t kColumnsBytes = size_t{4} << 20;
@@ -75,6 +77,23 @@ absl::string_view HeaderLine(absl::string_view text) {
     if (!quoted && (text[i] == '\n' || text[i] == '\r')) return text.substr(0, i);
   }
   return text;
+}
+
+// What is behind so many lines.
+absl::string_view Behind(absl::string_view text, int64_t lines) {
+  for (; lines > 0 && !text.empty(); --lines) {
+    const size_t end = text.find_first_of("\r\n");
+    if (end == absl::string_view::npos) return "";
+    text.remove_prefix(text.substr(end, 2) == "\r\n" ? end + 2 : end + 1);
+  }
+  return text;
+}
+
+// The delimiter of a first line "sep=;", as spreadsheets write it; 0 where it is none.
+char ToldBySpreadsheet(absl::string_view text) {
+  absl::ConsumePrefix(&text, "\xef\xbb\xbf");
+  const absl::string_view line = text.substr(0, text.find_first_of("\r\n"));
+  return line.size() == 5 && absl::StartsWithIgnoreCase(line, "sep=") ? line[4] : '\0';
 }
 
 char SniffDelimiter(absl::string_view header) {
@@ -141,16 +160,26 @@ absl::Status OpenCsv(std::unique_ptr<PeekedInput> text, const RowOptions& option
                      OpenedRows* opened) {
   opened->delimiter = options.delimiter;
   opened->delimiter_detected = options.delimiter == 0;
-  if (opened->delimiter_detected) {
+  const char told =
+      options.skip_lines == 0 ? ToldBySpreadsheet(text->Peek(kSpreadsheetBytes)) : '\0';
+  const int64_t skip_lines = told != 0 ? 1 : options.skip_lines;
+  if (opened->delimiter_detected && told != 0) {
+    opened->delimiter = told;
+  } else if (opened->delimiter_detected) {
     std::string beginning = text->Peek(1);
-    while (HeaderLine(beginning).size() == beginning.size() && beginning.size() < kHeaderBytes) {
+    const auto header = [&] { return HeaderLine(Behind(beginning, skip_lines)); };
+    // A line that goes to the end of what is known may go on.
+    while (beginning.size() < kHeaderBytes &&
+           (header().empty() || header().end() == absl::string_view(beginning).end())) {
       std::string more = text->Peek(2 * beginning.size() + 1);
       if (more.size() == beginning.size()) break;
       beginning = std::move(more);
     }
-    opened->delimiter = SniffDelimiter(HeaderLine(beginning));
+    opened->delimiter = SniffDelimiter(header());
   }
-  auto reader = CsvReader::Open(std::move(text), {.delimiter = opened->delimiter});
+  auto reader = CsvReader::Open(
+      std::move(text),
+      {.delimiter = opened->delimiter, .skip_lines = skip_lines, .header = options.header});
   if (!reader.ok()) return reader.status();
   opened->reader = *std::move(reader);
   return absl::OkStatus();

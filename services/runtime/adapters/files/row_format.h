@@ -8,6 +8,7 @@
 #include <absl/status/statusor.h>
 #include <absl/strings/string_view.h>
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -27,6 +28,10 @@ struct RowOptions {
   RowFormat format = RowFormat::kUnspecified;
   // Of CSV; 0 for the one of , ; tab and | that the header has most of outside of quotes.
   char delimiter = 0;
+  // Of CSV: lines above the header, and the header of an input without one. A first line "sep=;" is
+  // none of it.
+  int64_t skip_lines = 0;
+  std::vector<std::string> header = {};
   // A name that iconv knows; empty for UTF-8 where the first 64 KiB are (256 KiB, if all of them
   // are ASCII), else for what they look like.
   // A byte order mark says more than either.
