@@ -1,5 +1,8 @@
 // gridledger mapping: a draft of a mapping for a file, and what a mapping makes of one. Writes no
 // ledger.
+#include <absl/container/flat_hash_set.h>
+#include <absl/strings/ascii.h>
+#include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
 #include <nlohmann/json.hpp>
 
@@ -9,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "services/base/digest.h"
 #include "services/domain/mapping/guess.h"
 #include "services/domain/mapping/guess_draft.h"
 #include "services/gridledger/command.h"
@@ -94,17 +98,37 @@ std::string FormatName(files::RowFormat format) {
   }
 }
 
+// How many of the rows behind those that were looked at have an id that was there before.
+absl::StatusOr<int64_t> RepeatedLater(files::RowReader& reader, size_t column,
+                                      absl::flat_hash_set<uint64_t> ids) {
+  constexpr size_t kIdsMax = 1'000'000;  // × ~20 B = 20 MB
+  int64_t repeated = 0;
+  files::InputRow row;
+  while (ids.size() < kIdsMax) {
+    const absl::StatusOr<bool> more = reader.Next(&row);
+    if (!more.ok()) return more.status();
+    if (!*more) break;
+    if (!row.rejected.empty()) continue;
+    if (!ids.insert(Fingerprint(absl::StripAsciiWhitespace(row.fields[column]))).second) ++repeated;
+  }
+  return repeated;
+}
+
 absl::Status RunGuess(const GuessOptions& options) {
   auto stream = files::OpenInput(options.input);
   if (!stream.ok()) return stream.status();
   mapping::DraftInput input;
   input.name = (*stream)->name();
-  absl::StatusOr<files::OpenedRows> opened = files::OpenRows(*std::move(stream), {});
+  absl::StatusOr<files::OpenedRows> opened = files::OpenRows(*std::move(stream), {.look = true});
   if (!opened.ok()) return opened.status();
   input.format = FormatName(opened->format);
   if (opened->delimiter != 0) input.delimiter = std::string(1, opened->delimiter);
   input.encoding = opened->encoding;
+  input.encoding_guessed = opened->encoding_detected && !absl::StartsWith(opened->encoding, "UTF-");
+  input.begins_as_ascii = opened->begins_as_ascii;
+  input.skip_lines = opened->skip_lines;
   files::RowReader& reader = *opened->reader;
+  if (opened->header_made) input.header = reader.header();
   if (reader.header().empty()) {
     // An empty file of JSON or XES, or one that is neither; its reader says which.
     files::InputRow row;
@@ -116,12 +140,14 @@ absl::Status RunGuess(const GuessOptions& options) {
   mapping::Guesser guesser(reader.header());
   files::InputRow row;
   int64_t rejected = 0;
+  std::string why;  // of the first
   while (guesser.wants_more()) {
     const absl::StatusOr<bool> more = reader.Next(&row);
     if (!more.ok()) return more.status();
     input.whole = !*more;
     if (!*more) break;
     if (!row.rejected.empty()) {
+      if (rejected == 0) why = absl::StrCat("line ", row.line, ": ", row.rejected);
       if (++rejected >= mapping::Guesser::kRowsMax) break;
       continue;
     }
@@ -130,7 +156,7 @@ absl::Status RunGuess(const GuessOptions& options) {
   if (guesser.rows() == 0) {
     return absl::InvalidArgumentError(
         absl::StrCat(input.name, ": it has columns, but no row that can be read: there is nothing ",
-                     "to guess from"));
+                     "to guess from", why.empty() ? "" : absl::StrCat("; ", why)));
   }
   if (rejected > 0) {
     std::fprintf(
@@ -139,6 +165,12 @@ absl::Status RunGuess(const GuessOptions& options) {
         Grouped(rejected).c_str());
   }
   const mapping::Guess guess = guesser.Finish();
+  if (guess.id && !guess.events && !input.whole) {
+    absl::StatusOr<int64_t> repeated =
+        RepeatedLater(reader, *guess.id, guesser.Fingerprints(*guess.id));
+    if (!repeated.ok()) return repeated.status();
+    input.repeated_later = *repeated;
+  }
   const std::string draft = mapping::DraftOf(guess, input);
   return WriteOut(options.json ? Dump(Json(guess, input, draft)) : draft);
 }

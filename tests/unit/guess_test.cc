@@ -423,5 +423,94 @@ TEST(Guess, ShapesSayNothingOfATextsWords) {
   }
 }
 
+// A draft with its questions answered, as far as these ask.
+v1::Mapping Answered(const std::string& draft) {
+  return Parsed(absl::StrReplaceAll(draft, {{"FILL-IN", "UTC"}}));
+}
+
+TEST(Guess, DatesAndHoursBesideThemAreTimes) {
+  const Table table(
+      "id|kind|open_date|open_time|close_date|close_time\n"
+      "r-1|lamp|03/25/2024|08:15|03/26/2024|10:00\n"
+      "r-2|lamp|03/26/2024|9:15|03/28/2024|\n"
+      "r-3|tree|03/27/2024|21:15||\n");
+  const Guess guess = table.Guessed();
+  const std::string draft = DraftFor(guess);
+  EXPECT_TRUE(absl::StrContains(
+      draft, "at: {column: open_date, with: open_time, formats: [\"%m/%d/%Y %H:%M\"]}"))
+      << draft;
+  EXPECT_TRUE(absl::StrContains(draft,
+                                "{column: close_date, with: close_time, formats: [\"%m/%d/%Y "
+                                "%H:%M\", \"%m/%d/%Y\"]}"))
+      << draft;
+  EXPECT_FALSE(absl::StrContains(draft, "#   open_time")) << "it is used";
+  const auto mapper = Mapper::Compile(Answered(draft), table.header);
+  ASSERT_TRUE(mapper.ok()) << mapper.status() << draft;
+  const auto& row = table.rows[1];
+  const auto made = (*mapper)->Apply(std::vector<absl::string_view>(row.begin(), row.end()));
+  ASSERT_EQ(made.size(), 3u);
+  EXPECT_EQ(absl::FormatTime("%m-%dT%H:%M", made[0].at, absl::UTCTimeZone()), "03-26T09:15");
+}
+
+TEST(Guess, CountsAreTimesWhereTheirNamesAre) {
+  const Table table(
+      "id|kind|phone|created_at|closed_at\n"
+      "r-1|lamp|2025550123|1709500000000|1709600000123\n"
+      "r-2|lamp|2025550124|1709500100000|\n"
+      "r-3|tree|2025550125|1709500200000|1709600000999\n");
+  const Guess guess = table.Guessed();
+  EXPECT_EQ(NameOf(guess, guess.at), "created_at");
+  EXPECT_EQ(NameOf(guess, guess.closed_at), "closed_at");
+  EXPECT_FALSE(guess.columns[2].is_time()) << "a phone number is none";
+  EXPECT_EQ(guess.columns[3].time.formats, std::vector<std::string>{"milliseconds"});
+  EXPECT_TRUE(absl::StrContains(DraftFor(guess), "All times have an offset"));
+}
+
+TEST(Guess, StepsBetweenReportAndEndAreOffered) {
+  const Table table(
+      "id|kind|opened|assigned|arrived|completed|closed\n"
+      "r-1|lamp|2024-03-01 08:00|2024-03-01 09:00|2024-03-01 10:00|2024-03-01 11:00|2024-03-01 "
+      "12:00\n"
+      "r-2|lamp|2024-03-02 08:00|2024-03-02 09:00|2024-03-02 10:00|2024-03-02 11:00|2024-03-02 "
+      "12:00\n");
+  const std::string draft = DraftFor(table.Guessed());
+  EXPECT_TRUE(absl::StrContains(draft,
+                                "  # - {fact: dispatched, at: assigned}  # needs a unit\n"
+                                "  # - {fact: handling_started, at: arrived}\n"
+                                "  # - {fact: handling_finished, at: completed}\n"
+                                "  # Nobody but the source says so: UNCHECKED.\n"
+                                "  - {fact: closed, at: closed"))
+      << draft;
+}
+
+TEST(Guess, AnIdThatFewRowsRepeatIsOneAllTheSame) {
+  std::string text = "incident_id|state|changed\n";
+  for (int i = 0; i < 1000; ++i) {
+    absl::StrAppend(&text, "inc-", i, "|New|2024-03-01 08:", 10 + i % 50, "\n");
+    if (i % 40 == 0) absl::StrAppend(&text, "inc-", i, "|Closed|2024-03-02 08:", 10 + i % 50, "\n");
+  }
+  const Guess guess = Table(text).Guessed();
+  EXPECT_TRUE(guess.events);
+  EXPECT_EQ(NameOf(guess, guess.id), "incident_id");
+}
+
+TEST(Guess, ADraftSaysWhatWasFoundOutAboutTheFile) {
+  const Guess guess = Table("id|kind|opened\n1|a|2024-03-01\n2|a|2024-03-02\n").Guessed();
+  const std::string draft = DraftOf(guess, {.name = "rows.csv",
+                                            .format = "CSV",
+                                            .delimiter = ";",
+                                            .skip_lines = 2,
+                                            .header = {"column 1", "column 2", "column 3"},
+                                            .encoding = "WINDOWS-1251",
+                                            .encoding_guessed = true,
+                                            .repeated_later = 1200});
+  for (const char* line :
+       {"csv: {delimiter: \";\", skip_lines: 2, header: [column 1, column 2, column 3]}",
+        "# ASK: it has no header", "# ASK: guessed from the bytes", "encoding: WINDOWS-1251",
+        "# ASK: further down 1,200 rows have an id that was there before"}) {
+    EXPECT_TRUE(absl::StrContains(draft, line)) << line << "\n" << draft;
+  }
+}
+
 }  // namespace
 }  // namespace gridledger::mapping

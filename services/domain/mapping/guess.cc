@@ -6,6 +6,7 @@
 #include <absl/strings/ascii.h>
 #include <absl/strings/match.h>
 #include <absl/strings/numbers.h>
+#include <absl/strings/str_cat.h>
 #include <absl/strings/strip.h>
 #include <google/protobuf/stubs/common.h>
 
@@ -13,6 +14,7 @@
 #include <functional>
 #include <utility>
 
+#include "services/base/digest.h"
 #include "services/base/invariant.h"
 #include "services/domain/mapping/degrees.h"
 #include "services/domain/mapping/text_rule.h"
@@ -91,9 +93,31 @@ constexpr absl::string_view kCommunities[] = {
 constexpr absl::string_view kAreas[] = {"ward", "网格",    "precinct", "grid", "area",
                                         "zone", "片区",    "district", "beat", "tract",
                                         "zip",  "zipcode", "postcode"};
-constexpr absl::string_view kUnits[] = {"department", "unit",  "agency",      "group",
-                                        "team",       "部门",  "单位",        "承办",
-                                        "主管",       "queue", "responsible", "owner"};
+// Steps between the report and the end, in the order of life.
+struct Milestone {
+  absl::string_view fact;
+  std::vector<absl::string_view> words;
+};
+const std::vector<Milestone>& Milestones() {
+  static const auto* const all = new std::vector<Milestone>{
+      {"verified", {"verified", "validated", "inspected", "核实", "geprüft"}},
+      {"dispatched",
+       {"dispatched", "assigned", "routed", "forwarded", "派遣", "分派", "weitergeleitet"}},
+      {"dispatch_accepted", {"acknowledged", "accepted", "签收", "angenommen"}},
+      {"handling_started",
+       {"started", "enroute", "arrived", "arrival", "onscene", "on_scene", "begun", "begonnen"}},
+      {"handling_finished",
+       {"finished", "completed", "resolved", "repaired", "fixed", "处置", "处理", "behoben"}},
+      {"check_passed", {"checked", "confirmed", "approved", "核查", "abgenommen"}}};
+  return *all;
+}
+constexpr absl::string_view kTimeWords[] = {"time", "date", "timestamp", "ts", "epoch", "unix",
+                                            "at",   "on",   "when",      "ms", "时间",  "日期"};
+constexpr absl::string_view kUnits[] = {
+    "department", "unit",         "agency",       "group",     "team",        "部门",
+    "单位",       "承办",         "主管",         "queue",     "responsible", "owner",
+    "dept",       "amt",          "dienststelle", "zuständig", "fachbereich", "dienst",
+    "afdeling",   "departamento", "unidad",       "direction"};
 constexpr absl::string_view kChannels[] = {"channel", "source", "contact", "来源",
                                            "渠道",    "origin", "intake",  "medium"};
 constexpr absl::string_view kLatitudes[] = {"latitude", "lat",         "纬度",        "y",
@@ -189,6 +213,7 @@ Guess Guesser::Finish() {
   guess_.rows = rows_;
   FindMissing();
   for (size_t c = 0; c < guess_.columns.size(); ++c) LookAt(c);
+  for (size_t c = 0; c + 1 < guess_.columns.size(); ++c) JoinHour(c);
   FindIncidents();
   if (rows_ > 0) {
     FindTimes();
@@ -196,9 +221,16 @@ Guess Guesser::Finish() {
     FindSteps();
     FindTexts();
     FindEnd();
+    FindMilestones();
     FindLeaks();
   }
   return std::move(guess_);
+}
+
+absl::flat_hash_set<uint64_t> Guesser::Fingerprints(size_t column) const {
+  absl::flat_hash_set<uint64_t> prints;
+  for (int64_t row = 0; row < rows_; ++row) prints.insert(Fingerprint(Text(row, column)));
+  return prints;
 }
 
 void Guesser::FindMissing() {
@@ -245,6 +277,56 @@ void Guesser::LookAt(size_t column) {
   seen.number = seen.number && !values.empty();
   seen.whole_number = seen.whole_number && !values.empty();
   seen.time = GuessTimes(values);
+  const bool named = Names(seen.name, kTimeWords) || Names(seen.name, kEventTimes) ||
+                     Names(seen.name, kReported) || Names(seen.name, kClosedTimes) ||
+                     Names(seen.name, kDue);
+  if (!seen.is_time() && named) seen.time = GuessCounts(values);
+}
+
+// A column of dates, and one of hours beside it, are one of times.
+void Guesser::JoinHour(size_t column) {
+  SeenColumn& date = guess_.columns[column];
+  const SeenColumn& hour = guess_.columns[column + 1];
+  const auto has_hour = [](const std::string& text) {
+    const absl::StatusOr<TimeFormat> format = TimeFormat::Compile(text);
+    return !format.ok() || format->has_hour();
+  };
+  if (!date.is_time() || hour.is_time() || hour.values == 0 ||
+      std::any_of(date.time.formats.begin(), date.time.formats.end(), has_hour)) {
+    return;
+  }
+  std::vector<std::string> joined;
+  int64_t without = 0;
+  for (int64_t row = 0; row < rows_; ++row) {
+    if (!IsValue(Text(row, column))) continue;
+    if (!IsValue(Text(row, column + 1))) {
+      ++without;
+    } else {
+      joined.push_back(absl::StrCat(Text(row, column), " ", Text(row, column + 1)));
+    }
+  }
+  TimeGuess both = GuessTimes(std::vector<absl::string_view>(joined.begin(), joined.end()));
+  // "08:15" is read with a date before it, and nothing else is.
+  if (both.formats.empty() || !std::all_of(both.formats.begin(), both.formats.end(), has_hour))
+    return;
+  if (without > 0) {
+    both.formats.insert(both.formats.end(), date.time.formats.begin(), date.time.formats.end());
+  }
+  both.unreadable += date.time.unreadable;
+  date.time = std::move(both);
+  date.with = column + 1;
+}
+
+void Guesser::FindMilestones() {
+  if (guess_.events) return;
+  for (const Milestone& milestone : Milestones()) {
+    const Guess::Column column = Best(milestone.words, [&](size_t c) {
+      return guess_.columns[c].is_time() &&
+             std::none_of(guess_.milestones.begin(), guess_.milestones.end(),
+                          [&](const SeenMilestone& other) { return other.column == c; });
+    });
+    if (column) guess_.milestones.push_back({std::string(milestone.fact), *column});
+  }
 }
 
 void Guesser::Group(size_t column) {
@@ -263,6 +345,15 @@ bool Guesser::ChangesWithin(size_t column, const std::vector<int64_t>& rows) con
   const absl::string_view first = Text(rows.front(), column);
   return std::any_of(rows.begin(), rows.end(),
                      [&](int64_t row) { return Text(row, column) != first; });
+}
+
+// Whether it is an id by its name that many rows have, though few of all: those of a log that
+// begins with many incidents at once.
+bool Guesser::IsRepeatedId(size_t column) const {
+  constexpr int64_t kManyRows = 20;
+  const SeenColumn& seen = guess_.columns[column];
+  return Names(seen.name, kIds) && Names(seen.name, kMatters) && !Names(seen.name, kNotIds) &&
+         seen.values - seen.distinct >= kManyRows;
 }
 
 int64_t Guesser::Constancy(size_t column) {
@@ -300,7 +391,8 @@ void Guesser::FindIncidents() {
         best_unique = score;
         unique = c;
       }
-    } else if (score > 0 && seen.distinct > 1 && seen.distinct * 10 <= rows_ * 9) {
+    } else if (score > 0 && seen.distinct > 1 &&
+               (seen.distinct * 10 <= rows_ * 9 || IsRepeatedId(c))) {
       // An incident's rows are alike in most columns; those of a caller or of a place are not.
       score += 4 * Constancy(c);
       if (score > best_repeating) {
@@ -326,7 +418,8 @@ void Guesser::FindIncidents() {
     }
   }
   const bool of_trace = repeating && absl::StartsWith(guess_.columns[*repeating].name, kOfTrace);
-  guess_.events = repeating && times_change && (of_trace || best_repeating > best_unique + 300);
+  guess_.events =
+      repeating && times_change && (of_trace || !unique || best_repeating > best_unique + 300);
   guess_.id = guess_.events ? repeating : unique ? unique : any_unique ? any_unique : repeating;
   groups_.clear();
   if (!guess_.id) return;
@@ -370,14 +463,20 @@ bool Guesser::Used(size_t column) const {
   for (const Guess::Column& used :
        {g.id, g.category, g.community, g.area, g.unit, g.channel, g.due, g.latitude, g.longitude,
         g.at, g.reported_at, g.version, g.closed_at, g.state}) {
-    if (used == column) return true;
+    if (used == column || (used && g.columns[*used].with == column)) return true;
   }
   return false;
 }
 
 std::optional<int64_t> Guesser::TimeAt(int64_t row, size_t column) const {
-  const absl::string_view text = Text(row, column);
+  absl::string_view text = Text(row, column);
   if (!IsValue(text)) return std::nullopt;
+  std::string joined;
+  const std::optional<size_t> with = guess_.columns[column].with;
+  if (with && IsValue(Text(row, *with))) {
+    joined = absl::StrCat(text, " ", Text(row, *with));
+    text = joined;
+  }
   for (const std::string& format : guess_.columns[column].time.formats) {
     const absl::StatusOr<TimeFormat> compiled = TimeFormat::Compile(format);
     int64_t ms = 0;

@@ -7,6 +7,7 @@
 //   const Guess guess = guesser.Finish();
 #pragma once
 
+#include <absl/container/flat_hash_set.h>
 #include <absl/strings/string_view.h>
 #include <absl/types/span.h>
 
@@ -27,10 +28,11 @@ struct SeenColumn {
   int64_t values = 0;    // that are no spelling of "no value"
   int64_t distinct = 0;  // of them
   TimeGuess time;
-  bool number = false;        // every value is one, decimals too
-  bool whole_number = false;  // every value is one of at most 18 digits
-  size_t longest = 0;         // bytes
-  int64_t changing = 0;       // incidents of several rows within which it changes
+  bool number = false;         // every value is one, decimals too
+  bool whole_number = false;   // every value is one of at most 18 digits
+  size_t longest = 0;          // bytes
+  int64_t changing = 0;        // incidents of several rows within which it changes
+  std::optional<size_t> with;  // of dates: the column of their hours
 
   bool is_time() const { return !time.formats.empty(); }
 };
@@ -39,6 +41,12 @@ struct SeenState {
   std::string text;
   int64_t rows = 0;
   StateMeaning meaning;
+};
+
+// A time of a step between the report and the end.
+struct SeenMilestone {
+  std::string fact;
+  size_t column = 0;
 };
 
 struct Guess {
@@ -59,6 +67,7 @@ struct Guess {
   Column reported_at, version;  // of events
   // Of incidents; of events where no state closes one: a time that stands on each of its rows.
   Column closed_at;
+  std::vector<SeenMilestone> milestones;  // of incidents, in the order of life
   Column state;
   std::vector<SeenState> states;  // in the order of appearance
   // Of events: they are steps of work by their words, and no states.
@@ -84,6 +93,8 @@ class Guesser {
   bool wants_more() const { return rows() < kRowsMax && texts_.size() < kBytesMax; }
   int64_t rows() const { return rows_; }
   Guess Finish();
+  // Fingerprints of what the rows have in a column, blanks at both ends stripped.
+  absl::flat_hash_set<uint64_t> Fingerprints(size_t column) const;
 
  private:
   absl::string_view Text(int64_t row, size_t column) const;  // blanks at both ends stripped
@@ -91,9 +102,11 @@ class Guesser {
 
   void FindMissing();
   void LookAt(size_t column);
+  void JoinHour(size_t column);
   bool LooksLikePlace(size_t column, int32_t limit_e7, char decimal_sign) const;
   void FindPlace();
   void FindIncidents();
+  bool IsRepeatedId(size_t column) const;
   // How many of the other columns are the same in all rows of an id, in percent.
   int64_t Constancy(size_t column);
   // The rows of each id, by its first appearance.
@@ -103,6 +116,7 @@ class Guesser {
   void FindState();
   void FindSteps();
   void FindEnd();
+  void FindMilestones();
   void FindTexts();
   void FindLeaks();
   std::optional<int64_t> TimeAt(int64_t row, size_t column) const;

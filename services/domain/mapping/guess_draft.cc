@@ -116,8 +116,16 @@ class Draft {
 
   void Input() {
     Line(absl::StrCat("format: ", input_.format));
-    if (!input_.delimiter.empty()) {
-      Line(absl::StrCat("csv: {delimiter: ", YamlText(input_.delimiter), "}"));
+    Csv();
+    if (input_.encoding_guessed) {
+      Line(
+          "# ASK: guessed from the bytes; are names spelled right in what a check shows? Else "
+          "take");
+      Line("# the like of WINDOWS-1252, WINDOWS-1250, WINDOWS-1251, KOI8-R, GB18030, SHIFT_JIS.");
+    } else if (input_.begins_as_ascii) {
+      Line(
+          "# It begins as plain ASCII. Where a check finds rows that are not text, name its "
+          "encoding.");
     }
     Line(absl::StrCat("encoding: ", YamlText(input_.encoding)));
     if (!guess_.missing.empty()) {
@@ -128,6 +136,17 @@ class Draft {
       Line(absl::StrCat("missing: ", List(guess_.missing)));
     }
     Line("");
+  }
+
+  void Csv() {
+    if (input_.delimiter.empty()) return;
+    std::string csv = absl::StrCat("delimiter: ", YamlText(input_.delimiter));
+    if (input_.skip_lines > 0) absl::StrAppend(&csv, ", skip_lines: ", input_.skip_lines);
+    if (!input_.header.empty()) {
+      Line("# ASK: it has no header, as it seems. What are its columns called?");
+      absl::StrAppend(&csv, ", header: ", List(input_.header));
+    }
+    Line(absl::StrCat("csv: {", csv, "}"));
   }
 
   // Times that name no formats of their own have those of most columns.
@@ -192,9 +211,16 @@ class Draft {
   }
 
   std::string Time(const Column& column) const {
-    if (At(column).time.formats == formats_ || !At(column).is_time()) return Name(column);
-    return absl::StrCat("{column: ", Name(column), ", formats: ", List(At(column).time.formats),
+    const SeenColumn& seen = At(column);
+    const std::string with = With(column);
+    if (!seen.is_time() || (seen.time.formats == formats_ && with.empty())) return Name(column);
+    return absl::StrCat("{column: ", Name(column), with, ", formats: ", List(seen.time.formats),
                         "}");
+  }
+
+  std::string With(const Column& column) const {
+    const std::optional<size_t> with = At(column).with;
+    return with ? absl::StrCat(", with: ", Name(with)) : std::string();
   }
 
   void Due() {
@@ -245,6 +271,11 @@ class Draft {
     } else {
       Line("# A row is an incident: no id stands in two of them.");
     }
+    if (input_.repeated_later > 0) {
+      Line(absl::StrCat("# ASK: further down ", Grouped(input_.repeated_later),
+                        " rows have an id that was there before. Is a row an event, and not"));
+      Line("# an incident? Then name `events` instead of `facts`; see the mappings' page.");
+    }
     Line("incident:");
     if (guess_.id) {
       Line(absl::StrCat("  id: ", Name(guess_.id)));
@@ -276,6 +307,9 @@ class Draft {
           "  # ASK: no column looks like the unit that works on it. Name one, or leave all to "
           "one.");
       Line("  unit: {constant: unassigned}");
+    } else {
+      Line("  # No column looks like the unit that works on it: the policy says whose case it is.");
+      Line("  # unit: COLUMN");
     }
   }
 
@@ -377,6 +411,7 @@ class Draft {
     Line(absl::StrCat("  - {fact: reported, at: ", at, "}"));
     Line("  # It is a case from the beginning; take this out if somebody decides that later.");
     Line(absl::StrCat("  - {fact: filed, at: ", at, "}"));
+    Milestones();
     if (!guess_.closed_at) {
       Line("  # No time looks like the one of the closing: nothing is closed by this mapping.");
       States();
@@ -394,6 +429,17 @@ class Draft {
     Line(absl::StrCat("  - {fact: closed, at: ", Time(guess_.closed_at), when,
                       ", disposition: UNCHECKED}"));
     States();
+  }
+
+  // In the order of life; what a row does not tell is inferred where a fact needs it.
+  void Milestones() {
+    if (guess_.milestones.empty()) return;
+    Line("  # ASK: are these steps of its life? Take in what is one, and leave it in this order.");
+    for (const SeenMilestone& step : guess_.milestones) {
+      const bool sends = step.fact == "dispatched" && !guess_.unit;
+      Line(absl::StrCat("  # - {fact: ", step.fact, ", at: ", Time(step.column), "}",
+                        sends ? "  # needs a unit" : ""));
+    }
   }
 
   void States() {
@@ -462,9 +508,10 @@ class Draft {
     for (const Column& used :
          {g.id, g.category, g.community, g.area, g.unit, g.channel, g.due, g.latitude, g.longitude,
           g.at, g.reported_at, g.version, g.closed_at, g.state}) {
-      if (used == column) return true;
+      if (used == column || (used && g.columns[*used].with == column)) return true;
     }
-    return false;
+    return std::any_of(g.milestones.begin(), g.milestones.end(),
+                       [&](const SeenMilestone& step) { return step.column == column; });
   }
 
   const Guess& guess_;

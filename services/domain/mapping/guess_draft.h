@@ -10,11 +10,16 @@
 namespace gridledger::mapping {
 
 struct DraftInput {
-  std::string name;       // of the file, as a person calls it
-  std::string format;     // as in a mapping: "CSV", "JSON_LINES", "XES"
-  std::string delimiter;  // of CSV
-  std::string encoding;
-  bool whole = false;  // the guess saw all rows
+  std::string name;                      // of the file, as a person calls it
+  std::string format;                    // as in a mapping: "CSV", "JSON_LINES", "XES"
+  std::string delimiter;                 // of CSV
+  int64_t skip_lines = 0;                // above the header
+  std::vector<std::string> header = {};  // made up, where there is none
+  std::string encoding = {};
+  bool encoding_guessed = false;  // by its bytes alone
+  bool begins_as_ascii = false;   // what comes later may be in any encoding
+  int64_t repeated_later = 0;     // rows behind those looked at that repeat an id
+  bool whole = false;             // the guess saw all rows
 };
 
 std::string DraftOf(const Guess& guess, const DraftInput& input);

@@ -86,6 +86,26 @@ std::string OtherOrder(absl::string_view format) {
   return "";
 }
 
+TimeGuess GuessCounts(absl::Span<const absl::string_view> texts) {
+  constexpr int64_t kEarliestMs = int64_t{20} * 365 * 86'400'000;
+  constexpr int64_t kLatestMs = int64_t{90} * 365 * 86'400'000;
+  for (const char* name : {"seconds", "milliseconds"}) {
+    const absl::StatusOr<TimeFormat> format = TimeFormat::Compile(name);
+    INVARIANT(format.ok(), "a format of our own can be read");
+    const auto read = std::count_if(texts.begin(), texts.end(), [&](absl::string_view text) {
+      int64_t ms = 0;
+      return format->Read(text, &ms) && ms > kEarliestMs && ms < kLatestMs;
+    });
+    if (read == 0 || read * 20 < static_cast<std::ptrdiff_t>(texts.size()) * 19) continue;
+    TimeGuess guess;
+    guess.formats = {name};
+    guess.has_offset = true;
+    guess.unreadable = static_cast<int64_t>(texts.size()) - read;
+    return guess;
+  }
+  return {};
+}
+
 TimeGuess GuessTimes(absl::Span<const absl::string_view> texts) {
   TimeGuess guess;
   const auto likely = std::count_if(texts.begin(), texts.end(), LooksLikeATime);

@@ -24,6 +24,9 @@ struct TimeGuess {
 // `texts` have no blanks at their ends and are no spellings of "no value". A column is a time when
 // 19 of 20 of its texts are.
 TimeGuess GuessTimes(absl::Span<const absl::string_view> texts);
+// The same for counts since 1970, of seconds or milliseconds, of times from 1990 to 2060. Other
+// numbers may look so: ask it only of columns that are times by their name.
+TimeGuess GuessCounts(absl::Span<const absl::string_view> texts);
 // With day and month in the other order; empty for a format that has no such twin.
 std::string OtherOrder(absl::string_view format);
 

@@ -261,6 +261,53 @@ std::string Utf16ByZeros(absl::string_view beginning) {
   return "";
 }
 
+// Of the characters beyond ASCII that `text` has in `encoding` those that are Latin or Cyrillic
+// letters, in percent.
+int64_t LettersIn(absl::string_view text, const std::string& encoding) {
+  constexpr size_t kLookedAt = size_t{64} << 10;
+  auto decoded = DecodeInput(InputFromText(std::string(text.substr(0, kLookedAt)), encoding),
+                             encoding, kNoTextByte);
+  if (!decoded.ok()) return 0;
+  int64_t letters = 0;
+  int64_t all = 0;
+  while (true) {
+    const auto piece = (*decoded)->Read();
+    if (!piece.ok() || piece->empty()) break;
+    for (size_t i = 0; i < piece->size(); ++i) {
+      const auto byte = static_cast<uint8_t>((*piece)[i]);
+      if (byte < 0xc0) continue;  // ASCII, or not the first of a character
+      ++all;
+      // U+00C0 to U+024F but for × and ÷, U+0400 to U+04FF.
+      const bool sign = byte == 0xc3 && i + 1 < piece->size() &&
+                        ((*piece)[i + 1] == '\x97' || (*piece)[i + 1] == '\xb7');
+      if (((byte >= 0xc3 && byte <= 0xc9) || (byte >= 0xd0 && byte <= 0xd3)) && !sign) ++letters;
+    }
+  }
+  return all == 0 ? 0 : 100 * letters / all;
+}
+
+// Files of offices are Windows' sooner than DOS's or an old Macintosh's, which look alike to a
+// detector: Windows' it is where as much of it is letters.
+std::string WindowsTwin(absl::string_view text, const std::string& found) {
+  struct Twin {
+    absl::string_view other;
+    absl::string_view windows;
+  };
+  constexpr Twin kTwins[] = {{"MAC-CYRILLIC", "WINDOWS-1251"},
+                             {"IBM855", "WINDOWS-1251"},
+                             {"IBM866", "WINDOWS-1251"},
+                             {"IBM852", "WINDOWS-1250"},
+                             {"MAC-CENTRALEUROPE", "WINDOWS-1250"},
+                             {"IBM850", "WINDOWS-1252"},
+                             {"IBM865", "WINDOWS-1252"}};
+  for (const Twin& twin : kTwins) {
+    if (!absl::EqualsIgnoreCase(found, twin.other)) continue;
+    const std::string windows(twin.windows);
+    return LettersIn(text, windows) >= LettersIn(text, found) ? windows : found;
+  }
+  return found;
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<InputStream>> DecodeInput(std::unique_ptr<InputStream> input,
@@ -325,7 +372,7 @@ std::string DetectEncoding(absl::string_view beginning, bool is_whole) {
   const bool western = absl::StartsWithIgnoreCase(found, "ISO-8859-") ||
                        absl::StartsWithIgnoreCase(found, "WINDOWS-12");
   if (IsChinese(beginning, is_whole, western)) return "GB18030";
-  return disproved ? std::string() : found;
+  return disproved ? std::string() : WindowsTwin(beginning, found);
 }
 
 }  // namespace gridledger::files

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "services/runtime/adapters/files/csv_reader.h"
+#include "services/runtime/adapters/files/csv_shape.h"
 #include "services/runtime/adapters/files/encoding.h"
 #include "services/runtime/adapters/files/json_lines_reader.h"
 #include "services/runtime/adapters/files/path_columns.h"
@@ -21,10 +22,11 @@ namespace {
 
 // Of an input, while it is looked at. Inputs that wait open have all but the first two behind them.
 constexpr size_t kEncodingBytes = size_t{64} << 10;
-constexpr size_t kAsciiBytes = size_t{256} << 10;  // ASCII so far tells nothing
-constexpr size_t kSpreadsheetBytes = 16;           // "sep=;" behind a byte order mark
-constexpr size_t kHeaderBytes = kFieldBytesMax;    // a longer header is refused anyhow
-constexpr size_t kSeenBytes = size_t{256} << 10;   // ~500 events
+constexpr size_t kAsciiBytes = size_t{256} << 10;    // ASCII so far tells nothing
+constexpr size_t kLookedAtBytes = size_t{16} << 20;  // for a draft
+constexpr size_t kSpreadsheetBytes = 16;             // "sep=;" behind a byte order mark
+constexpr size_t kHeaderBytes = kFieldBytesMax;      // a longer header is refused anyhow
+constexpr size_t kSeenBytes = size_t{256} << 10;     // ~500 events
 constexpr size_t kColumnsBytes = size_t{4} << 20;
 constexpr int kColumnsRows = 1000;
 
@@ -156,8 +158,35 @@ absl::Status OpenPaths(std::unique_ptr<PeekedInput> text, const RowOptions& opti
   return absl::OkStatus();
 }
 
+// As its beginning looks.
+absl::Status OpenLookedAt(std::unique_ptr<PeekedInput> text, OpenedRows* opened) {
+  const std::string beginning = text->Peek(kEncodingBytes);
+  const char told = ToldBySpreadsheet(beginning);
+  CsvShape shape = LookAtCsv(beginning);
+  CsvReader::Options options;
+  if (told != 0) {
+    options = {.delimiter = told, .skip_lines = 1};
+  } else if (shape.columns == 0) {
+    options.delimiter = SniffDelimiter(HeaderLine(beginning));
+  } else {
+    options = {.delimiter = shape.delimiter, .skip_lines = shape.skip_lines};
+    opened->skip_lines = shape.skip_lines;
+    opened->header_made = !shape.has_header;
+    for (size_t i = 1; opened->header_made && i <= shape.columns; ++i) {
+      options.header.push_back(absl::StrCat("column ", i));
+    }
+  }
+  opened->delimiter = options.delimiter;
+  opened->delimiter_detected = true;
+  auto reader = CsvReader::Open(std::move(text), std::move(options));
+  if (!reader.ok()) return reader.status();
+  opened->reader = *std::move(reader);
+  return absl::OkStatus();
+}
+
 absl::Status OpenCsv(std::unique_ptr<PeekedInput> text, const RowOptions& options,
                      OpenedRows* opened) {
+  if (options.look) return OpenLookedAt(std::move(text), opened);
   opened->delimiter = options.delimiter;
   opened->delimiter_detected = options.delimiter == 0;
   const char told =
@@ -201,9 +230,10 @@ absl::StatusOr<OpenedRows> OpenRows(std::unique_ptr<InputStream> input, const Ro
   const std::string name = input->name();
   auto bytes = std::make_unique<PeekedInput>(std::move(input));
   std::string beginning = bytes->Peek(kEncodingBytes);
-  if (IsAscii(beginning)) beginning = bytes->Peek(kAsciiBytes);
+  if (IsAscii(beginning)) beginning = bytes->Peek(options.look ? kLookedAtBytes : kAsciiBytes);
 
   OpenedRows opened;
+  opened.begins_as_ascii = IsAscii(beginning) && !bytes->saw_all();
   const std::string marked = MarkedEncoding(beginning);
   const bool utf8 =
       options.utf8_first && !IsAscii(beginning) && BeginsAsUtf8(beginning, bytes->saw_all());

@@ -32,6 +32,9 @@ struct RowOptions {
   // none of it.
   int64_t skip_lines = 0;
   std::vector<std::string> header = {};
+  // Of CSV: whether lines above the header, and a missing header, are looked for. For drafts of
+  // mappings: an import takes an input as its mapping says.
+  bool look = false;
   // A name that iconv knows; empty for UTF-8 where the first 64 KiB are (256 KiB, if all of them
   // are ASCII), else for what they look like.
   // A byte order mark says more than either.
@@ -52,6 +55,10 @@ struct OpenedRows {
   bool format_detected = false;
   bool delimiter_detected = false;
   bool encoding_detected = false;
+  // With `look`.
+  int64_t skip_lines = 0;
+  bool header_made = false;      // "column 1", … for want of one
+  bool begins_as_ascii = false;  // and goes on: its encoding may show later
   // Columns that were told, and that no row of the first 256 KiB has a value for; `seen` are those
   // that there are.
   std::vector<std::string> unseen;
