@@ -26,7 +26,7 @@
 namespace gridledger::cli {
 namespace {
 
-constexpr size_t kInputsMax = 256;  // each holds a file and ~256 KiB: 64 MiB
+constexpr size_t kInputsMax = 1000;  // × ~16 KiB of rules and names = 16 MiB; one is open at a time
 constexpr int64_t kRowsBetweenLooks = 1024;
 constexpr size_t kReasonsMax = 200;  // × ~100 B; more are nothing that anybody reads
 
@@ -36,10 +36,10 @@ std::string SourceOf(const v1::Mapping& mapping, const std::string& name, uint64
   return absl::StrFormat("%s#%08x", mapping.source(), static_cast<uint32_t>(beginning));
 }
 
-absl::StatusOr<ImportInput> OpenOne(const std::string& path, const v1::Mapping& mapping,
-                                    const std::string& mapping_path,
-                                    const files::RowOptions& options, const std::string& spool,
-                                    const mapping::Places& places) {
+absl::StatusOr<ImportInput> OpenHeader(const std::string& path, const v1::Mapping& mapping,
+                                       const std::string& mapping_path,
+                                       const files::RowOptions& options, const std::string& spool,
+                                       const mapping::Places& places) {
   auto opened = OpenMappedRows(path, options, spool);
   if (!opened.ok()) return opened.status();
   ImportInput input;
@@ -48,6 +48,7 @@ absl::StatusOr<ImportInput> OpenOne(const std::string& path, const v1::Mapping& 
   input.is_utf8 = opened->is_utf8;
   input.path = opened->again;
   input.name = input.reader->input().name();
+  input.bytes = input.reader->input().size();
   const absl::StatusOr<bool> found = input.reader->Next(&input.row);
   if (!found.ok()) return found.status();
   input.has_row = *found;
@@ -70,11 +71,25 @@ absl::StatusOr<ImportInput> OpenOne(const std::string& path, const v1::Mapping& 
   return input;
 }
 
+absl::StatusOr<ImportInput> OpenOne(const std::string& path, const v1::Mapping& mapping,
+                                    const std::string& mapping_path,
+                                    const files::RowOptions& options, const std::string& spool,
+                                    const mapping::Places& places) {
+  absl::StatusOr<ImportInput> input =
+      OpenHeader(path, mapping, mapping_path, options, spool, places);
+  std::error_code error;
+  if (!input.ok() || !std::filesystem::is_regular_file(path, error)) return input;
+  input->reader.reset();
+  input->row = {};
+  return input;
+}
+
 // What all inputs share while they are read.
 struct AllRows {
   int partitions;
   const ReadRowsOptions& options;
-  const std::string& source;  // of the mapping
+  const std::string& source;      // of the mapping
+  const files::RowOptions& rows;  // how inputs are read
   files::FactSorter* sorter;
   files::FactSorter* by_incident;  // the rows that were taken, or that are known
   const std::vector<mapping::Target>& targets;
@@ -184,22 +199,6 @@ absl::Status TakeRow(ImportInput& input, uint32_t index, RowStore& store, AllRow
                   event->version, all);
 }
 
-// Each row of an input, from the first on, whose reader stands behind it.
-template <class Each>
-absl::Status EachRow(ImportInput& input, AllRows& all, Each each) {
-  for (bool more = input.has_row; more;) {
-    if (absl::Status status = each(); !status.ok()) return status;
-    if (input.row.number % kRowsBetweenLooks == 0) {
-      all.position = all.position_before + input.reader->input().position();
-    }
-    const absl::StatusOr<bool> next = input.reader->Next(&input.row);
-    if (!next.ok()) return next.status();
-    more = *next && input.row.number <= input.rows_max;
-  }
-  all.position_before += input.reader->input().position();
-  return absl::OkStatus();
-}
-
 // Opens it again, at its first row.
 absl::Status Rewind(ImportInput& input, const files::RowOptions& options) {
   auto stream = files::OpenInput(input.path);
@@ -215,18 +214,36 @@ absl::Status Rewind(ImportInput& input, const files::RowOptions& options) {
   return absl::OkStatus();
 }
 
+// Each row of an input, from the first on.
+template <class Each>
+absl::Status EachRow(ImportInput& input, AllRows& all, Each each) {
+  if (input.reader == nullptr) {
+    if (absl::Status status = Rewind(input, all.rows); !status.ok()) return status;
+  }
+  for (bool more = input.has_row; more;) {
+    if (absl::Status status = each(); !status.ok()) return status;
+    if (input.row.number % kRowsBetweenLooks == 0) {
+      all.position = all.position_before + input.reader->input().position();
+    }
+    const absl::StatusOr<bool> next = input.reader->Next(&input.row);
+    if (!next.ok()) return next.status();
+    more = *next && input.row.number <= input.rows_max;
+  }
+  all.position_before += input.reader->input().position();
+  return absl::OkStatus();
+}
+
 int64_t BytesOf(const std::vector<ImportInput>& inputs) {
   int64_t size = 0;  // not known when one of them is a pipe
   for (const ImportInput& input : inputs) {
-    if (input.reader->input().size() == 0) return 0;
-    size += input.reader->input().size();
+    if (input.bytes == 0) return 0;
+    size += input.bytes;
   }
   return size;
 }
 
-// Which rows are known: all of them are read for it, and stand at their first one again.
-absl::Status Recognise(std::vector<ImportInput>& inputs, const files::RowOptions& options,
-                       RowStore& store, AllRows& all) {
+// Which rows are known: all of them are read for it, to be read once more.
+absl::Status Recognise(std::vector<ImportInput>& inputs, RowStore& store, AllRows& all) {
   if (store.empty()) return absl::OkStatus();
   const int64_t size = BytesOf(inputs);
   const ProgressLine progress("comparing", "bytes", [&] { return Reading{all.position, size}; });
@@ -245,8 +262,8 @@ absl::Status Recognise(std::vector<ImportInput>& inputs, const files::RowOptions
       return input.events != nullptr ? look(input.events->Apply(row.fields))
                                      : look(input.lives->Apply(row.fields));
     });
-    if (status.ok()) status = Rewind(input, options);
     if (!status.ok()) return status;
+    input.reader.reset();
     input.rows_max = rows;
     before += static_cast<uint64_t>(rows);
   }
@@ -852,7 +869,8 @@ absl::StatusOr<RowsRead> ReadRows(const ImportMeans& means, std::vector<ImportIn
                                               .temp_folder = options.temp_folder,
                                               .partitions = 1});
   if (!by_incident.ok()) return by_incident.status();
-  AllRows all{partitions, options, mapping.source(), sorter, by_incident->get(), *targets, *round};
+  AllRows all{partitions, options, mapping.source(), *rows, sorter, by_incident->get(),
+              *targets,   *round};
   for (const ImportRound& before : record->rounds) all.known_rounds.push_back(before.number);
   all.late.resize(inputs.size());
   for (size_t i = 0; i < inputs.size(); ++i) {
@@ -872,7 +890,7 @@ absl::StatusOr<RowsRead> ReadRows(const ImportMeans& means, std::vector<ImportIn
                : absl::FailedPreconditionError(
                      absl::StrCat(mapping.source(), ": ", status.message()));
   };
-  absl::Status status = of_source(Recognise(inputs, *rows, **store, all));
+  absl::Status status = of_source(Recognise(inputs, **store, all));
   if (status.ok()) status = CheckMeans(means, mapping.source(), *record, **store);
   if (!status.ok()) return status;
   all.read.round = all.round;

@@ -27,13 +27,15 @@
 
 namespace gridledger::cli {
 
-// An input that is open, its header understood and its first row at hand.
+// An input whose header is understood. One that can be opened again is not held open while it waits
+// for its turn.
 struct ImportInput {
   std::string path;    // "-" for standard input; what came through a pipe, once more
   std::string name;    // the path, or "standard input"
   std::string source;  // "boston311#5f3a9c01": the mapping's source and how the input begins
-  std::unique_ptr<files::RowReader> reader;
-  char delimiter = 0;  // of CSV
+  std::unique_ptr<files::RowReader> reader;  // null while it is not open
+  int64_t bytes = 0;                         // its size; 0 where nobody knows
+  char delimiter = 0;                        // of CSV
   bool is_utf8 = true;
   files::InputRow row;  // the first, not yet mapped
   bool has_row = false;
