@@ -9,6 +9,7 @@
 #include <string>
 
 #include "services/gridledger/command.h"
+#include "services/gridledger/terminal.h"
 #include "services/runtime/host/exit_code.h"
 
 namespace gridledger::cli {
@@ -59,7 +60,7 @@ int Main(int argc, char** argv) {
   }
   const absl::Status status = chosen();
   if (status.ok() || (absl::IsCancelled(status) && status.message().empty())) return 0;
-  std::fprintf(stderr, "gridledger: %s\n", std::string(status.message()).c_str());
+  std::fprintf(stderr, "gridledger: %s\n", PrintableLines(status.message()).c_str());
   return host::ExitCodeOf(status);
 }
 

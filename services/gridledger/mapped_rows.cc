@@ -102,10 +102,10 @@ absl::StatusOr<MappedRows> OpenMappedRows(const std::string& path, const files::
       files::OpenRows(*std::move(stream), RowOptionsFor(path, options));
   if (!opened.ok()) return opened.status();
   const std::string taken = TakenText(name, *opened);
-  if (!taken.empty()) std::fprintf(stderr, "gridledger: %s\n", taken.c_str());
+  if (!taken.empty()) std::fprintf(stderr, "gridledger: %s\n", Printable(taken).c_str());
   for (const std::string& column : opened->unseen) {
     std::fprintf(stderr, "gridledger: %s: the beginning has no value for column \"%s\"%s\n",
-                 name.c_str(), Printable(column).c_str(),
+                 Printable(name).c_str(), Printable(column).c_str(),
                  Printable(Instead(column, opened->seen)).c_str());
   }
   rows.is_utf8 = absl::EqualsIgnoreCase(opened->encoding, "UTF-8");

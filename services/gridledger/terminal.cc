@@ -5,6 +5,8 @@
 
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_format.h>
+#include <absl/strings/str_join.h>
+#include <absl/strings/str_split.h>
 #include <absl/time/clock.h>
 
 #include <algorithm>
@@ -109,6 +111,11 @@ std::string Printable(absl::string_view text) {
     }
   }
   return out;
+}
+
+std::string PrintableLines(absl::string_view text) {
+  return absl::StrJoin(absl::StrSplit(text, '\n'), "\n",
+                       [](std::string* out, absl::string_view line) { *out += Printable(line); });
 }
 
 std::string Grouped(int64_t number) {

@@ -23,6 +23,8 @@ std::string FitTo(absl::string_view text, int width);
 // Text of a ledger, safe to print: control characters become "�", so that no record can move the
 // cursor or recolour a screen.
 std::string Printable(absl::string_view text);
+// The same of each of its lines: for errors, that names of files are in.
+std::string PrintableLines(absl::string_view text);
 // 1234567 → "1,234,567"
 std::string Grouped(int64_t number);
 // "3.2 s", "4 min 05 s", "2 h 07 min"

@@ -103,5 +103,11 @@ TEST(Terminal, TestsHaveNone) {
   EXPECT_EQ(Paint(Colour::kRed, "late"), "late");
 }
 
+TEST(Printable, OfErrorsEachLineIs) {
+  EXPECT_EQ(PrintableLines("cannot open a\x1b[31m.csv\nas\tsaid\n"),
+            "cannot open a\xef\xbf\xbd[31m.csv\nas\xef\xbf\xbd"
+            "said\n");
+}
+
 }  // namespace
 }  // namespace gridledger::cli
