@@ -1,6 +1,7 @@
 // gridledger copy: a ledger from one log to another, offsets and bytes kept, and proof that both
 // fold to the same states.
 #include <absl/strings/str_cat.h>
+#include <absl/strings/strip.h>
 #include <absl/time/clock.h>
 #include <nlohmann/json.hpp>
 
@@ -10,6 +11,7 @@
 #include "services/gridledger/command.h"
 #include "services/gridledger/copy_ends.h"
 #include "services/gridledger/digests.h"
+#include "services/gridledger/import_record.h"
 #include "services/gridledger/stop_flag.h"
 #include "services/gridledger/terminal.h"
 
@@ -146,6 +148,12 @@ absl::Status Copy(const CopyOptions& options) {
     if (!status.ok()) return status;
     outcome.copied = done - there;
   }
+  absl::string_view from = options.from;
+  absl::string_view to = options.to;
+  if (absl::ConsumePrefix(&from, "local:") && absl::ConsumePrefix(&to, "local:")) {
+    absl::Status status = CopyImportRecords(std::string(from), std::string(to));
+    if (!status.ok()) return status;
+  }
   outcome.seconds = absl::ToDoubleSeconds(absl::Now() - begun);
   if (absl::Status status = Compare(options, **source, **target, &outcome); !status.ok()) {
     return status;
@@ -174,7 +182,10 @@ void AddCopy(CLI::App& app, Command* chosen) {
            "At the end every service folds both up to there, whoever writes on meanwhile, and "
            "the\ndigests are compared. A file is not folded: what its records came to at the "
            "source is written\nat its end, and compared when it is copied again, or out of it. "
-           "Without that, or when a\nbuild with other layouts wrote it, \"equal\" is null.\n",
+           "Without that, or when a\nbuild with other layouts wrote it, \"equal\" is null.\n"
+           "\n"
+           "What imports keep about their rows, DIR/imports, comes along from folder to folder. "
+           "Beside a\ncluster or a file, copy it by hand: without it no import goes on.\n",
        // Both ends are named, and by options of their own.
        .needs_ledger = false},
       &options->common, chosen, [options] { return Copy(*options); });

@@ -1,7 +1,6 @@
 #include "services/gridledger/import_account.h"
 
 #include <absl/strings/str_cat.h>
-#include <absl/strings/str_replace.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -124,7 +123,6 @@ class Voids {
         std::filesystem::remove(path, error);
         continue;
       }
-      if (!file->second.is_open()) continue;  // of an input of the same source
       file->second.close();
       if (!file->second) return Failed(path);
       account_.lists.push_back(path);
@@ -158,8 +156,7 @@ class Voids {
   }
 
   std::string PathOf(size_t input) const {
-    return absl::StrCat(folder_.path(), "/rejected/",
-                        absl::StrReplaceAll(inputs_[input].source, {{"#", "-"}}), "-void.csv");
+    return absl::StrCat(inputs_[input].list_base, "-void.csv");
   }
   static absl::Status Failed(const std::string& path) {
     return absl::UnavailableError(

@@ -69,12 +69,14 @@ bool ReadRound(const nlohmann::json& json, size_t means, ImportRound* round) {
   const auto is_number = [&](const char* name) {
     return json.contains(name) && json[name].is_number_unsigned();
   };
-  if (!json.is_object() || !is_number("number") || !is_number("means") ||
-      !json.contains("complete") || !json["complete"].is_boolean() || !json.contains("along") ||
-      !json["along"].is_array()) {
+  if (!json.is_object() || !is_number("number") || !is_number("means") || !is_number("rows") ||
+      !is_number("checksum") || !json.contains("complete") || !json["complete"].is_boolean() ||
+      !json.contains("along") || !json["along"].is_array()) {
     return false;
   }
   round->number = json["number"].get<int>();
+  round->rows = json["rows"].get<uint64_t>();
+  round->checksum = json["checksum"].get<uint64_t>();
   round->complete = json["complete"].get<bool>();
   round->means = json["means"].get<size_t>();
   for (const auto& along : json["along"]) {
@@ -193,7 +195,9 @@ absl::Status KeepImportRecord(const std::string& folder, const std::string& sour
     json["rounds"].push_back({{"number", round.number},
                               {"complete", round.complete},
                               {"means", round.means},
-                              {"along", round.along}});
+                              {"along", round.along},
+                              {"rows", round.rows},
+                              {"checksum", round.checksum}});
   }
   json["inputs"] = record.inputs;
   json["means"] = nlohmann::ordered_json::array();
@@ -217,6 +221,32 @@ absl::Status KeepImportRecord(const std::string& folder, const std::string& sour
   if (!written) return Failed(part);
   if (std::rename(part.c_str(), path.c_str()) != 0) return Failed(path);
   return absl::OkStatus();
+}
+
+absl::Status CopyImportRecords(const std::string& from, const std::string& to) {
+  namespace fs = std::filesystem;
+  const fs::path source = fs::path(from) / "imports";
+  const fs::path target = fs::path(to) / "imports";
+  std::error_code error;
+  if (!fs::exists(source, error)) return absl::OkStatus();
+  fs::create_directories(target, error);
+  // The rows first: a record without its rows would be damaged.
+  for (const char* extension : {".rows", ".json"}) {
+    for (const auto& entry : fs::directory_iterator(source, error)) {
+      if (entry.path().extension() != extension) continue;
+      const fs::path there = target / entry.path().filename();
+      const fs::path part = there.string() + ".part";
+      fs::copy_file(entry.path(), part, fs::copy_options::overwrite_existing, error);
+      if (!error) fs::rename(part, there, error);
+      if (error) {
+        return absl::UnavailableError(
+            absl::StrCat("cannot copy ", entry.path().string(), ": ", error.message()));
+      }
+    }
+  }
+  if (!error) return absl::OkStatus();
+  return absl::UnavailableError(
+      absl::StrCat("cannot copy ", source.string(), ": ", error.message()));
 }
 
 }  // namespace gridledger::cli

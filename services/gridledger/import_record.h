@@ -28,10 +28,11 @@ struct ImportMeans {
 // What one import took. In the ledger its positions have a source of their own.
 struct ImportRound {
   int number = 0;
-  bool complete = false;  // it came to its end
-  size_t means = 0;       // which of the record's
-  std::vector<int> along =
-      {};  // earlier rounds, cut off, that the import which made it goes on with
+  bool complete = false;        // it came to its end
+  size_t means = 0;             // which of the record's
+  std::vector<int> along = {};  // earlier ones, cut off, that the import which made it went on with
+  uint64_t rows = 0;            // that it took
+  uint64_t checksum = 0;        // of what row_store.h keeps of them
 };
 
 struct ImportRecord {
@@ -59,5 +60,7 @@ absl::Status CheckSameMeans(const std::string& name, const ImportMeans& before,
 // Durable on return. A record without a round is not kept.
 absl::Status KeepImportRecord(const std::string& folder, const std::string& source,
                               const ImportRecord& record);
+// With the rows beside them, from one data folder to another: for a copy of its ledger.
+absl::Status CopyImportRecords(const std::string& from, const std::string& to);
 
 }  // namespace gridledger::cli

@@ -99,7 +99,6 @@ struct AllRows {
   int told = 0;
   std::vector<std::unique_ptr<RejectedRows>> rejected = {};  // by input
   std::vector<RowBits> late = {};                            // by input: see KeepLate
-  bool takes = false;                                        // a row that is new
   std::string bytes = {};                                    // of an entry
   std::atomic<int64_t> position{0};
   int64_t position_before = 0;  // of the inputs that are done
@@ -189,7 +188,6 @@ absl::Status TakeRow(ImportInput& input, uint32_t index, RowStore& store, AllRow
     return absl::OkStatus();
   }
   const bool is_new = known->round == 0;
-  all.takes = all.takes || is_new;
   const int round = is_new ? all.round : known->round;
   const uint64_t at = is_new ? present : known->row;
   if (event == nullptr) {
@@ -516,12 +514,12 @@ absl::Status KeepLate(const ImportInput& input, const files::RowOptions& options
 }
 
 // Up to where each round has told an incident, a group ahead of what is told: so that a row that
-// comes to light in the midst of a life is known as such.
+// comes to light in the midst of a life is known as such. A row that tells no state leaves one
+// behind it as it is.
 class TakenAhead {
  public:
-  // `closes` tells of a target whether it is the end.
-  TakenAhead(std::unique_ptr<files::SortedFacts> rows, std::vector<bool> closes)
-      : rows_(std::move(rows)), closes_(std::move(closes)) {}
+  TakenAhead(std::unique_ptr<files::SortedFacts> rows, const std::vector<mapping::Target>& targets)
+      : rows_(std::move(rows)), targets_(targets) {}
 
   // Groups come in order.
   absl::Status GoTo(uint64_t group) {
@@ -535,31 +533,42 @@ class TakenAhead {
       if (!ParseLayout(sorted_.entry, &row_)) {
         return absl::DataLossError("a sorted event does not parse");
       }
-      const bool closes = row_.told.state != 0 && closes_[row_.told.state - 1];
-      newest_[row_.told.incident_id][row_.round] = {row_.told.at_ms, row_.told.version, closes};
+      const mapping::Event& event = row_.told;
+      const mapping::Target* const target = event.state == 0 ? nullptr : &targets_[event.state - 1];
+      const bool tells_state = target != nullptr && !target->tells_nothing;
+      Newest& newest = newest_[event.incident_id][row_.round];
+      const Place here{event.at_ms, event.version,
+                       tells_state && target->phase == incident::Phase::kClosed};
+      if (tells_state) newest.state = here;
+      if (tells_state || !event.unit.empty()) newest.unit = here;
       if (absl::Status status = Read(); !status.ok()) return status;
     }
     return absl::OkStatus();
   }
   // Whether a row that `round` takes stands before one that an earlier round took, be it in this
   // import or in one that was cut off and goes on. What stands beside the end comes before it.
-  bool IsBehind(const mapping::Event& event, int round) const {
+  bool IsBehind(const mapping::Event& event, int round, bool moves_state) const {
     const auto found = newest_.find(event.incident_id);
     if (found == newest_.end()) return false;
     for (const auto& [taken, newest] : found->second) {
       if (taken >= round) break;
+      const Place& place = moves_state ? newest.state : newest.unit;
       const auto here = std::tie(event.at_ms, event.version);
-      const auto there = std::tie(newest.at_ms, newest.version);
-      if (here < there || (here == there && newest.closes)) return true;
+      const auto there = std::tie(place.at_ms, place.version);
+      if (here < there || (here == there && place.closes)) return true;
     }
     return false;
   }
 
  private:
-  struct Newest {
-    int64_t at_ms = 0;
+  struct Place {
+    int64_t at_ms = std::numeric_limits<int64_t>::min();
     int64_t version = 0;
     bool closes = false;
+  };
+  struct Newest {
+    Place state;
+    Place unit;
   };
 
   absl::Status Read() {
@@ -570,7 +579,7 @@ class TakenAhead {
   }
 
   const std::unique_ptr<files::SortedFacts> rows_;
-  const std::vector<bool> closes_;
+  const std::vector<mapping::Target>& targets_;
   bool started_ = false;
   bool more_ = false;
   uint64_t group_ = 0;
@@ -582,14 +591,38 @@ class TakenAhead {
 // Where an incident stood when the ledger last heard of it.
 struct LastHeard {
   int64_t at_ms = 0;
-  bool closed = false;  // at that very instant
-  int round = 0;        // that told so; 0 for another source, or a person
+  int64_t state_at_ms = 0;  // of more than its unit and its deadline
+  bool closed = false;      // at the very instant `at_ms`
+  int round = 0;            // that told so; 0 for another source, or a person
   int64_t version = std::numeric_limits<int64_t>::max();
 };
 
 absl::StatusOr<LastHeard> LastHeardOf(const KnownIncident& known, AllRows& all) {
+  const auto is_state = [&](const KnownFact& fact) {
+    if (fact.kind == v1::Fact::kDeadlineExtended) return false;
+    return fact.kind != v1::Fact::kDispatched ||
+           std::any_of(all.targets.begin(), all.targets.end(),
+                       [](const mapping::Target& target) { return target.fact.has_dispatched(); });
+  };
   LastHeard last;
-  for (const KnownFact& fact : known.facts) last.at_ms = std::max(last.at_ms, fact.happened_at_ms);
+  std::vector<KnownFact> states;
+  for (const KnownFact& fact : known.facts) {
+    last.at_ms = std::max(last.at_ms, fact.happened_at_ms);
+    if (is_state(fact)) states.push_back(fact);
+  }
+  // The newest first: it is hardly ever another one.
+  std::stable_sort(states.begin(), states.end(), [](const KnownFact& a, const KnownFact& b) {
+    return a.happened_at_ms > b.happened_at_ms;
+  });
+  for (const KnownFact& fact : states) {
+    const absl::StatusOr<const v1::Entry*> entry =
+        all.options.known->Read(known.partition, fact.offset);
+    if (!entry.ok()) return entry.status();
+    // Another unit begins anew what the one before it had begun: inferred, it tells no state.
+    if ((*entry)->fact().inferred()) continue;
+    last.state_at_ms = fact.happened_at_ms;
+    break;
+  }
   for (const KnownFact& fact : known.facts) {
     if (!known.is_closed || fact.kind != v1::Fact::kClosed || fact.happened_at_ms != last.at_ms) {
       continue;
@@ -614,6 +647,7 @@ class CasesTold {
   CasesTold(const v1::Mapping& mapping, std::vector<ImportInput>& inputs, RowStore& store,
             AllRows& all)
       : first_fact_(static_cast<uint32_t>(mapping.events().states_size() + 1)),
+        final_closing_(mapping.events().after_closing() == v1::AFTER_CLOSING_VOID),
         inputs_(inputs),
         store_(store),
         all_(all),
@@ -623,11 +657,7 @@ class CasesTold {
     if (!store_.empty()) {
       auto reader = all_.by_incident->NewReader(Partition{0});
       if (!reader.ok()) return reader.status();
-      std::vector<bool> closes;
-      for (const mapping::Target& target : all_.targets) {
-        closes.push_back(target.phase == incident::Phase::kClosed);
-      }
-      ahead_ = std::make_unique<TakenAhead>(*std::move(reader), std::move(closes));
+      ahead_ = std::make_unique<TakenAhead>(*std::move(reader), all_.targets);
     }
     return EachOfIncident<Case>(
         *all_.by_incident,
@@ -640,12 +670,18 @@ class CasesTold {
     Asked asked;
     LastHeard last;
     bool open = false;
+    bool is_asked = false;
   };
 
-  absl::Status Open(Case& one) {
-    if (std::exchange(one.open, true)) return absl::OkStatus();
+  void Open(Case& one) {
+    if (std::exchange(one.open, true)) return;
     ++all_.read.incidents;
     for (const int round : rounds_) one.tellers.emplace(round, first_fact_);
+  }
+
+  // When something is to be told of it.
+  absl::Status Ask(Case& one) {
+    if (std::exchange(one.is_asked, true)) return absl::OkStatus();
     absl::Status status = one.asked.Ask(row_.told.incident_id, row_.told.community, all_);
     if (!status.ok() || !one.asked.known()) return status;
     absl::StatusOr<LastHeard> last = LastHeardOf(*one.asked.known(), all_);
@@ -657,7 +693,7 @@ class CasesTold {
     if (!ParseLayout(sorted.entry, &row_)) {
       return absl::DataLossError("a sorted event does not parse");
     }
-    if (absl::Status status = Open(one); !status.ok()) return status;
+    Open(one);
     if (ahead_ != nullptr) {
       if (absl::Status status = ahead_->GoTo(sorted.place.group); !status.ok()) return status;
     }
@@ -686,23 +722,60 @@ class CasesTold {
                         .row = row_.present});
   }
 
-  bool IsOvertaken(const Case& one, const mapping::CaseTeller::Place& place) const {
+  bool IsOvertaken(const Case& one, const mapping::CaseTeller::Place& place,
+                   const mapping::Observation& told) const {
+    const bool closes = told.target_changed && told.target != 0 &&
+                        all_.targets[told.target - 1].phase == incident::Phase::kClosed;
+    // Where nothing opens an incident anew its end is one, whenever it is heard of.
+    if (closes && final_closing_) return false;
     const LastHeard& last = one.last;
-    if (place.at_ms < last.at_ms) return true;
+    if (place.at_ms < (told.target_changed ? last.state_at_ms : last.at_ms)) return true;
     // What stands at the very instant of the end comes before it, unless its version says
     // otherwise.
     if (place.at_ms == last.at_ms && last.closed && last.round != row_.round &&
         place.version <= last.version) {
       return true;
     }
-    return ahead_ != nullptr && ahead_->IsBehind(row_.told, row_.round);
+    return ahead_ != nullptr && ahead_->IsBehind(row_.told, row_.round, told.target_changed);
   }
 
-  absl::Status Put(const files::SortedFact& sorted, const Case& one, const std::string& community,
+  // Takes off what an earlier round, or somebody else, has said already: a row that says more than
+  // before repeats the rest.
+  absl::Status LeaveOutSaid(const KnownIncident& known, mapping::Observation& told) const {
+    std::string unit;  // at that time
+    for (const KnownFact& fact : known.facts) {
+      const bool same_instant = fact.happened_at_ms == told.happened_at_ms;
+      const bool dispatched =
+          fact.kind == v1::Fact::kDispatched && fact.happened_at_ms <= told.happened_at_ms;
+      if (!same_instant && !dispatched) continue;
+      const absl::StatusOr<const v1::Entry*> entry =
+          all_.options.known->Read(known.partition, fact.offset);
+      if (!entry.ok()) return entry.status();
+      if ((*entry)->source().source() == RoundName(all_.source, row_.round)) continue;
+      const v1::Fact& said = (*entry)->fact();
+      if (dispatched) unit = said.dispatched().unit();
+      if (!same_instant) continue;
+      if (told.target_changed && all_.targets[told.target - 1].fact.kind_case() == fact.kind) {
+        told.target_changed = false;
+      }
+      if (said.deadline_extended().due_at_ms() == told.new_due_at_ms) told.new_due_at_ms = 0;
+    }
+    if (unit == told.unit) told.unit_changed = false;
+    return absl::OkStatus();
+  }
+
+  absl::Status Put(const files::SortedFact& sorted, Case& one, const std::string& community,
                    const mapping::CaseTeller::Place& place, const mapping::Observation& told) {
+    if (absl::Status status = Ask(one); !status.ok()) return status;
     told_.present = row_.present;
     told_.observation = told;
-    told_.observation.overtaken = told.report.empty() && IsOvertaken(one, place);
+    told_.observation.overtaken = told.report.empty() && IsOvertaken(one, place, told);
+    if (told_.observation.overtaken && one.asked.known()) {
+      mapping::Observation& left = told_.observation;
+      absl::Status status = LeaveOutSaid(*one.asked.known(), left);
+      const bool any = left.target_changed || left.unit_changed || left.new_due_at_ms != 0;
+      if (!status.ok() || !any) return status;
+    }
     return AddTold(told_, one.asked.known(), community,
                    {.at = FromMillis(place.at_ms),
                     .version = place.version,
@@ -713,6 +786,7 @@ class CasesTold {
   }
 
   const uint32_t first_fact_;
+  const bool final_closing_;  // nothing opens an incident anew
   std::vector<ImportInput>& inputs_;
   RowStore& store_;
   AllRows& all_;
@@ -748,10 +822,27 @@ absl::StatusOr<std::unique_ptr<RowStore>> OpenStore(const ReadRowsOptions& optio
   store.temp_folder = options.temp_folder;
   store.memory_bytes = options.memory_bytes / 4;
   for (const ImportRound& round : record.rounds) {
-    store.rounds.push_back(round.number);
+    store.rounds[round.number] = {round.rows, round.checksum};
     if (!round.complete) store.cut_off.push_back(round.number);
   }
   return RowStore::Open(std::move(store));
+}
+
+// What the ledger has of the source and the record does not know of would be taken for new, and a
+// round's name twice, and then rows for told that nobody has told.
+absl::Status CheckRounds(KnownIncidents& known, const std::string& source,
+                         const std::string& folder, const ImportRecord& record) {
+  const absl::StatusOr<std::vector<int>> rounds = known.RoundsOf(source);
+  if (!rounds.ok()) return rounds.status();
+  for (const int round : *rounds) {
+    if (record.Find(round) != nullptr) continue;
+    return absl::FailedPreconditionError(absl::StrCat(
+        "the ledger has rows of ", source, " (", RoundName(source, round), ") that ",
+        ImportRecordPath(folder, source), " does not know of. Bring ", folder,
+        "/imports back as it was with this ledger, from where it was imported or from a copy; or ",
+        "import all files at once into a new folder"));
+  }
+  return absl::OkStatus();
 }
 
 // Rows that came in by another mapping must not come in by this one.
@@ -794,8 +885,12 @@ absl::Status ReadAll(const v1::Mapping& mapping, std::vector<ImportInput>& input
 // What is new becomes a round; inputs whose rows the ledger has are kept in mind.
 void Remember(const ImportMeans& means, const std::vector<ImportInput>& inputs, const AllRows& all,
               ImportRecord* record) {
-  if (all.takes) {
-    ImportRound round{.number = all.round, .complete = false, .means = record->Remember(means)};
+  const RowStore::Sum& taken = all.read.store->taken();
+  if (taken.rows > 0) {
+    ImportRound round{.number = all.round,
+                      .means = record->Remember(means),
+                      .rows = taken.rows,
+                      .checksum = taken.checksum};
     for (const int other : all.read.rounds) {
       if (other != all.round) round.along.push_back(other);
     }
@@ -861,6 +956,10 @@ absl::StatusOr<RowsRead> ReadRows(const ImportMeans& means, std::vector<ImportIn
   if (!rows.ok()) return rows.status();
   const absl::StatusOr<std::vector<mapping::Target>> targets = mapping::TargetsOf(mapping);
   if (!targets.ok()) return targets.status();
+  if (options.known != nullptr) {
+    absl::Status known = CheckRounds(*options.known, mapping.source(), options.folder, *record);
+    if (!known.ok()) return known;
+  }
   const absl::StatusOr<int> round = NextRound(*record);
   if (!round.ok()) return round.status();
   auto store = OpenStore(options, mapping.source(), *record);
@@ -874,10 +973,11 @@ absl::StatusOr<RowsRead> ReadRows(const ImportMeans& means, std::vector<ImportIn
   for (const ImportRound& before : record->rounds) all.known_rounds.push_back(before.number);
   all.late.resize(inputs.size());
   for (size_t i = 0; i < inputs.size(); ++i) {
+    inputs[i].list_base = ListBase(inputs[i], i, options.folder, inputs);
     const char declared = mapping.csv().delimiter().empty() ? ',' : mapping.csv().delimiter()[0];
     all.rejected.push_back(std::make_unique<RejectedRows>(
         RejectedRows::Options{
-            .base = ListBase(inputs[i], i, options.folder, inputs),
+            .base = inputs[i].list_base,
             .input = inputs[i].name,
             .delimiter = inputs[i].delimiter != 0 ? inputs[i].delimiter : declared,
             .mark = !inputs[i].is_utf8 || !mapping.encoding().empty(),
@@ -912,8 +1012,8 @@ absl::StatusOr<RowsRead> ReadRows(const ImportMeans& means, std::vector<ImportIn
   for (ImportInput& input : inputs) input.in_ledger.Grow(input.rows);
   if (status.ok()) status = (*store)->Commit();
   if (!status.ok()) return status;
-  Remember(means, inputs, all, record);
   all.read.store = *std::move(store);
+  Remember(means, inputs, all, record);
   return std::move(all.read);
 }
 

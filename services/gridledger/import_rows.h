@@ -45,6 +45,7 @@ struct ImportInput {
   int64_t rows = 0;                              // read
   // That it had when its rows were compared: one that grows meanwhile is taken up to there.
   int64_t rows_max = std::numeric_limits<int64_t>::max();
+  std::string list_base;  // of its lists, "DIR/rejected/boston311-5f3a9c01"
   bool is_taken = false;  // a row of it is in the ledger, or goes there
   // What became of its rows, by number.
   RowBits rejected;

@@ -1,7 +1,10 @@
 #include "services/gridledger/known_incidents.h"
 
+#include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
+#include <absl/strings/strip.h>
 
+#include <set>
 #include <utility>
 
 #include "services/base/layout.h"
@@ -44,6 +47,26 @@ absl::StatusOr<std::optional<KnownIncident>> KnownIncidents::FindIn(const Incide
                            .offset = item.offset});
   }
   return known;
+}
+
+absl::StatusOr<std::vector<int>> KnownIncidents::RoundsOf(const std::string& source) {
+  constexpr size_t kDigitsMax = 5;  // of a round
+  const std::string prefix = absl::StrCat(source, "#");
+  std::set<int> rounds;
+  for (Partition p{0}; p.value < folder_.log().partitions(); ++p.value) {
+    const absl::StatusOr<engine::Task*> task = TaskOf(p);
+    if (!task.ok()) return task.status();
+    (*task)->EachMark([&](const engine::SourceName& name, const engine::SourceMark&) {
+      absl::string_view number = name.text();
+      int round = 0;
+      // Earlier builds named a source by how its file begins, in eight digits.
+      if (absl::ConsumePrefix(&number, prefix) && absl::SimpleAtoi(number, &round) &&
+          number.size() <= kDigitsMax) {
+        rounds.insert(round);
+      }
+    });
+  }
+  return std::vector<int>(rounds.begin(), rounds.end());
 }
 
 absl::StatusOr<const v1::Entry*> KnownIncidents::Read(Partition partition, Offset offset) {

@@ -39,6 +39,8 @@ class KnownIncidents {
 
   // Looks in partition `likely` first. DataLoss when a state cannot be read.
   absl::StatusOr<std::optional<KnownIncident>> Find(const std::string& id, Partition likely);
+  // The rounds of a source that an entry of the ledger is of, in order.
+  absl::StatusOr<std::vector<int>> RoundsOf(const std::string& source);
   // The record of such a fact; lives until the next one is read. DataLoss when it is none any more.
   absl::StatusOr<const v1::Entry*> Read(Partition partition, Offset offset);
 

@@ -15,6 +15,8 @@
 #include <tuple>
 #include <utility>
 
+#include "services/base/digest.h"
+
 namespace gridledger::cli {
 namespace {
 
@@ -27,6 +29,12 @@ constexpr uint64_t kContentMask = ~(uint64_t{1} << 63);
 
 uint64_t WordOf(int round, uint64_t row) {
   return (static_cast<uint64_t>(round) << kRoundShift) | row;
+}
+
+void AddTo(const RowStore::Taken& row, RowStore::Sum* sum) {
+  const std::array<uint64_t, 3> words = {row.incident, row.content, WordOf(row.round, row.row)};
+  ++sum->rows;
+  sum->checksum += Fingerprint({reinterpret_cast<const char*>(words.data()), kRowBytes});
 }
 
 bool SortsBefore(const RowStore::Taken& a, const RowStore::Taken& b) {
@@ -165,9 +173,7 @@ class RowStore::Stream {
 // ---- the store
 
 RowStore::RowStore(Options options)
-    : options_(std::move(options)),
-      rounds_(options_.rounds.begin(), options_.rounds.end()),
-      cut_off_(options_.cut_off.begin(), options_.cut_off.end()) {}
+    : options_(std::move(options)), cut_off_(options_.cut_off.begin(), options_.cut_off.end()) {}
 
 RowStore::~RowStore() {
   std::error_code error;
@@ -184,17 +190,26 @@ absl::Status RowStore::Count() {
   auto stream = Stream::Open(options_.path);
   if (!stream.ok()) return stream.status();
   Taken row;
+  std::map<int, Sum> sums;
   while (true) {
     const absl::StatusOr<bool> more = (*stream)->Next(&row);
     if (!more.ok()) return more.status();
     if (!*more) break;
     if (!IsKnown(row.round)) continue;
     ++known_;
+    AddTo(row, &sums[row.round]);
     uint64_t& last = last_[row.round];
     last = std::max(last, row.row);
   }
   uint64_t begin = 0;
-  for (const int round : rounds_) {
+  for (const auto& [round, sum] : options_.rounds) {
+    if (sums[round] != sum) {
+      return absl::DataLossError(absl::StrCat(options_.path, " does not have the ", sum.rows,
+                                              " rows that import ", round,
+                                              " took, as it took them: bring the folder that it is "
+                                              "in back from a copy, or import into ",
+                                              "a new folder"));
+    }
     begins_[round] = begin;
     begin += last_[round] + 1;
   }
@@ -311,6 +326,7 @@ absl::Status RowStore::Take(const Taken& row) {
   }
   Taken masked = row;
   masked.content &= kContentMask;
+  AddTo(masked, &taken_sum_);
   return taken_->Add(Partition{0}, PlaceOf(masked), "", "");
 }
 

@@ -17,6 +17,7 @@
 #include <absl/status/statusor.h>
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -30,11 +31,18 @@ inline constexpr int kRoundsMax = 65'535;  // 16 bits of a row's 64
 
 class RowStore {
  public:
+  // Of the rows of a round: the checksum does not hang on their order.
+  struct Sum {
+    uint64_t rows = 0;
+    uint64_t checksum = 0;
+    friend bool operator==(const Sum&, const Sum&) = default;
+  };
   struct Options {
-    std::string path;          // of the file
-    std::vector<int> rounds;   // that the import record knows; a row of another one was not taken
-    std::vector<int> cut_off;  // those of them that have not come to their end
-    std::string temp_folder;   // for what does not fit in memory
+    std::string path;  // of the file
+    // That the import record knows, and what of each; a row of another one was not taken.
+    std::map<int, Sum> rounds;
+    std::vector<int> cut_off;                // those of them that have not come to their end
+    std::string temp_folder;                 // for what does not fit in memory
     size_t memory_bytes = size_t{16} << 20;  // of each of the two sorters, one after the other
   };
   struct Taken {
@@ -49,7 +57,7 @@ class RowStore {
     bool twice = false;  // a row before it has the same content, and is the known one
   };
 
-  // DataLoss when the file cannot be read.
+  // DataLoss when the file cannot be read, or does not have what the rounds took.
   static absl::StatusOr<std::unique_ptr<RowStore>> Open(Options options);
   ~RowStore();
   RowStore(const RowStore&) = delete;
@@ -72,6 +80,8 @@ class RowStore {
   const std::set<int>& rounds_here() const { return rounds_here_; }
 
   absl::Status Take(const Taken& row);
+  // Of all that were.
+  const Sum& taken() const { return taken_sum_; }
   // With what was taken; durable on return.
   absl::Status Commit();
 
@@ -83,11 +93,10 @@ class RowStore {
   absl::Status Count();
   absl::Status MatchLooked();
   absl::Status WriteTaken();
-  bool IsKnown(int round) const { return rounds_.contains(round); }
+  bool IsKnown(int round) const { return options_.rounds.contains(round); }
   absl::StatusOr<std::unique_ptr<files::FactSorter>> NewSorter() const;
 
   const Options options_;
-  const std::set<int> rounds_;
   const std::set<int> cut_off_;
   uint64_t known_ = 0;
   absl::flat_hash_map<int, uint64_t> begins_;  // of each round's rows among all that are known
@@ -97,6 +106,7 @@ class RowStore {
   std::unique_ptr<Words> by_known_;    // where it stands now
   std::set<int> rounds_here_;
   std::unique_ptr<files::FactSorter> taken_;
+  Sum taken_sum_;
 };
 
 }  // namespace gridledger::cli

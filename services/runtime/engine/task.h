@@ -174,6 +174,10 @@ class Task {
   Subject& subject() { return *subject_; }
   // Nothing for a source that has no entry here.
   const SourceMark* Mark(const SourceName& source) const { return marks_.Find(source); }
+  // Of every source that has one.
+  void EachMark(absl::FunctionRef<void(const SourceName&, const SourceMark&)> visit) const {
+    marks_.ForEach(visit);
+  }
   Offset Settled(const ServiceName& service) const;
   // Records that could not be read, and what became of them.
   AppendTable<DeadLetterKey, DeadLetter>& dead_letters() { return dead_letters_; }
