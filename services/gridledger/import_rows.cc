@@ -307,11 +307,10 @@ class Asked {
 };
 
 // Puts a step where its incident is.
-absl::Status AddTold(const ToldRow& told, const std::optional<KnownIncident>& known,
+absl::Status AddTold(ToldRow& told, const std::optional<KnownIncident>& known,
                      const std::string& community, const files::FactPlace& place, AllRows& all) {
-  ToldRow copy = told;
   all.bytes.clear();
-  AppendLayout(copy, &all.bytes);
+  AppendLayout(told, &all.bytes);
   all.read.first_at = std::min(all.read.first_at, place.at);
   all.read.last_at = std::max(all.read.last_at, place.at);
   const std::string& key = known ? known->community : community;
@@ -434,12 +433,15 @@ class LivesTold {
     files::FactPlace place{.at = FromMillis(life.reported_at_ms),
                            .row = number,
                            .group = static_cast<uint64_t>(row_.round)};
-    v1::Fact report;
-    if (!report.ParseFromString(life.report)) {
-      return absl::DataLossError("a sorted report does not parse");
+    absl::StatusOr<bool> is_known = false;
+    if (known) {
+      v1::Fact report;
+      if (!report.ParseFromString(life.report)) {
+        return absl::DataLossError("a sorted report does not parse");
+      }
+      is_known = IsKnown(report, *known);
+      if (!is_known.ok()) return is_known.status();
     }
-    absl::StatusOr<bool> is_known = IsKnown(report, known);
-    if (!is_known.ok()) return is_known.status();
     if (!*is_known) {
       absl::Status added = AddTold(told, known, life.community, place, all_);
       if (!added.ok()) return added;
@@ -449,11 +451,13 @@ class LivesTold {
     told.observation.target_changed = true;
     for (size_t i = 0; i < life.steps.size(); ++i) {
       const mapping::Life::Step& step = life.steps[i];
-      v1::Fact fact = all_.targets[step.target - 1].fact;
-      fact.set_happened_at_ms(step.happened_at_ms);
-      is_known = IsKnown(fact, known);
-      if (!is_known.ok()) return is_known.status();
-      if (*is_known) continue;
+      if (known) {
+        v1::Fact fact = all_.targets[step.target - 1].fact;
+        fact.set_happened_at_ms(step.happened_at_ms);
+        is_known = IsKnown(fact, *known);
+        if (!is_known.ok()) return is_known.status();
+        if (*is_known) continue;
+      }
       told.observation.happened_at_ms = step.happened_at_ms;
       told.observation.target = step.target;
       place.at = FromMillis(step.at_ms);
@@ -466,13 +470,12 @@ class LivesTold {
 
   // Whether somebody has said that of the incident, but for this round itself: what it has told
   // before it was cut off is told as what it was.
-  absl::StatusOr<bool> IsKnown(const v1::Fact& fact, const std::optional<KnownIncident>& known) {
-    if (!known) return false;
-    for (const KnownFact& there : known->facts) {
+  absl::StatusOr<bool> IsKnown(const v1::Fact& fact, const KnownIncident& known) {
+    for (const KnownFact& there : known.facts) {
       if (there.kind != fact.kind_case() || there.happened_at_ms != fact.happened_at_ms()) continue;
       if (row_.round == all_.round && !fact.has_reported()) return true;
       const absl::StatusOr<const v1::Entry*> entry =
-          all_.options.known->Read(known->partition, there.offset);
+          all_.options.known->Read(known.partition, there.offset);
       if (!entry.ok()) return entry.status();
       if ((*entry)->source().source() == RoundName(all_.source, row_.round)) continue;
       if (!fact.has_reported() || IsSameReport((*entry)->fact(), fact)) return true;
