@@ -318,8 +318,9 @@ absl::Status AddTold(ToldRow& told, const std::optional<KnownIncident>& known,
   return all.sorter->Add(partition, place, key, all.bytes);
 }
 
-// One row an incident: of rows with the same id the first one counts. Where the ledger has the
-// incident, from a row that said something else or from elsewhere, what is new in it is told.
+// One row an incident: of rows with the same id in one input the first one counts; one of a later
+// input is a later word. Where the ledger has the incident, or an earlier input, what is new in a
+// row is told.
 class LivesTold {
  public:
   LivesTold(std::vector<ImportInput>& inputs, RowStore& store, AllRows& all)
@@ -342,6 +343,7 @@ class LivesTold {
   }
 
  private:
+  // The first row of an incident in an input.
   struct First {
     int64_t line = 0;
     uint32_t input = 0;
@@ -350,15 +352,16 @@ class LivesTold {
   // A row with the id of another one.
   struct LeftOut {
     int64_t line = 0;
-    uint32_t first_input = 0;
     int64_t first_line = 0;
     template <class A>
     void Fields(A& a) {
-      a(line, first_input, first_line);
+      a(line, first_line);
     }
   };
   struct One {
-    std::optional<First> first;
+    std::vector<First> firsts;
+    std::vector<std::string> reports;                 // that these rows tell
+    std::vector<std::pair<uint32_t, int64_t>> steps;  // likewise: target, and when it happened
     Asked asked;
   };
 
@@ -368,11 +371,16 @@ class LivesTold {
     }
     const RowOf at = RowOfPresent(inputs_, row_.present);
     const bool is_new = row_.round == all_.round;
-    if (one.first && is_new) return LeaveOut(at, *one.first);
-    if (!one.first) {
-      one.first = First{row_.line, static_cast<uint32_t>(at.input), row_.told.content};
-      ++all_.read.incidents;
+    for (const First& first : one.firsts) {
+      if (!is_new) break;
+      if (first.content == row_.told.content) {
+        inputs_[at.input].twice.Set(at.row);
+        return absl::OkStatus();
+      }
+      if (first.input == at.input) return LeaveOut(at, first);
     }
+    if (one.firsts.empty()) ++all_.read.incidents;
+    one.firsts.push_back({row_.line, static_cast<uint32_t>(at.input), row_.told.content});
     if (is_new) {
       absl::Status taken = store_.Take({.incident = sorted.place.group,
                                         .content = row_.told.content,
@@ -380,18 +388,24 @@ class LivesTold {
                                         .row = row_.present});
       if (!taken.ok()) return taken;
     }
-    if (!rounds_.contains(row_.round)) return absl::OkStatus();
-    absl::Status status = one.asked.Ask(row_.told.incident_id, row_.told.community, all_);
-    if (!status.ok()) return status;
-    if (is_new && one.asked.known()) ++all_.read.changed;
-    return TellLife(sorted.place.row, one.asked.known());
+    if (rounds_.contains(row_.round)) {
+      absl::Status status = one.asked.Ask(row_.told.incident_id, row_.told.community, all_);
+      if (!status.ok()) return status;
+      if (is_new && (one.asked.known() || one.firsts.size() > 1)) ++all_.read.changed;
+      status = TellLife(sorted.place.row, one);
+      if (!status.ok()) return status;
+    }
+    one.reports.push_back(row_.told.report);
+    for (const mapping::Life::Step& step : row_.told.steps) {
+      one.steps.emplace_back(step.target, step.happened_at_ms);
+    }
+    return absl::OkStatus();
   }
 
   absl::Status LeaveOut(const RowOf& at, const First& first) {
     inputs_[at.input].twice.Set(at.row);
-    if (row_.told.content == first.content) return absl::OkStatus();
     all_.late[at.input].Set(at.row);
-    LeftOut left_out{row_.line, first.input, first.line};
+    LeftOut left_out{row_.line, first.line};
     all_.bytes.clear();
     AppendLayout(left_out, &all_.bytes);
     return left_out_->Add(Partition{0}, {.at = absl::UnixEpoch(), .row = row_.present}, "",
@@ -413,19 +427,18 @@ class LivesTold {
         return absl::DataLossError("a sorted rejection does not parse");
       }
       const RowOf at = RowOfPresent(inputs_, sorted.place.row);
-      const std::string where = left_out.first_input == at.input
-                                    ? std::string()
-                                    : absl::StrCat(" of ", inputs_[left_out.first_input].name);
       absl::Status rejected =
           all_.Reject(inputs_[at.input], static_cast<uint32_t>(at.input), left_out.line,
                       static_cast<int64_t>(at.row), all_.options.id_column, "the id of another row",
-                      absl::StrCat(", at line ", left_out.first_line, where));
+                      absl::StrCat(", at line ", left_out.first_line));
       if (!rejected.ok()) return rejected;
     }
   }
 
-  absl::Status TellLife(uint64_t number, const std::optional<KnownIncident>& known) {
+  // What nobody has told of it.
+  absl::Status TellLife(uint64_t number, const One& one) {
     const mapping::Life& life = row_.told;
+    const std::optional<KnownIncident>& known = one.asked.known();
     ToldRow told;
     told.present = row_.present;
     told.observation.incident_id = life.incident_id;
@@ -433,8 +446,9 @@ class LivesTold {
     files::FactPlace place{.at = FromMillis(life.reported_at_ms),
                            .row = number,
                            .group = static_cast<uint64_t>(row_.round)};
-    absl::StatusOr<bool> is_known = false;
-    if (known) {
+    absl::StatusOr<bool> is_known =
+        std::count(one.reports.begin(), one.reports.end(), life.report) > 0;
+    if (known && !*is_known) {
       v1::Fact report;
       if (!report.ParseFromString(life.report)) {
         return absl::DataLossError("a sorted report does not parse");
@@ -451,6 +465,8 @@ class LivesTold {
     told.observation.target_changed = true;
     for (size_t i = 0; i < life.steps.size(); ++i) {
       const mapping::Life::Step& step = life.steps[i];
+      const std::pair<uint32_t, int64_t> said(step.target, step.happened_at_ms);
+      if (std::count(one.steps.begin(), one.steps.end(), said) > 0) continue;
       if (known) {
         v1::Fact fact = all_.targets[step.target - 1].fact;
         fact.set_happened_at_ms(step.happened_at_ms);
