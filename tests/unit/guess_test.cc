@@ -466,6 +466,26 @@ TEST(Guess, CountsAreTimesWhereTheirNamesAre) {
   EXPECT_TRUE(absl::StrContains(DraftFor(guess), "All times have an offset"));
 }
 
+TEST(Guess, MonthsMayHaveTheirNamesInAnotherLanguage) {
+  const Table table(
+      "Nr|Art|Eingang|Uhrzeit|Erledigt\n"
+      "1|Licht|3. März 2024|08:15|4. Mai 2024\n"
+      "2|Licht|14. Dezember 2024|9:15|\n"
+      "3|Baum|1. Januar 2025|21:15|2. Januar 2025\n");
+  const Guess guess = table.Guessed();
+  EXPECT_EQ(NameOf(guess, guess.at), "Eingang");
+  EXPECT_EQ(NameOf(guess, guess.closed_at), "Erledigt");
+  const std::string draft = DraftFor(guess);
+  EXPECT_TRUE(absl::StrContains(draft, "month_names: [Januar, Februar, \"März\", April")) << draft;
+  const auto mapper = Mapper::Compile(Answered(draft), table.header);
+  ASSERT_TRUE(mapper.ok()) << mapper.status() << draft;
+  const auto& row = table.rows[0];
+  const auto made = (*mapper)->Apply(std::vector<absl::string_view>(row.begin(), row.end()));
+  ASSERT_EQ(made.size(), 3u) << draft;
+  EXPECT_EQ(absl::FormatTime("%m-%dT%H:%M", made[0].at, absl::UTCTimeZone()), "03-03T08:15");
+  EXPECT_EQ(absl::FormatTime("%m-%d", made[2].at, absl::UTCTimeZone()), "05-04");
+}
+
 TEST(Guess, StepsBetweenReportAndEndAreOffered) {
   const Table table(
       "id|kind|opened|assigned|arrived|completed|closed\n"

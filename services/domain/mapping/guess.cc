@@ -17,6 +17,7 @@
 #include "services/base/digest.h"
 #include "services/base/invariant.h"
 #include "services/domain/mapping/degrees.h"
+#include "services/domain/mapping/month_names.h"
 #include "services/domain/mapping/text_rule.h"
 #include "services/domain/mapping/time_format.h"
 
@@ -277,10 +278,38 @@ void Guesser::LookAt(size_t column) {
   seen.number = seen.number && !values.empty();
   seen.whole_number = seen.whole_number && !values.empty();
   seen.time = GuessTimes(values);
+  if (!seen.is_time()) FindMonths(values, &seen.time);
   const bool named = Names(seen.name, kTimeWords) || Names(seen.name, kEventTimes) ||
                      Names(seen.name, kReported) || Names(seen.name, kClosedTimes) ||
                      Names(seen.name, kDue);
   if (!seen.is_time() && named) seen.time = GuessCounts(values);
+}
+
+// Times with names of months in another language than English. A file has one.
+void Guesser::FindMonths(const std::vector<absl::string_view>& values, TimeGuess* time) {
+  constexpr size_t kLookedAt = 50;
+  const auto in_english = [](const MonthNames& names, absl::Span<const absl::string_view> texts) {
+    std::vector<std::string> out;
+    std::string made;
+    for (const absl::string_view text : texts) out.emplace_back(names.InEnglish(text, &made));
+    return out;
+  };
+  const auto guess = [&](const MonthNames& names, absl::Span<const absl::string_view> texts) {
+    const std::vector<std::string> english = in_english(names, texts);
+    return GuessTimes(std::vector<absl::string_view>(english.begin(), english.end()));
+  };
+  const bool digits =
+      !values.empty() && std::any_of(values[0].begin(), values[0].end(), absl::ascii_isdigit);
+  if (!digits) return;
+  for (const std::vector<std::string>& names : MonthNames::Known()) {
+    if (!guess_.month_names.empty() && guess_.month_names != names) continue;
+    const MonthNames months(names);
+    if (guess(months, absl::MakeSpan(values).subspan(0, kLookedAt)).formats.empty()) continue;
+    *time = guess(months, values);
+    if (time->formats.empty()) continue;
+    guess_.month_names = names;
+    return;
+  }
 }
 
 // A column of dates, and one of hours beside it, are one of times.
@@ -302,7 +331,7 @@ void Guesser::JoinHour(size_t column) {
     if (!IsValue(Text(row, column + 1))) {
       ++without;
     } else {
-      joined.push_back(absl::StrCat(Text(row, column), " ", Text(row, column + 1)));
+      joined.push_back(InEnglish(absl::StrCat(Text(row, column), " ", Text(row, column + 1))));
     }
   }
   TimeGuess both = GuessTimes(std::vector<absl::string_view>(joined.begin(), joined.end()));
@@ -468,6 +497,12 @@ bool Guesser::Used(size_t column) const {
   return false;
 }
 
+std::string Guesser::InEnglish(absl::string_view text) const {
+  if (guess_.month_names.empty()) return std::string(text);
+  std::string made;
+  return std::string(MonthNames(guess_.month_names).InEnglish(text, &made));
+}
+
 std::optional<int64_t> Guesser::TimeAt(int64_t row, size_t column) const {
   absl::string_view text = Text(row, column);
   if (!IsValue(text)) return std::nullopt;
@@ -477,6 +512,8 @@ std::optional<int64_t> Guesser::TimeAt(int64_t row, size_t column) const {
     joined = absl::StrCat(text, " ", Text(row, *with));
     text = joined;
   }
+  const std::string english = InEnglish(text);
+  text = english;
   for (const std::string& format : guess_.columns[column].time.formats) {
     const absl::StatusOr<TimeFormat> compiled = TimeFormat::Compile(format);
     int64_t ms = 0;

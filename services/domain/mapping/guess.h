@@ -58,7 +58,8 @@ struct Guess {
   bool events = false;       // a row is an event, not an incident
   bool chinese = false;      // names of columns, or states, have its characters
   std::vector<SeenColumn> columns;
-  std::vector<std::string> missing;  // spellings of "no value" that there are
+  std::vector<std::string> missing;      // spellings of "no value" that there are
+  std::vector<std::string> month_names;  // of its times, where they are not English
 
   Column id, category, community, area, unit, channel, due, latitude, longitude;
   bool decimal_comma = false;  // of latitude and longitude
@@ -102,6 +103,8 @@ class Guesser {
 
   void FindMissing();
   void LookAt(size_t column);
+  void FindMonths(const std::vector<absl::string_view>& values, TimeGuess* time);
+  std::string InEnglish(absl::string_view text) const;
   void JoinHour(size_t column);
   bool LooksLikePlace(size_t column, int32_t limit_e7, char decimal_sign) const;
   void FindPlace();

@@ -194,6 +194,9 @@ class Draft {
       Line(absl::StrCat("# If the month is first it is ", YamlText(other)));
     }
     if (!formats_.empty()) Line(absl::StrCat("time_formats: ", List(formats_)));
+    if (!guess_.month_names.empty()) {
+      Line(absl::StrCat("month_names: ", List(guess_.month_names)));
+    }
     Line("");
     if (!zone) {
       Line("# All times have an offset, and need no zone.");

@@ -19,6 +19,11 @@ class MonthNames {
   // Those of the mapping. InvalidArgument when they are not twelve different ones.
   static absl::StatusOr<MonthNames> Compile(const v1::Mapping& mapping);
 
+  // Those of languages that are known, full and shortened, for drafts: twelve each.
+  static const std::vector<std::vector<std::string>>& Known();
+  // REQUIRES: twelve different names.
+  explicit MonthNames(const std::vector<std::string>& names);
+
   // `text` with the first of the names in it in English; lives as long as it and `made`.
   absl::string_view InEnglish(absl::string_view text, std::string* made) const;
 
