@@ -187,12 +187,15 @@ void AddMapping(CLI::App& app, Command* chosen) {
       "  gridledger mapping check my-city.yaml requests.csv.gz\n"
       "  gridledger mapping check my-city.yaml requests.csv.gz --rows 3 --json\n\n"
       "A draft says what was seen in the first rows, and asks what they do not tell: lines marked\n"
-      "ASK. A check reads the whole file and writes nothing: it shows what the first rows become,\n"
-      "and each kind of problem with its lines, its column, what was found and what was expected. "
-      "The\n"
-      "texts of states and categories are shown as they are; of any other text only its shape, "
-      "with\n"
-      "9 for a digit and a for a letter, for it may be somebody's name.\n\n",
+      "ASK. A check reads the whole file and writes nothing: it shows what the first rows become, "
+      "as\n"
+      "a ledger would have it, which facts would be void, and each kind of problem with its "
+      "lines,\n"
+      "its column, what was found and what was expected. What cannot be taken is shown by its "
+      "shape,\n"
+      "with 9 for a digit and a for a letter, for it may be somebody's name; states and "
+      "categories\n"
+      "are shown as they are.\n\n",
       host::kExitCodes));
 
   auto guess_options = std::make_shared<GuessOptions>();

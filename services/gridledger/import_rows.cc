@@ -47,6 +47,7 @@ absl::StatusOr<ImportInput> OpenHeader(const std::string& path, const v1::Mappin
   input.delimiter = opened->delimiter;
   input.is_utf8 = opened->is_utf8;
   input.path = opened->again;
+  input.corrects = IsRowsFile(path);
   input.name = input.reader->input().name();
   input.bytes = input.reader->input().size();
   const absl::StatusOr<bool> found = input.reader->Next(&input.row);
@@ -359,6 +360,7 @@ class LivesTold {
     }
   };
   struct One {
+    std::string community;  // of the first of all: an incident stays where it is
     std::vector<First> firsts;
     std::vector<std::string> reports;                 // that these rows tell
     std::vector<std::pair<uint32_t, int64_t>> steps;  // likewise: target, and when it happened
@@ -379,18 +381,26 @@ class LivesTold {
       }
       if (first.input == at.input) return LeaveOut(at, first);
     }
-    if (one.firsts.empty()) ++all_.read.incidents;
+    absl::Status status;
+    if (is_new || rounds_.contains(row_.round)) {
+      status = one.asked.Ask(row_.told.incident_id, row_.told.community, all_);
+      if (!status.ok()) return status;
+    }
+    // What was kept because of its id, and has it still, is no later word.
+    if (is_new && one.asked.known() && inputs_[at.input].corrects) return LeaveOut(at, First());
+    if (one.firsts.empty()) {
+      ++all_.read.incidents;
+      one.community = row_.told.community;
+    }
     one.firsts.push_back({row_.line, static_cast<uint32_t>(at.input), row_.told.content});
     if (is_new) {
-      absl::Status taken = store_.Take({.incident = sorted.place.group,
-                                        .content = row_.told.content,
-                                        .round = row_.round,
-                                        .row = row_.present});
-      if (!taken.ok()) return taken;
+      status = store_.Take({.incident = sorted.place.group,
+                            .content = row_.told.content,
+                            .round = row_.round,
+                            .row = row_.present});
+      if (!status.ok()) return status;
     }
     if (rounds_.contains(row_.round)) {
-      absl::Status status = one.asked.Ask(row_.told.incident_id, row_.told.community, all_);
-      if (!status.ok()) return status;
       if (is_new && (one.asked.known() || one.firsts.size() > 1)) ++all_.read.changed;
       status = TellLife(sorted.place.row, one);
       if (!status.ok()) return status;
@@ -430,7 +440,8 @@ class LivesTold {
       absl::Status rejected =
           all_.Reject(inputs_[at.input], static_cast<uint32_t>(at.input), left_out.line,
                       static_cast<int64_t>(at.row), all_.options.id_column, "the id of another row",
-                      absl::StrCat(", at line ", left_out.first_line));
+                      left_out.first_line == 0 ? ", which is in the ledger"
+                                               : absl::StrCat(", at line ", left_out.first_line));
       if (!rejected.ok()) return rejected;
     }
   }
@@ -457,7 +468,7 @@ class LivesTold {
       if (!is_known.ok()) return is_known.status();
     }
     if (!*is_known) {
-      absl::Status added = AddTold(told, known, life.community, place, all_);
+      absl::Status added = AddTold(told, known, one.community, place, all_);
       if (!added.ok()) return added;
     }
     told.observation.report.clear();
@@ -478,7 +489,7 @@ class LivesTold {
       told.observation.target = step.target;
       place.at = FromMillis(step.at_ms);
       place.ordinal = static_cast<uint32_t>(i + 1) * mapping::CaseTeller::kFactsMax;
-      absl::Status added = AddTold(told, known, life.community, place, all_);
+      absl::Status added = AddTold(told, known, one.community, place, all_);
       if (!added.ok()) return added;
     }
     return absl::OkStatus();

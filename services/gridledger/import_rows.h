@@ -35,6 +35,7 @@ struct ImportInput {
   std::string source;  // "boston311#5f3a9c01": the mapping's source and how the input begins
   std::unique_ptr<files::RowReader> reader;  // null while it is not open
   int64_t bytes = 0;                         // its size; 0 where nobody knows
+  bool corrects = false;                     // rows that an import could not take, to be corrected
   char delimiter = 0;                        // of CSV
   bool is_utf8 = true;
   files::InputRow row;  // the first, not yet mapped

@@ -17,8 +17,6 @@
 namespace gridledger::cli {
 namespace {
 
-constexpr uint32_t kSkipLinesMax = 1000;
-
 files::RowFormat FormatOf(v1::Format format) {
   switch (format) {
     case v1::FORMAT_CSV: return files::RowFormat::kCsv;
@@ -36,10 +34,6 @@ absl::StatusOr<files::RowOptions> RowOptionsOf(const v1::Mapping& mapping) {
   files::RowOptions options;
   options.format = FormatOf(mapping.format());
   options.delimiter = *delimiter;
-  if (mapping.csv().skip_lines() > kSkipLinesMax) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("csv.skip_lines: more than ", kSkipLinesMax, " are no title any more"));
-  }
   options.skip_lines = mapping.csv().skip_lines();
   options.header.assign(mapping.csv().header().begin(), mapping.csv().header().end());
   options.encoding = mapping.encoding();

@@ -271,15 +271,17 @@ std::string CheckText(const CheckOptions& options, const Checked& checked, const
     absl::StrAppend(&text, "Facts that would count for nothing, against the life of their ",
                     "incident:\n\n", table.Print(), "\n");
   }
-  absl::StrAppend(&text, Grouped(checked.rows - checked.rejected), " of ", Grouped(checked.rows),
-                  " rows make ", Grouped(checked.facts), " facts",
-                  checked.void_rows > 0
-                      ? absl::StrCat("; ", Grouped(checked.void_rows), " of them are void")
-                      : "",
-                  ".\n");
+  absl::StrAppend(&text, Grouped(checked.rows - checked.rejected - checked.twice), " of ",
+                  Grouped(checked.rows), " rows make ", Grouped(checked.facts), " facts");
+  if (checked.void_rows > 0) {
+    absl::StrAppend(&text, "; ", Grouped(checked.void_rows),
+                    checked.void_rows == 1 ? " of them has" : " of them have",
+                    " others that would be void");
+  }
+  absl::StrAppend(&text, ".\n");
   if (checked.twice > 0) {
-    absl::StrAppend(&text, Grouped(checked.twice),
-                    " of them were there before, as far as the mapping reads them: ignored.\n");
+    absl::StrAppend(&text, Grouped(checked.twice), checked.twice == 1 ? " says" : " say",
+                    " what a row before says, as far as the mapping reads it: ignored.\n");
   }
   if (!policy.ok()) {
     absl::StrAppend(&text, "\nBefore it can be imported: ", policy.message(), "\n");

@@ -233,13 +233,23 @@ TEST_F(MapperTest, Coordinates) {
 }
 
 TEST_F(MapperTest, AFileWithoutAHeaderShowsNobodysRow) {
-  for (const std::vector<std::string>& row :
-       {std::vector<std::string>{"1", "Max Mustermann", "+49 170 1234567", "2020-01-01"},
-        std::vector<std::string>{"Erika Mustermann", "erika@example.org"},
-        std::vector<std::string>{"Erika\xc2\x9b"
-                                 "31m",
-                                 "\xe2\x80\xaeY"}}) {
+  for (const std::vector<std::string>& row : std::vector<std::vector<std::string>>{
+           {"1", "Max Mustermann", "+49 170 1234567", "2020-01-01"},
+           {"Erika Mustermann", "erika@example.org"},
+           {"A17", "Hole", "Anna Miller", "04-Mar-24"},
+           {"Anna Miller", "North", "Hole"}}) {
     const auto mapper = Mapper::Compile(Parsed(kMapping), row, {});
+    EXPECT_EQ(mapper.status().message(),
+              "csv: the first line has none of the columns that the mapping names: is it a title "
+              "(skip_lines) or a row (header names the columns of a file without a header)?");
+  }
+  // One that has some of them may have a row's texts all the same.
+  for (const char* other : {"+49 170 1234567", "erika@example.org",
+                            "Erika\xc2\x9b"
+                            "31m",
+                            "\xe2\x80\xaeY"}) {
+    const auto mapper =
+        Mapper::Compile(Parsed(kMapping), std::vector<std::string>{"type", other}, {});
     EXPECT_EQ(
         mapper.status().message(),
         "incident.id: there is no column \"id\"; the first line looks like a row, and not like "

@@ -67,6 +67,23 @@ TEST(OpenRows, AMarkSaysMoreThanTheMapping) {
       << "an editor that dropped the mark";
 }
 
+TEST(OpenRows, ASpreadsheetsWordAndATitle) {
+  const std::string text = "sep=;\r\nAll calls;;\r\nid;kind;at\r\n1;a;x\r\n2;b;y\r\n";
+  const std::vector<std::string> rows = {"CSV ; UTF-8", "id|kind|at", "4:1|a|x", "5:2|b|y"};
+  RowOptions options;
+  options.skip_lines = 1;
+  EXPECT_EQ(Open(text, options), rows) << "the word itself is not counted";
+  options = {};
+  options.look = true;
+  EXPECT_EQ(Open(text, options), rows);
+  EXPECT_EQ(OpenRows(InputFromText(text, "t"), options)->skip_lines, 1);
+}
+
+TEST(OpenRows, NamesOverTwoLines) {
+  EXPECT_EQ(Open("id,\"Note\r\n more\"\n1,2\n"),
+            (std::vector<std::string>{"CSV , UTF-8", "id|Note more", "3:1|2"}));
+}
+
 TEST(OpenRows, TheDelimiterIsThatOfTheHeaderBelowATitle) {
   RowOptions options;
   options.skip_lines = 2;

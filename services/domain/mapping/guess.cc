@@ -50,14 +50,16 @@ constexpr absl::string_view kEventTimes[] = {"timestamp", "updated",  "changed",
                                              "event",     "time",     "at",      "操作时间",
                                              "更新时间",  "办理时间", "时间"};
 constexpr absl::string_view kReported[] = {
-    "reported",  "opened",     "open",     "created",   "submitted", "requested",
-    "received",  "registered", "start",    "startdate", "begin",     "上报",
-    "登记",      "受理",       "创建",     "发现",      "来电",      "eingang",
-    "ouverture", "inicio",     "apertura", "ontvangst"};
+    "reported",  "opened",     "open",        "created",   "submitted",  "requested",
+    "received",  "registered", "start",       "startdate", "begin",      "上报",
+    "登记",      "受理",       "创建",        "发现",      "来电",       "eingang",
+    "ouverture", "inicio",     "apertura",    "ontvangst", "zgłoszenia", "utworzenia",
+    "создания",  "обращения",  "регистрации", "abertura",  "signalement"};
 constexpr absl::string_view kClosedTimes[] = {
-    "closed", "close",    "closing",   "resolved", "completed", "finished", "ended",
-    "end",    "enddate",  "结案",      "办结",     "完成",      "处置",     "关闭",
-    "ende",   "erledigt", "abschluss", "cloture",  "fin",       "cierre",   "afgehandeld"};
+    "closed",  "close",      "closing",     "resolved", "completed",  "finished",     "ended",
+    "end",     "enddate",    "结案",        "办结",     "完成",       "处置",         "关闭",
+    "ende",    "erledigt",   "abschluss",   "cloture",  "fin",        "cierre",       "afgehandeld",
+    "clôture", "zamknięcia", "zakończenia", "закрытия", "завершения", "encerramento", "fechamento"};
 constexpr absl::string_view kDue[] = {"due",      "deadline", "target", "sla",  "planned",
                                       "promised", "expected", "截止",   "期限", "时限",
                                       "frist",    "plazo",    "termijn"};
@@ -86,11 +88,15 @@ constexpr absl::string_view kStates[] = {"state", "status",  "状态",   "环节
 constexpr absl::string_view kVersions[] = {"version",  "revision", "mod", "seq",
                                            "sequence", "序号",     "版本"};
 constexpr absl::string_view kCategories[] = {
-    "category", "type",  "小类",    "类别",    "类型",      "大类", "kind",      "class", "subject",
-    "reason",   "topic", "problem", "service", "kategorie", "art",  "categorie", "tipo",  "soort"};
+    "category",  "type",     "小类",   "类别",      "类型",      "大类",      "kind",
+    "class",     "subject",  "reason", "topic",     "problem",   "kategorie", "art",
+    "categorie", "tipo",     "soort",  "catégorie", "categoria", "categoría", "kategoria",
+    "rodzaj",    "атегория", "вид",    "service"};
 constexpr absl::string_view kCommunities[] = {
-    "community", "neighborhood", "neighbourhood", "社区",     "borough",    "街道",   "district",
-    "suburb",    "village",      "town",          "location", "department", "region", "city"};
+    "community", "neighborhood", "neighbourhood", "社区",   "borough",   "街道",
+    "district",  "suburb",       "village",       "town",   "stadtteil", "bezirk",
+    "ortsteil",  "quartier",     "bairro",        "barrio", "wijk",      "dzielnica",
+    "айон",      "location",     "department",    "region", "city"};
 constexpr absl::string_view kAreas[] = {"ward", "网格",    "precinct", "grid", "area",
                                         "zone", "片区",    "district", "beat", "tract",
                                         "zip",  "zipcode", "postcode"};
@@ -115,10 +121,10 @@ const std::vector<Milestone>& Milestones() {
 constexpr absl::string_view kTimeWords[] = {"time", "date", "timestamp", "ts", "epoch", "unix",
                                             "at",   "on",   "when",      "ms", "时间",  "日期"};
 constexpr absl::string_view kUnits[] = {
-    "department", "unit",         "agency",       "group",     "team",        "部门",
-    "单位",       "承办",         "主管",         "queue",     "responsible", "owner",
-    "dept",       "amt",          "dienststelle", "zuständig", "fachbereich", "dienst",
-    "afdeling",   "departamento", "unidad",       "direction"};
+    "department",   "unit",      "agency",      "group",       "team",     "部门",         "单位",
+    "承办",         "主管",      "queue",       "responsible", "owner",    "dept",         "amt",
+    "dienststelle", "zuständig", "fachbereich", "dienst",      "afdeling", "departamento", "unidad",
+    "direction",    "jednostka", "wydział",     "сполнитель",  "отдел"};
 constexpr absl::string_view kChannels[] = {"channel", "source", "contact", "来源",
                                            "渠道",    "origin", "intake",  "medium"};
 constexpr absl::string_view kLatitudes[] = {"latitude", "lat",         "纬度",        "y",

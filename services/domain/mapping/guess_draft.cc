@@ -416,7 +416,9 @@ class Draft {
     Line(absl::StrCat("  - {fact: filed, at: ", at, "}"));
     Milestones();
     if (!guess_.closed_at) {
-      Line("  # No time looks like the one of the closing: nothing is closed by this mapping.");
+      Line(
+          "  # ASK: no time looks like the one of the closing: nothing is closed by this mapping.");
+      OtherTimes("  # Is it one of these? ");
       States();
       return;
     }
@@ -432,6 +434,16 @@ class Draft {
     Line(absl::StrCat("  - {fact: closed, at: ", Time(guess_.closed_at), when,
                       ", disposition: UNCHECKED}"));
     States();
+  }
+
+  // Those that are used for nothing yet.
+  void OtherTimes(absl::string_view before) {
+    std::vector<std::string> names;
+    for (size_t c = 0; c < guess_.columns.size(); ++c) {
+      if (!guess_.columns[c].is_time() || IsUsed(c)) continue;
+      names.push_back(InComment(YamlText(guess_.columns[c].name)));
+    }
+    if (!names.empty()) Line(absl::StrCat(before, absl::StrJoin(names, ", ")));
   }
 
   // In the order of life; what a row does not tell is inferred where a fact needs it.

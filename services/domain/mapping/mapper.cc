@@ -9,6 +9,7 @@
 #include "services/base/layout.h"
 #include "services/domain/mapping/degrees.h"
 #include "services/domain/mapping/fact_kinds.h"
+#include "services/domain/mapping/named_columns.h"
 
 namespace gridledger::mapping {
 namespace {
@@ -38,6 +39,11 @@ void SetText(absl::string_view text, std::string* out) { out->assign(text.data()
 }  // namespace
 
 absl::StatusOr<char> DelimiterOf(const v1::Mapping& mapping) {
+  constexpr uint32_t kSkipLinesMax = 1000;
+  if (mapping.csv().skip_lines() > kSkipLinesMax) {
+    return MappingError("csv.skip_lines",
+                        absl::StrCat("more than ", kSkipLinesMax, " are no title any more"));
+  }
   const std::string& text = mapping.csv().delimiter();
   if (text.empty()) return '\0';
   if (text.size() == 1 && text[0] != '"' && text[0] != '\n' && text[0] != '\r') return text[0];
@@ -45,6 +51,23 @@ absl::StatusOr<char> DelimiterOf(const v1::Mapping& mapping) {
                       "it has to be one character of ASCII, neither a quote nor the "
                       "end of a line; a tab is \"\\t\"");
 }
+
+namespace {
+
+// A file without a header has somebody's row there, which is not told.
+absl::Status CheckHeader(const v1::Mapping& mapping, absl::Span<const std::string> header) {
+  const std::vector<std::string> columns = ColumnsOf(mapping);
+  const bool any = std::any_of(columns.begin(), columns.end(), [&](const std::string& column) {
+    return std::find(header.begin(), header.end(), column) != header.end();
+  });
+  if (any || columns.empty()) return absl::OkStatus();
+  return MappingError(
+      "csv",
+      "the first line has none of the columns that the mapping names: is it a title "
+      "(skip_lines) or a row (header names the columns of a file without a header)?");
+}
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<Mapper>> Mapper::Compile(const v1::Mapping& mapping,
                                                         absl::Span<const std::string> header,
@@ -73,6 +96,7 @@ absl::StatusOr<std::unique_ptr<Mapper>> Mapper::Compile(const v1::Mapping& mappi
   std::unique_ptr<Mapper> mapper(
       new Mapper(Columns(header, {mapping.missing().begin(), mapping.missing().end()}, places,
                          {mapping.leaks().begin(), mapping.leaks().end()})));
+  if (absl::Status status = CheckHeader(mapping, header); !status.ok()) return status;
   mapper->time_formats_.assign(mapping.time_formats().begin(), mapping.time_formats().end());
   if (clock) mapper->clock_.emplace(*clock);
   absl::StatusOr<MonthNames> months = MonthNames::Compile(mapping);

@@ -81,7 +81,9 @@ absl::Status CsvReader::ReadHeader(Options options) {
         absl::StrFormat("%s:%d: the header is not CSV: %s", name, row.line, row.rejected));
   }
   for (const absl::string_view field : row.fields) {
-    const absl::string_view column = absl::StripAsciiWhitespace(field);
+    // A line break within a name is how a spreadsheet shows it.
+    std::string column(field);
+    absl::RemoveExtraAsciiWhitespace(&column);
     const bool text = std::none_of(column.begin(), column.end(), absl::ascii_iscntrl) &&
                       google::protobuf::internal::IsStructurallyValidUTF8(
                           column.data(), static_cast<int>(column.size()));

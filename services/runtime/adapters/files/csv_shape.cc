@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <string>
 #include <vector>
 
 namespace gridledger::files {
@@ -67,7 +68,42 @@ bool IsNoName(absl::string_view field) {
   return digits >= 3 || (digits > 0 && static_cast<size_t>(digits) == field.size());
 }
 
-bool HasHeader(const std::vector<absl::string_view>& first) {
+// Its digits as 9, its letters as a, each run of them as one: "04.03.2024" is "9.9.9".
+std::string ShapeOf(absl::string_view field) {
+  std::string shape;
+  for (const char c : field) {
+    const bool letter = absl::ascii_isalpha(c) || !absl::ascii_isascii(c);
+    const char kind = absl::ascii_isdigit(c) ? '9' : letter ? 'a' : c;
+    if ((kind == '9' || kind == 'a') && !shape.empty() && shape.back() == kind) continue;
+    shape += kind;
+  }
+  return shape;
+}
+
+// Whether a text is of the kind of those below it, a time or a key, and not their name.
+bool IsOneOf(absl::string_view field, const std::vector<absl::string_view>& below) {
+  constexpr std::ptrdiff_t kLongNumber = 5;  // a header of years has four
+  const auto digits = std::count_if(field.begin(), field.end(), absl::ascii_isdigit);
+  const bool number = digits == static_cast<std::ptrdiff_t>(field.size());
+  if (digits == 0 || (number && digits < kLongNumber) || below.empty()) return false;
+  const std::string shape = ShapeOf(field);
+  const auto alike = std::count_if(below.begin(), below.end(), [&](absl::string_view other) {
+    return ShapeOf(other) == shape && (!number || other.size() == field.size());
+  });
+  return alike * 10 >= static_cast<std::ptrdiff_t>(below.size()) * 9;
+}
+
+bool HasHeader(const std::vector<std::vector<absl::string_view>>& rows) {
+  const std::vector<absl::string_view>& first = rows.front();
+  for (size_t column = 0; column < first.size(); ++column) {
+    std::vector<absl::string_view> below;
+    for (size_t row = 1; row < rows.size(); ++row) {
+      if (column < rows[row].size() && !rows[row][column].empty()) {
+        below.push_back(rows[row][column]);
+      }
+    }
+    if (IsOneOf(first[column], below)) return false;
+  }
   const auto named =
       static_cast<int64_t>(first.size()) - std::count_if(first.begin(), first.end(), IsEmpty);
   const auto others = std::count_if(first.begin(), first.end(), IsNoName);
@@ -77,12 +113,14 @@ bool HasHeader(const std::vector<absl::string_view>& first) {
 
 }  // namespace
 
-CsvShape LookAtCsv(absl::string_view beginning) {
+CsvShape LookAtCsv(absl::string_view beginning, char told) {
   absl::ConsumePrefix(&beginning, "\xef\xbb\xbf");
   const std::vector<TextRow> rows = RowsOf(beginning);
   CsvShape shape;
   bool found = false;
-  for (const char delimiter : kDelimiters) {
+  std::vector<char> delimiters(kDelimiters.begin(), kDelimiters.end());
+  if (told != 0) delimiters = {told};
+  for (const char delimiter : delimiters) {
     std::vector<std::vector<absl::string_view>> fields;
     for (const TextRow& row : rows) fields.push_back(FieldsOf(row.text, delimiter));
     for (size_t top = 0; top < fields.size() && rows[top].line <= kTitleMax; ++top) {
@@ -101,7 +139,8 @@ CsvShape LookAtCsv(absl::string_view beginning) {
       const bool better = !found || rows[top].line < shape.skip_lines ||
                           (rows[top].line == shape.skip_lines && columns > shape.columns);
       if (better) {
-        shape = {rows[top].line, delimiter, columns, HasHeader(fields[top])};
+        shape = {rows[top].line, delimiter, columns,
+                 HasHeader({fields.begin() + static_cast<std::ptrdiff_t>(top), fields.end()})};
         found = true;
       }
       break;

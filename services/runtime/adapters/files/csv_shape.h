@@ -16,7 +16,7 @@ struct CsvShape {
   bool has_header = true;  // false where the first row reads as the others do
 };
 
-// `beginning` may end in the midst of a row.
-CsvShape LookAtCsv(absl::string_view beginning);
+// `beginning` may end in the midst of a row; a delimiter that is told is not looked for.
+CsvShape LookAtCsv(absl::string_view beginning, char told = 0);
 
 }  // namespace gridledger::files

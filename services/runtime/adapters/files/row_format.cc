@@ -162,19 +162,17 @@ absl::Status OpenPaths(std::unique_ptr<PeekedInput> text, const RowOptions& opti
 absl::Status OpenLookedAt(std::unique_ptr<PeekedInput> text, OpenedRows* opened) {
   const std::string beginning = text->Peek(kEncodingBytes);
   const char told = ToldBySpreadsheet(beginning);
-  CsvShape shape = LookAtCsv(beginning);
+  const int64_t above = told != 0 ? 1 : 0;
+  const CsvShape shape = LookAtCsv(Behind(beginning, above), told);
   CsvReader::Options options;
-  if (told != 0) {
-    options = {.delimiter = told, .skip_lines = 1};
-  } else if (shape.columns == 0) {
-    options.delimiter = SniffDelimiter(HeaderLine(beginning));
-  } else {
-    options = {.delimiter = shape.delimiter, .skip_lines = shape.skip_lines};
-    opened->skip_lines = shape.skip_lines;
-    opened->header_made = !shape.has_header;
-    for (size_t i = 1; opened->header_made && i <= shape.columns; ++i) {
-      options.header.push_back(absl::StrCat("column ", i));
-    }
+  options.skip_lines = above + shape.skip_lines;
+  options.delimiter = told != 0            ? told
+                      : shape.columns == 0 ? SniffDelimiter(HeaderLine(beginning))
+                                           : shape.delimiter;
+  opened->skip_lines = shape.skip_lines;
+  opened->header_made = !shape.has_header;
+  for (size_t i = 1; opened->header_made && i <= shape.columns; ++i) {
+    options.header.push_back(absl::StrCat("column ", i));
   }
   opened->delimiter = options.delimiter;
   opened->delimiter_detected = true;
@@ -189,9 +187,8 @@ absl::Status OpenCsv(std::unique_ptr<PeekedInput> text, const RowOptions& option
   if (options.look) return OpenLookedAt(std::move(text), opened);
   opened->delimiter = options.delimiter;
   opened->delimiter_detected = options.delimiter == 0;
-  const char told =
-      options.skip_lines == 0 ? ToldBySpreadsheet(text->Peek(kSpreadsheetBytes)) : '\0';
-  const int64_t skip_lines = told != 0 ? 1 : options.skip_lines;
+  const char told = ToldBySpreadsheet(text->Peek(kSpreadsheetBytes));
+  const int64_t skip_lines = options.skip_lines + (told != 0 ? 1 : 0);
   if (opened->delimiter_detected && told != 0) {
     opened->delimiter = told;
   } else if (opened->delimiter_detected) {
