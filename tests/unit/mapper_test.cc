@@ -240,7 +240,8 @@ TEST_F(MapperTest, AFileWithoutAHeaderShowsNobodysRow) {
            {"Anna Miller", "North", "Hole"}}) {
     const auto mapper = Mapper::Compile(Parsed(kMapping), row, {});
     EXPECT_EQ(mapper.status().message(),
-              "csv: the first line has none of the columns that the mapping names: is it a title "
+              "csv: the first line has none of the columns that the mapping names, id, type, "
+              "place, ward, unit, …: is it a title "
               "(skip_lines) or a row (header names the columns of a file without a header)?");
   }
   // One that has some of them may have a row's texts all the same.

@@ -2,6 +2,7 @@
 
 #include <absl/strings/ascii.h>
 #include <absl/strings/str_cat.h>
+#include <absl/strings/str_join.h>
 
 #include <algorithm>
 
@@ -56,15 +57,19 @@ namespace {
 
 // A file without a header has somebody's row there, which is not told.
 absl::Status CheckHeader(const v1::Mapping& mapping, absl::Span<const std::string> header) {
-  const std::vector<std::string> columns = ColumnsOf(mapping);
+  constexpr size_t kNamedMax = 5;
+  std::vector<std::string> columns = ColumnsOf(mapping);
   const bool any = std::any_of(columns.begin(), columns.end(), [&](const std::string& column) {
     return std::find(header.begin(), header.end(), column) != header.end();
   });
   if (any || columns.empty()) return absl::OkStatus();
+  const bool more = columns.size() > kNamedMax;
+  if (more) columns.resize(kNamedMax);
   return MappingError(
-      "csv",
-      "the first line has none of the columns that the mapping names: is it a title "
-      "(skip_lines) or a row (header names the columns of a file without a header)?");
+      "csv", absl::StrCat("the first line has none of the columns that the mapping names, ",
+                          absl::StrJoin(columns, ", "), more ? ", …" : "",
+                          ": is it a title (skip_lines) or a row (header names the columns of a "
+                          "file without a header)?"));
 }
 
 }  // namespace
