@@ -247,19 +247,15 @@ absl::Status RunImport(const ImportOptions& options) {
   absl::Status kept = KeepImportRecord(options.common.data, mapping.source(), import->record);
   if (!kept.ok()) return kept;
 
-  absl::StatusOr<std::vector<mapping::Target>> targets = mapping::TargetsOf(mapping);
-  if (!targets.ok()) return targets.status();
+  absl::StatusOr<mapping::LifeWalk::Setting> walk = mapping::LifeWalk::SettingOf(mapping);
+  if (!walk.ok()) return walk.status();
   ImportTelling telling;
   telling.opening.policy = import->means.policy;
   telling.opening.source =
       absl::StrFormat("%s#policy-%08x", mapping.source(),
                       static_cast<uint32_t>(Fingerprint(import->means.policy.SerializeAsString())));
   telling.opening.at = read->first_at;
-  telling.walk = {.targets = *std::move(targets),
-                  .after_closing = mapping.events().after_closing(),
-                  .actor = mapping.source(),
-                  .default_unit = mapping.incident().unit().default_(),
-                  .by_facts = !mapping.has_events()};
+  telling.walk = *std::move(walk);
   telling.source = mapping.source();
   telling.record = &import->record;
   telling.read = &*read;

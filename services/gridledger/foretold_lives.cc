@@ -22,17 +22,12 @@ constexpr int64_t kOffsetsMax = 100'000;  // facts in memory × ~300 B = 30 MB; 
 absl::StatusOr<std::unique_ptr<ForetoldLives>> ForetoldLives::Make(const v1::Mapping& mapping,
                                                                    const v1::Policy& policy,
                                                                    const std::string& temp_folder) {
-  absl::StatusOr<std::vector<mapping::Target>> targets = mapping::TargetsOf(mapping);
-  if (!targets.ok()) return targets.status();
-  mapping::LifeWalk::Setting setting = {.targets = *std::move(targets),
-                                        .after_closing = mapping.events().after_closing(),
-                                        .actor = mapping.source(),
-                                        .default_unit = mapping.incident().unit().default_(),
-                                        .by_facts = !mapping.has_events()};
+  absl::StatusOr<mapping::LifeWalk::Setting> setting = mapping::LifeWalk::SettingOf(mapping);
+  if (!setting.ok()) return setting.status();
   // Else a service would send it there.
-  if (setting.default_unit.empty()) setting.default_unit = policy.default_unit();
+  if (setting->default_unit.empty()) setting->default_unit = policy.default_unit();
   std::unique_ptr<ForetoldLives> lives(new ForetoldLives(
-      std::move(setting), static_cast<uint32_t>(mapping.events().states_size() + 1), policy));
+      *std::move(setting), static_cast<uint32_t>(mapping.events().states_size() + 1), policy));
   auto sorter = files::FactSorter::Open(
       {.memory_bytes = kSorterBytes, .temp_folder = temp_folder, .partitions = 1});
   if (!sorter.ok()) return sorter.status();

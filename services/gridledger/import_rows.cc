@@ -53,7 +53,7 @@ absl::StatusOr<ImportInput> OpenHeader(const std::string& path, const v1::Mappin
   const absl::StatusOr<bool> found = input.reader->Next(&input.row);
   if (!found.ok()) return found.status();
   input.has_row = *found;
-  // Two files that begin alike are one source.
+  // Two files that begin alike are one input: their mapping has to be the same.
   input.source = SourceOf(mapping, input.name, input.reader->beginning());
   const auto refused = [&](const absl::Status& why) {
     return absl::InvalidArgumentError(
@@ -523,23 +523,20 @@ class LivesTold {
 };
 
 // Rows that were taken and then found to be no good are read once more, to be kept beside the list.
-absl::Status KeepLate(const ImportInput& input, const files::RowOptions& options,
-                      const RowBits& late, RejectedRows* rejected) {
+absl::Status KeepLate(ImportInput& input, const files::RowOptions& options, const RowBits& late,
+                      RejectedRows* rejected) {
   if (!late.any()) return absl::OkStatus();
-  auto stream = files::OpenInput(input.path);
-  if (!stream.ok()) return stream.status();
-  absl::StatusOr<files::OpenedRows> opened =
-      files::OpenRows(*std::move(stream), RowOptionsFor(input.path, options));
-  if (!opened.ok()) return opened.status();
-  files::InputRow row;
-  while (row.number < input.rows) {
-    const absl::StatusOr<bool> more = opened->reader->Next(&row);
-    if (!more.ok()) return more.status();
-    if (!*more) break;
-    if (!late.Has(static_cast<uint64_t>(row.number))) continue;
-    absl::Status kept = rejected->Keep(opened->reader->header(), row);
-    if (!kept.ok()) return kept;
+  if (absl::Status status = Rewind(input, options); !status.ok()) return status;
+  for (bool more = input.has_row; more && input.row.number <= input.rows;) {
+    if (late.Has(static_cast<uint64_t>(input.row.number))) {
+      absl::Status kept = rejected->Keep(input.reader->header(), input.row);
+      if (!kept.ok()) return kept;
+    }
+    const absl::StatusOr<bool> next = input.reader->Next(&input.row);
+    if (!next.ok()) return next.status();
+    more = *next;
   }
+  input.reader.reset();
   return absl::OkStatus();
 }
 

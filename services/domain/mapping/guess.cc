@@ -17,7 +17,6 @@
 #include "services/base/digest.h"
 #include "services/base/invariant.h"
 #include "services/domain/mapping/degrees.h"
-#include "services/domain/mapping/month_names.h"
 #include "services/domain/mapping/text_rule.h"
 #include "services/domain/mapping/time_format.h"
 
@@ -314,6 +313,7 @@ void Guesser::FindMonths(const std::vector<absl::string_view>& values, TimeGuess
     *time = guess(months, values);
     if (time->formats.empty()) continue;
     guess_.month_names = names;
+    months_ = months;
     return;
   }
 }
@@ -504,9 +504,8 @@ bool Guesser::Used(size_t column) const {
 }
 
 std::string Guesser::InEnglish(absl::string_view text) const {
-  if (guess_.month_names.empty()) return std::string(text);
   std::string made;
-  return std::string(MonthNames(guess_.month_names).InEnglish(text, &made));
+  return std::string(months_.InEnglish(text, &made));
 }
 
 std::optional<int64_t> Guesser::TimeAt(int64_t row, size_t column) const {

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "services/domain/mapping/columns.h"
+#include "services/domain/mapping/month_names.h"
 #include "services/domain/mapping/state_words.h"
 #include "services/domain/mapping/time_guess.h"
 
@@ -131,6 +132,7 @@ class Guesser {
                      const std::function<bool(size_t)>& fits) const;
 
   Guess guess_;
+  MonthNames months_;  // those of the guess
   std::string texts_;
   std::vector<size_t> ends_;  // in texts_, row by row
   int64_t rows_ = 0;

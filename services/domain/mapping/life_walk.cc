@@ -3,6 +3,8 @@
 #include <absl/strings/ascii.h>
 #include <absl/strings/str_cat.h>
 
+#include <utility>
+
 #include "services/base/invariant.h"
 #include "services/base/nearest.h"
 #include "services/domain/mapping/columns.h"
@@ -33,6 +35,14 @@ const std::vector<std::string>& StationNames() {
   return *names;
 }
 
+// kNone where it stays.
+Phase PhaseAfter(const Fact& fact) {
+  for (const incident::Transition& row : incident::Transitions()) {
+    if (row.fact == fact.kind_case()) return row.to;
+  }
+  return Phase::kNone;
+}
+
 absl::StatusOr<Target> TargetOf(const std::string& where, const v1::FactRule& rule,
                                 const std::string& pause) {
   bool known = false;
@@ -58,9 +68,7 @@ absl::StatusOr<Target> TargetOf(const std::string& where, const v1::FactRule& ru
     return MappingError(absl::StrCat(where, ".pause"), "only \"handling_paused\" has one");
   }
   if (absl::Status status = SetKind(where, rule, &target.fact); !status.ok()) return status;
-  for (const incident::Transition& row : incident::Transitions()) {
-    if (row.fact == target.fact.kind_case()) target.phase = row.to;
-  }
+  target.phase = PhaseAfter(target.fact);
   return target;
 }
 
@@ -119,9 +127,7 @@ absl::StatusOr<std::vector<Target>> FactTargetsOf(const v1::Mapping& mapping) {
     if (absl::Status status = SetKind(where, mapping.facts(i), &target.fact); !status.ok()) {
       return status;
     }
-    for (const incident::Transition& row : incident::Transitions()) {
-      if (row.fact == target.fact.kind_case()) target.phase = row.to;
-    }
+    target.phase = PhaseAfter(target.fact);
   }
   return targets;
 }
@@ -130,6 +136,16 @@ absl::StatusOr<std::vector<Target>> FactTargetsOf(const v1::Mapping& mapping) {
 
 absl::StatusOr<std::vector<Target>> TargetsOf(const v1::Mapping& mapping) {
   return mapping.has_events() ? StateTargetsOf(mapping) : FactTargetsOf(mapping);
+}
+
+absl::StatusOr<LifeWalk::Setting> LifeWalk::SettingOf(const v1::Mapping& mapping) {
+  absl::StatusOr<std::vector<Target>> targets = TargetsOf(mapping);
+  if (!targets.ok()) return targets.status();
+  return Setting{.targets = *std::move(targets),
+                 .after_closing = mapping.events().after_closing(),
+                 .actor = mapping.source(),
+                 .default_unit = mapping.incident().unit().default_(),
+                 .by_facts = !mapping.has_events()};
 }
 
 LifeWalk::LifeWalk(const Setting* setting)

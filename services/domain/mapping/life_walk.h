@@ -41,6 +41,8 @@ class LifeWalk {
     // and what has to be inferred before it is what makes it lawful, and no more.
     bool by_facts = false;
   };
+  // What a mapping says of it. InvalidArgument as TargetsOf.
+  static absl::StatusOr<Setting> SettingOf(const v1::Mapping& mapping);
   // The setting outlives the walk.
   explicit LifeWalk(const Setting* setting);
 
