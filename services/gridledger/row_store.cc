@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "services/base/digest.h"
+#include "services/base/invariant.h"
 
 namespace gridledger::cli {
 namespace {
@@ -170,15 +171,83 @@ class RowStore::Stream {
   std::FILE* file_ = nullptr;
 };
 
+// The file that takes the place of the one that is there: what that one has, and what is taken.
+class RowStore::Writer {
+ public:
+  static absl::StatusOr<std::unique_ptr<Writer>> Open(const RowStore& store) {
+    std::unique_ptr<Writer> writer(new Writer(store));
+    auto stored = Stream::Open(store.options_.path);
+    if (!stored.ok()) return stored.status();
+    writer->stored_ = *std::move(stored);
+    std::error_code error;
+    std::filesystem::create_directories(std::filesystem::path(store.options_.path).parent_path(),
+                                        error);
+    writer->file_ = std::fopen(writer->part_.c_str(), "wb");
+    if (writer->file_ == nullptr) return Failed("write", writer->part_);
+    if (absl::Status status = writer->NextStored(); !status.ok()) return status;
+    return writer;
+  }
+  ~Writer() {
+    if (file_ != nullptr) std::fclose(file_);
+    std::error_code error;
+    std::filesystem::remove(part_, error);
+  }
+  Writer(const Writer&) = delete;
+  Writer& operator=(const Writer&) = delete;
+
+  // In order.
+  absl::Status Put(const Taken& row) {
+    absl::Status status;
+    while (status.ok() && more_ && !SortsBefore(row, row_)) status = WriteStored();
+    return status.ok() ? Write(row) : status;
+  }
+  // Durable on return.
+  absl::Status Finish() {
+    absl::Status status;
+    while (status.ok() && more_) status = WriteStored();
+    if (!status.ok()) return status;
+    if (std::fflush(file_) != 0 || ::fsync(fileno(file_)) != 0) return Failed("write", part_);
+    return std::rename(part_.c_str(), path_.c_str()) == 0 ? absl::OkStatus()
+                                                          : Failed("write", path_);
+  }
+
+ private:
+  explicit Writer(const RowStore& store)
+      : store_(store), path_(store.options_.path), part_(absl::StrCat(path_, ".part")) {}
+
+  absl::Status NextStored() {
+    do {
+      const absl::StatusOr<bool> more = stored_->Next(&row_);
+      if (!more.ok()) return more.status();
+      more_ = *more;
+    } while (more_ && !store_.IsKnown(row_.round));
+    return absl::OkStatus();
+  }
+  absl::Status WriteStored() {
+    absl::Status status = Write(row_);
+    return status.ok() ? NextStored() : status;
+  }
+  absl::Status Write(const Taken& row) {
+    const std::array<uint64_t, 3> words = {row.incident, row.content, WordOf(row.round, row.row)};
+    return std::fwrite(words.data(), kRowBytes, 1, file_) == 1 ? absl::OkStatus()
+                                                               : Failed("write", part_);
+  }
+
+  const RowStore& store_;
+  const std::string path_;
+  const std::string part_;
+  std::unique_ptr<Stream> stored_;
+  Taken row_;  // the next that is stored
+  bool more_ = false;
+  std::FILE* file_ = nullptr;
+};
+
 // ---- the store
 
 RowStore::RowStore(Options options)
     : options_(std::move(options)), cut_off_(options_.cut_off.begin(), options_.cut_off.end()) {}
 
-RowStore::~RowStore() {
-  std::error_code error;
-  std::filesystem::remove(absl::StrCat(options_.path, ".part"), error);
-}
+RowStore::~RowStore() = default;
 
 absl::StatusOr<std::unique_ptr<RowStore>> RowStore::Open(Options options) {
   std::unique_ptr<RowStore> store(new RowStore(std::move(options)));
@@ -319,65 +388,72 @@ absl::StatusOr<uint64_t> RowStore::PresentOf(int round, uint64_t row) const {
 }
 
 absl::Status RowStore::Take(const Taken& row) {
-  if (taken_ == nullptr) {
-    auto sorter = NewSorter();
-    if (!sorter.ok()) return sorter.status();
-    taken_ = *std::move(sorter);
+  if (writer_ == nullptr) {
+    auto writer = Writer::Open(*this);
+    if (!writer.ok()) return writer.status();
+    writer_ = *std::move(writer);
   }
-  Taken masked = row;
-  masked.content &= kContentMask;
-  AddTo(masked, &taken_sum_);
-  return taken_->Add(Partition{0}, PlaceOf(masked), "", "");
+  if (!taken_.empty() && row.incident != taken_.front().incident) {
+    INVARIANT(taken_.front().incident < row.incident, "rows are taken in the order of incidents");
+    if (absl::Status status = WriteTaken(); !status.ok()) return status;
+  }
+  // The rows of one incident are few, as a rule.
+  if (taken_.size() >= std::max(options_.memory_bytes / sizeof(Taken) / 3, size_t{1})) {
+    if (absl::Status status = PutAwayTaken(); !status.ok()) return status;
+  }
+  taken_.push_back(row);
+  taken_.back().content &= kContentMask;
+  AddTo(taken_.back(), &taken_sum_);
+  return absl::OkStatus();
 }
 
-absl::Status RowStore::Commit() {
-  if (taken_ == nullptr) return absl::OkStatus();
-  const absl::Status status = WriteTaken();
-  taken_.reset();
-  return status;
+absl::Status RowStore::PutAwayTaken() {
+  if (put_away_ == nullptr) {
+    auto sorter = NewSorter();
+    if (!sorter.ok()) return sorter.status();
+    put_away_ = *std::move(sorter);
+  }
+  for (const Taken& row : taken_) {
+    absl::Status added = put_away_->Add(Partition{0}, PlaceOf(row), "", "");
+    if (!added.ok()) return added;
+  }
+  taken_.clear();
+  return absl::OkStatus();
 }
 
 absl::Status RowStore::WriteTaken() {
-  auto stream = Stream::Open(options_.path);
-  auto sorted = Sorted::Of(*taken_);
-  if (!stream.ok()) return stream.status();
-  if (!sorted.ok()) return sorted.status();
-  std::error_code error;
-  std::filesystem::create_directories(std::filesystem::path(options_.path).parent_path(), error);
-  const std::string part = absl::StrCat(options_.path, ".part");
-  std::FILE* const file = std::fopen(part.c_str(), "wb");
-  if (file == nullptr) return Failed("write", part);
-
   absl::Status status;
-  Taken stored;
-  Taken taken;
-  const auto next_stored = [&] {
-    absl::StatusOr<bool> more = (*stream)->Next(&stored);
-    while (more.ok() && *more && !IsKnown(stored.round)) more = (*stream)->Next(&stored);
-    status.Update(more.status());
-    return more.ok() && *more;
-  };
-  const auto next_taken = [&] {
-    const absl::StatusOr<bool> more = sorted->Next(&taken);
-    status.Update(more.status());
-    return more.ok() && *more;
-  };
-  bool more_stored = next_stored();
-  bool more_taken = next_taken();
-  while (status.ok() && (more_stored || more_taken)) {
-    const bool stored_first = more_stored && (!more_taken || !SortsBefore(taken, stored));
-    const Taken& row = stored_first ? stored : taken;
-    const std::array<uint64_t, 3> words = {row.incident, row.content, WordOf(row.round, row.row)};
-    if (std::fwrite(words.data(), kRowBytes, 1, file) != 1) status = Failed("write", part);
-    (stored_first ? more_stored : more_taken) = stored_first ? next_stored() : next_taken();
+  if (put_away_ == nullptr) {
+    std::sort(taken_.begin(), taken_.end(), SortsBefore);
+    for (const Taken& row : taken_) {
+      if (status.ok()) status = writer_->Put(row);
+    }
+    taken_.clear();
+    return status;
   }
-  if (status.ok() && (std::fflush(file) != 0 || ::fsync(fileno(file)) != 0)) {
-    status = Failed("write", part);
-  }
-  std::fclose(file);
+  status = PutAwayTaken();
   if (!status.ok()) return status;
-  return std::rename(part.c_str(), options_.path.c_str()) == 0 ? absl::OkStatus()
-                                                               : Failed("write", options_.path);
+  {
+    auto sorted = Sorted::Of(*put_away_);
+    if (!sorted.ok()) return sorted.status();
+    Taken row;
+    while (status.ok()) {
+      const absl::StatusOr<bool> more = sorted->Next(&row);
+      if (!more.ok()) return more.status();
+      if (!*more) break;
+      status = writer_->Put(row);
+    }
+  }
+  put_away_.reset();
+  return status;
+}
+
+absl::Status RowStore::Commit() {
+  if (writer_ == nullptr) return absl::OkStatus();
+  absl::Status status = WriteTaken();
+  if (status.ok()) status = writer_->Finish();
+  writer_.reset();
+  return status;
 }
 
 }  // namespace gridledger::cli

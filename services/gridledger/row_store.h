@@ -8,7 +8,8 @@
 //     for each row: store->Look(present, incident, content);
 //     store->Match();
 //   }
-//   for each row again: store->Find(present), and of those that are new: store->Take(…);
+//   for each row again: store->Find(present);
+//   for those that are new, in the order of their incidents: store->Take(…);
 //   store->Commit();
 #pragma once
 
@@ -43,7 +44,7 @@ class RowStore {
     std::map<int, Sum> rounds;
     std::vector<int> cut_off;                // those of them that have not come to their end
     std::string temp_folder;                 // for what does not fit in memory
-    size_t memory_bytes = size_t{16} << 20;  // of each of the two sorters, one after the other
+    size_t memory_bytes = size_t{16} << 20;  // of what is sorted, one after the other
   };
   struct Taken {
     uint64_t incident = 0;  // fingerprints
@@ -79,6 +80,7 @@ class RowStore {
   // Of which rows are in this import.
   const std::set<int>& rounds_here() const { return rounds_here_; }
 
+  // In the order of incidents; of one incident in any order.
   absl::Status Take(const Taken& row);
   // Of all that were.
   const Sum& taken() const { return taken_sum_; }
@@ -88,10 +90,12 @@ class RowStore {
  private:
   class Words;   // 8 bytes each by number, in a file without a name
   class Stream;  // the file's rows
+  class Writer;
 
   explicit RowStore(Options options);
   absl::Status Count();
   absl::Status MatchLooked();
+  absl::Status PutAwayTaken();
   absl::Status WriteTaken();
   bool IsKnown(int round) const { return options_.rounds.contains(round); }
   absl::StatusOr<std::unique_ptr<files::FactSorter>> NewSorter() const;
@@ -105,7 +109,9 @@ class RowStore {
   std::unique_ptr<Words> by_present_;  // the round and row that it is
   std::unique_ptr<Words> by_known_;    // where it stands now
   std::set<int> rounds_here_;
-  std::unique_ptr<files::FactSorter> taken_;
+  std::unique_ptr<Writer> writer_;
+  std::vector<Taken> taken_;                     // of one incident
+  std::unique_ptr<files::FactSorter> put_away_;  // those of it for which there is no room
   Sum taken_sum_;
 };
 
