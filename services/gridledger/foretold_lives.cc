@@ -10,6 +10,7 @@
 #include "services/base/invariant.h"
 #include "services/base/layout.h"
 #include "services/domain/mapping/case_teller.h"
+#include "services/domain/mapping/life_teller.h"
 
 namespace gridledger::cli {
 namespace {
@@ -138,18 +139,12 @@ void ForetoldLives::TellIncident(const std::vector<Row<mapping::Life>>& rows, Si
   const Row<mapping::Life>& first = rows.front();
   const mapping::Life& life = first.told;
   const Told told{.row = first.row, .line = first.line, .incident_id = life.incident_id};
-  mapping::Observation observation;
-  observation.incident_id = life.incident_id;
-  observation.report = life.report;
-  Walk(observation, FromMillis(life.reported_at_ms), told, sink);
-  observation.report.clear();
-  observation.unit = life.unit;
-  observation.target_changed = true;
-  for (const mapping::Life::Step& step : life.steps) {
-    observation.happened_at_ms = step.happened_at_ms;
-    observation.target = step.target;
-    Walk(observation, FromMillis(step.at_ms), told, sink);
-  }
+  const absl::Status walked = mapping::TellLife(
+      life, [&](const mapping::CaseTeller::Place& place, const mapping::Observation& observation) {
+        Walk(observation, FromMillis(place.at_ms), told, sink);
+        return absl::OkStatus();
+      });
+  INVARIANT(walked.ok(), "the sink takes all");
   for (auto row = rows.begin() + 1; row != rows.end(); ++row) {
     const bool twice = row->told.content == life.content;
     sink(Told{.what = twice ? What::kTwice : What::kIdOfAnother,
