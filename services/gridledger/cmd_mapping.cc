@@ -15,6 +15,7 @@
 #include "services/base/digest.h"
 #include "services/domain/mapping/guess.h"
 #include "services/domain/mapping/guess_draft.h"
+#include "services/gridledger/checks.h"
 #include "services/gridledger/command.h"
 #include "services/gridledger/mapping_check.h"
 #include "services/gridledger/terminal.h"
@@ -26,6 +27,7 @@ namespace {
 
 struct GuessOptions {
   std::string input;
+  std::string encoding;  // empty: what it looks like
   bool json = false;
 };
 
@@ -119,13 +121,14 @@ absl::Status RunGuess(const GuessOptions& options) {
   if (!stream.ok()) return stream.status();
   mapping::DraftInput input;
   input.name = (*stream)->name();
-  absl::StatusOr<files::OpenedRows> opened = files::OpenRows(*std::move(stream), {.look = true});
+  absl::StatusOr<files::OpenedRows> opened =
+      files::OpenRows(*std::move(stream), {.look = true, .encoding = options.encoding});
   if (!opened.ok()) return opened.status();
   input.format = FormatName(opened->format);
   if (opened->delimiter != 0) input.delimiter = std::string(1, opened->delimiter);
   input.encoding = opened->encoding;
   input.encoding_guessed = opened->encoding_detected && !absl::StartsWith(opened->encoding, "UTF-");
-  input.begins_as_ascii = opened->begins_as_ascii;
+  input.begins_as_ascii = opened->begins_as_ascii && options.encoding.empty();
   input.skip_lines = opened->skip_lines;
   files::RowReader& reader = *opened->reader;
   if (opened->header_made) input.header = reader.header();
@@ -154,9 +157,12 @@ absl::Status RunGuess(const GuessOptions& options) {
     guesser.Add(row.fields);
   }
   if (guesser.rows() == 0) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(input.name, ": it has columns, but no row that can be read: there is nothing ",
-                     "to guess from", why.empty() ? "" : absl::StrCat("; ", why)));
+    return absl::InvalidArgumentError(absl::StrCat(
+        input.name, ": it has columns, but no row that can be read: there is nothing ",
+        "to guess from", why.empty() ? "" : absl::StrCat("; ", why),
+        input.encoding_guessed ? absl::StrCat("; it was taken for ", input.encoding,
+                                              ", which --encoding GB18030 or the like would change")
+                               : ""));
   }
   if (rejected > 0) {
     std::fprintf(
@@ -203,6 +209,11 @@ void AddMapping(CLI::App& app, Command* chosen) {
   guess->add_option("INPUT", guess_options->input, "The file, or - for standard input")
       ->type_name("FILE")
       ->required();
+  guess
+      ->add_option("--encoding", guess_options->encoding,
+                   "Of the file, by its IANA name, where its bytes do not tell or tell wrongly")
+      ->type_name("NAME")
+      ->check(NotEmpty());
   guess->add_flag("--json", guess_options->json, "Print JSON for scripts; the draft is in it");
   guess->callback(
       [chosen, guess_options] { *chosen = [guess_options] { return RunGuess(*guess_options); }; });

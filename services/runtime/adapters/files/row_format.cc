@@ -45,7 +45,9 @@ absl::Status Because(const InputStream& input, absl::string_view why) {
 // What is told of an input whose encoding nothing tells.
 constexpr absl::string_view kNoEncoding =
     "its encoding cannot be told from its beginning, which is not UTF-8 throughout; name it, as in "
-    "`encoding: GB18030`, or `encoding: UTF-8` where some bytes are damaged";
+    "`encoding: GB18030` in the mapping, or --encoding GB18030 for a draft of one; UTF-8 where "
+    "some "
+    "bytes are damaged";
 
 // The first bytes as UTF-8, without blanks; empty when there are only blanks.
 absl::StatusOr<std::string> FirstText(const std::string& beginning, const std::string& encoding,
