@@ -1,8 +1,5 @@
 #include "services/gridledger/import_record.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
 #include <google/protobuf/text_format.h>
@@ -16,6 +13,8 @@
 #include <fstream>
 #include <sstream>
 #include <system_error>
+
+#include "services/runtime/adapters/files/durable.h"
 
 namespace gridledger::cli {
 namespace {
@@ -206,21 +205,13 @@ absl::Status KeepImportRecord(const std::string& folder, const std::string& sour
                              {"policy", TextOf(means.policy)},
                              {"files", means.files}});
   }
-  const std::string text = absl::StrCat(json.dump(2), "\n");
-  std::error_code error;
-  std::filesystem::create_directories(std::filesystem::path(path).parent_path(), error);
+  absl::Status made = files::MakeFolder(std::filesystem::path(path).parent_path());
+  if (!made.ok()) return made;
   const std::string part = absl::StrCat(path, ".part");
-  const int file = ::open(part.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (file < 0) return Failed(part);
-  const bool written =
-      ::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
-      ::fsync(file) == 0;
-  const int why = errno;
-  ::close(file);
-  errno = why;
-  if (!written) return Failed(part);
-  if (std::rename(part.c_str(), path.c_str()) != 0) return Failed(path);
-  return absl::OkStatus();
+  std::ofstream file(part, std::ios::binary | std::ios::trunc);
+  file << json.dump(2) << "\n";
+  file.close();
+  return file ? files::PutInPlace(part, path) : Failed(part);
 }
 
 absl::Status CopyImportRecords(const std::string& from, const std::string& to) {
@@ -229,7 +220,7 @@ absl::Status CopyImportRecords(const std::string& from, const std::string& to) {
   const fs::path target = fs::path(to) / "imports";
   std::error_code error;
   if (!fs::exists(source, error)) return absl::OkStatus();
-  fs::create_directories(target, error);
+  if (absl::Status made = files::MakeFolder(target); !made.ok()) return made;
   // The rows first: a record without its rows would be damaged.
   for (const char* extension : {".rows", ".json"}) {
     for (const auto& entry : fs::directory_iterator(source, error)) {
@@ -237,11 +228,11 @@ absl::Status CopyImportRecords(const std::string& from, const std::string& to) {
       const fs::path there = target / entry.path().filename();
       const fs::path part = there.string() + ".part";
       fs::copy_file(entry.path(), part, fs::copy_options::overwrite_existing, error);
-      if (!error) fs::rename(part, there, error);
       if (error) {
         return absl::UnavailableError(
             absl::StrCat("cannot copy ", entry.path().string(), ": ", error.message()));
       }
+      if (absl::Status placed = files::PutInPlace(part, there); !placed.ok()) return placed;
     }
   }
   if (!error) return absl::OkStatus();

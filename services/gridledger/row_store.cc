@@ -17,6 +17,7 @@
 
 #include "services/base/digest.h"
 #include "services/base/invariant.h"
+#include "services/runtime/adapters/files/durable.h"
 
 namespace gridledger::cli {
 namespace {
@@ -179,9 +180,8 @@ class RowStore::Writer {
     auto stored = Stream::Open(store.options_.path);
     if (!stored.ok()) return stored.status();
     writer->stored_ = *std::move(stored);
-    std::error_code error;
-    std::filesystem::create_directories(std::filesystem::path(store.options_.path).parent_path(),
-                                        error);
+    absl::Status made = files::MakeFolder(std::filesystem::path(writer->path_).parent_path());
+    if (!made.ok()) return made;
     writer->file_ = std::fopen(writer->part_.c_str(), "wb");
     if (writer->file_ == nullptr) return Failed("write", writer->part_);
     if (absl::Status status = writer->NextStored(); !status.ok()) return status;
@@ -206,9 +206,8 @@ class RowStore::Writer {
     absl::Status status;
     while (status.ok() && more_) status = WriteStored();
     if (!status.ok()) return status;
-    if (std::fflush(file_) != 0 || ::fsync(fileno(file_)) != 0) return Failed("write", part_);
-    return std::rename(part_.c_str(), path_.c_str()) == 0 ? absl::OkStatus()
-                                                          : Failed("write", path_);
+    if (std::fclose(std::exchange(file_, nullptr)) != 0) return Failed("write", part_);
+    return files::PutInPlace(part_, path_);
   }
 
  private:
