@@ -1,7 +1,10 @@
 #include <absl/container/flat_hash_map.h>
+#include <absl/strings/string_view.h>
+#include <absl/types/span.h>
 
 #include <algorithm>
 #include <cstdint>
+#include <iterator>
 #include <limits>
 #include <map>
 #include <memory>
@@ -138,14 +141,82 @@ absl::StatusOr<LastHeard> LastHeardOf(const KnownIncident& known, AllRows& all) 
         all.options.known->Read(known.partition, fact.offset);
     if (!entry.ok()) return entry.status();
     last.closed = true;
-    for (const int round : all.known_rounds) {
-      if ((*entry)->source().source() != RoundName(all.source, round)) continue;
+    const int round = RoundOf((*entry)->source().source(), all.source);
+    if (std::binary_search(all.known_rounds.begin(), all.known_rounds.end(), round)) {
       last.round = round;
       last.version = (*entry)->source().version();
     }
   }
   return last;
 }
+
+// What the ledger has of an incident that others have said than one round.
+class SaidBefore {
+ public:
+  struct Item {
+    int64_t happened_at_ms = 0;
+    v1::Fact::KindCase kind = v1::Fact::KIND_NOT_SET;
+    int64_t due_at_ms = 0;  // 0 where it sets no deadline
+  };
+
+  static absl::StatusOr<SaidBefore> Of(const KnownIncident& known, const std::string& round,
+                                       AllRows& all) {
+    SaidBefore said;
+    for (const KnownFact& fact : known.facts) {
+      const absl::StatusOr<const v1::Entry*> entry =
+          all.options.known->Read(known.partition, fact.offset);
+      if (!entry.ok()) return entry.status();
+      if ((*entry)->source().source() == round) continue;
+      const v1::Fact& told = (*entry)->fact();
+      said.items_.push_back({fact.happened_at_ms, fact.kind, told.deadline_extended().due_at_ms()});
+      if (told.has_dispatched()) {
+        said.units_.push_back({fact.happened_at_ms, said.units_.size(), told.dispatched().unit()});
+      }
+    }
+    std::stable_sort(said.items_.begin(), said.items_.end(), [](const Item& a, const Item& b) {
+      return a.happened_at_ms < b.happened_at_ms;
+    });
+    std::stable_sort(said.units_.begin(), said.units_.end(), [](const Unit& a, const Unit& b) {
+      return a.happened_at_ms < b.happened_at_ms;
+    });
+    // Of those up to an instant the one counts that the ledger heard of last.
+    for (size_t i = 1; i < said.units_.size(); ++i) {
+      const Unit& before = said.units_[i - 1];
+      Unit& unit = said.units_[i];
+      if (before.order > unit.order) {
+        unit.order = before.order;
+        unit.name = before.name;
+      }
+    }
+    return said;
+  }
+
+  // At that very instant, in the order of the ledger.
+  absl::Span<const Item> At(int64_t at_ms) const {
+    const auto begin = std::partition_point(items_.begin(), items_.end(), [&](const Item& item) {
+      return item.happened_at_ms < at_ms;
+    });
+    const auto end = std::partition_point(
+        begin, items_.end(), [&](const Item& item) { return item.happened_at_ms == at_ms; });
+    return {items_.data() + (begin - items_.begin()), static_cast<size_t>(end - begin)};
+  }
+  // Empty before the first.
+  absl::string_view UnitAt(int64_t at_ms) const {
+    const auto behind = std::partition_point(units_.begin(), units_.end(), [&](const Unit& unit) {
+      return unit.happened_at_ms <= at_ms;
+    });
+    return behind == units_.begin() ? absl::string_view() : std::prev(behind)->name;
+  }
+
+ private:
+  struct Unit {
+    int64_t happened_at_ms = 0;
+    size_t order = 0;
+    std::string name;
+  };
+  std::vector<Item> items_;  // by time
+  std::vector<Unit> units_;  // likewise
+};
 
 class CasesTold {
  public:
@@ -172,6 +243,7 @@ class CasesTold {
  private:
   struct Case {
     std::map<int, mapping::CaseTeller> tellers;  // by round
+    std::map<int, SaidBefore> said;              // likewise
     Asked asked;
     LastHeard last;
     bool open = false;
@@ -246,26 +318,21 @@ class CasesTold {
 
   // Takes off what an earlier round, or somebody else, has said already: a row that says more than
   // before repeats the rest.
-  absl::Status LeaveOutSaid(const KnownIncident& known, mapping::Observation& told) const {
-    std::string unit;  // at that time
-    for (const KnownFact& fact : known.facts) {
-      const bool same_instant = fact.happened_at_ms == told.happened_at_ms;
-      const bool dispatched =
-          fact.kind == v1::Fact::kDispatched && fact.happened_at_ms <= told.happened_at_ms;
-      if (!same_instant && !dispatched) continue;
-      const absl::StatusOr<const v1::Entry*> entry =
-          all_.options.known->Read(known.partition, fact.offset);
-      if (!entry.ok()) return entry.status();
-      if ((*entry)->source().source() == RoundName(all_.source, row_.round)) continue;
-      const v1::Fact& said = (*entry)->fact();
-      if (dispatched) unit = said.dispatched().unit();
-      if (!same_instant) continue;
-      if (told.target_changed && all_.targets[told.target - 1].fact.kind_case() == fact.kind) {
+  absl::Status LeaveOutSaid(Case& one, mapping::Observation& told) const {
+    auto said = one.said.find(row_.round);
+    if (said == one.said.end()) {
+      absl::StatusOr<SaidBefore> before =
+          SaidBefore::Of(*one.asked.known(), RoundName(all_.source, row_.round), all_);
+      if (!before.ok()) return before.status();
+      said = one.said.emplace(row_.round, *std::move(before)).first;
+    }
+    for (const SaidBefore::Item& item : said->second.At(told.happened_at_ms)) {
+      if (told.target_changed && all_.targets[told.target - 1].fact.kind_case() == item.kind) {
         told.target_changed = false;
       }
-      if (said.deadline_extended().due_at_ms() == told.new_due_at_ms) told.new_due_at_ms = 0;
+      if (item.due_at_ms == told.new_due_at_ms) told.new_due_at_ms = 0;
     }
-    if (unit == told.unit) told.unit_changed = false;
+    if (said->second.UnitAt(told.happened_at_ms) == told.unit) told.unit_changed = false;
     return absl::OkStatus();
   }
 
@@ -277,7 +344,7 @@ class CasesTold {
     told_.observation.overtaken = told.report.empty() && IsOvertaken(one, place, told);
     if (told_.observation.overtaken && one.asked.known()) {
       mapping::Observation& left = told_.observation;
-      absl::Status status = LeaveOutSaid(*one.asked.known(), left);
+      absl::Status status = LeaveOutSaid(one, left);
       const bool any = left.target_changed || left.unit_changed || left.new_due_at_ms != 0;
       if (!status.ok() || !any) return status;
     }

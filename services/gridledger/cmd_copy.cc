@@ -12,6 +12,7 @@
 #include "services/gridledger/copy_ends.h"
 #include "services/gridledger/digests.h"
 #include "services/gridledger/import_record.h"
+#include "services/gridledger/json_text.h"
 #include "services/gridledger/stop_flag.h"
 #include "services/gridledger/terminal.h"
 
@@ -106,7 +107,7 @@ absl::Status Print(const CopyOptions& options, const Outcome& outcome) {
                                    {"seconds", outcome.seconds}};
     json["equal"] = outcome.compared ? nlohmann::ordered_json(outcome.equal) : nullptr;
     json["digests"] = DigestRowsJson(outcome.digests);
-    return WriteOut(absl::StrCat(json.dump(2), "\n"));
+    return WriteOut(JsonText(json));
   }
   return WriteOut(absl::StrCat(
       Grouped(outcome.copied), " of ", Grouped(outcome.records), " records copied in ",
@@ -121,6 +122,12 @@ absl::Status Print(const CopyOptions& options, const Outcome& outcome) {
 }
 
 absl::Status Copy(const CopyOptions& options) {
+  absl::string_view from = options.from;
+  absl::string_view to = options.to;
+  const bool folders = absl::ConsumePrefix(&from, "local:") && absl::ConsumePrefix(&to, "local:");
+  const absl::StatusOr<TakenImports> imports =
+      folders ? TakenImports::Of(std::string(from)) : TakenImports();
+  if (!imports.ok()) return imports.status();
   auto source = OpenSource(options.from, options.common);
   if (!source.ok()) return source.status();
   auto target = OpenTarget(options.to, (*source)->partitions(), options.common);
@@ -148,11 +155,8 @@ absl::Status Copy(const CopyOptions& options) {
     if (!status.ok()) return status;
     outcome.copied = done - there;
   }
-  absl::string_view from = options.from;
-  absl::string_view to = options.to;
-  if (absl::ConsumePrefix(&from, "local:") && absl::ConsumePrefix(&to, "local:")) {
-    absl::Status status = CopyImportRecords(std::string(from), std::string(to));
-    if (!status.ok()) return status;
+  if (folders) {
+    if (absl::Status status = imports->PutInto(std::string(to)); !status.ok()) return status;
   }
   outcome.seconds = absl::ToDoubleSeconds(absl::Now() - begun);
   if (absl::Status status = Compare(options, **source, **target, &outcome); !status.ok()) {

@@ -14,6 +14,7 @@
 #include <optional>
 
 #include "services/gridledger/command.h"
+#include "services/gridledger/json_text.h"
 #include "services/gridledger/lockstep_work.h"
 #include "services/gridledger/look.h"
 #include "services/gridledger/terminal.h"
@@ -171,7 +172,7 @@ absl::Status List(const DeadLetterOptions& options) {
                Grouped(static_cast<int64_t>(record->value.size())), Became(letter), letter.reason});
     reader->Unassign(letter.at.partition);
   }
-  if (options.common.json) return WriteOut(absl::StrCat(json.dump(2), "\n"));
+  if (options.common.json) return WriteOut(JsonText(json));
   const std::string sum =
       absl::StrCat(Grouped(waiting), waiting == 1 ? " waits" : " wait", " of ",
                    Grouped(static_cast<int64_t>(letters->size())), " dead letters.\n");
@@ -216,8 +217,7 @@ absl::Status Show(const DeadLetterOptions& options, const Place& at) {
       json["headers"].push_back({{"name", std::string(name)}, {"value", std::string(value)}});
     }
     json["value_base64"] = absl::Base64Escape(record->value);
-    return WriteOut(
-        absl::StrCat(json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace), "\n"));
+    return WriteOut(JsonText(json));
   }
   std::string out = absl::StrCat("letter   ", at.Text(), ", ", Became(*letter), "\n", "came     ",
                                  TimeText(record->timestamp), "\n", "why      ", letter->reason,
@@ -320,7 +320,7 @@ absl::Status Resolve(const DeadLetterOptions& options, const Place& at) {
   if (options.common.json) {
     const nlohmann::ordered_json json = {
         {"letter", at.Text()}, {"act", options.act}, {"by", place.Text()}};
-    return WriteOut(absl::StrCat(json.dump(2), "\n"));
+    return WriteOut(JsonText(json));
   }
   return WriteOut(absl::StrCat(at.Text(), retry ? " is retried" : " is discarded", " by record ",
                                place.Text(), ".\n"));

@@ -4,6 +4,7 @@
 
 #include "services/gridledger/command.h"
 #include "services/gridledger/digests.h"
+#include "services/gridledger/json_text.h"
 
 namespace gridledger::cli {
 namespace {
@@ -14,8 +15,7 @@ absl::Status PrintDigests(const CommonOptions& options) {
   const auto rows = FoldDigests(options, folder->get(),
                                 options.log_is_folder ? host::Begin::kZero : host::Begin::kNewest);
   if (!rows.ok()) return rows.status();
-  return WriteOut(options.json ? absl::StrCat(DigestRowsJson(*rows).dump(2), "\n")
-                               : PrintDigestRows(*rows));
+  return WriteOut(options.json ? JsonText(DigestRowsJson(*rows)) : PrintDigestRows(*rows));
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 
 #include "services/gridledger/command.h"
 #include "services/gridledger/doctor.h"
+#include "services/gridledger/json_text.h"
 #include "services/gridledger/read_yaml.h"
 #include "services/gridledger/terminal.h"
 
@@ -106,7 +107,7 @@ std::string PrintJson(const Findings& findings) {
                               {"found", one.said},
                               {"advice", one.advice}});
   }
-  return absl::StrCat(json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace), "\n");
+  return JsonText(json);
 }
 
 absl::Status Examine(DoctorOptions& options) {

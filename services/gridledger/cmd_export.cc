@@ -20,6 +20,7 @@
 #include "services/gridledger/stop_flag.h"
 #include "services/gridledger/terminal.h"
 #include "services/runtime/adapters/files/output.h"
+#include "services/runtime/adapters/files/temp_folder.h"
 #include "services/runtime/engine/entry_codec.h"
 
 namespace gridledger::cli {
@@ -165,26 +166,25 @@ absl::Status ExportRows(const ExportOptions& options, const HistoryOptions& hist
 }
 
 // Beside the ledger, where there is room for what is as large as it; else where all programs go.
-std::string SortingFolder(const CommonOptions& options) {
+absl::StatusOr<std::string> SortingFolder(const CommonOptions& options) {
   if (!options.data.empty() && options.log.empty() && access(options.data.c_str(), W_OK) == 0) {
     return absl::StrCat(options.data, "/tmp");
   }
-  std::error_code error;
-  const std::filesystem::path path = std::filesystem::temp_directory_path(error);
-  return absl::StrCat(error ? "/tmp" : path.string(), "/gridledger");
+  return files::OwnTempPlace();
 }
 
 // Events lie by incident only when all of them are known.
 absl::Status ExportXes(const ExportOptions& options, const HistoryOptions& history, Out write) {
   const absl::StatusOr<size_t> memory = options.common.MemoryBytes();
   if (!memory.ok()) return memory.status();
-  const std::string folder = SortingFolder(options.common);
+  const absl::StatusOr<std::string> folder = SortingFolder(options.common);
+  if (!folder.ok()) return folder.status();
   const absl::Cleanup leave_nothing = [&folder] {
     std::error_code not_there;
-    std::filesystem::remove(folder, not_there);  // only if nobody else's work is in it
+    std::filesystem::remove(*folder, not_there);  // only if nobody else's work is in it
   };
   auto xes = XesLog::Open({.memory_bytes = host::ShareMemory(*memory).batches * 5 / 8,
-                           .temp_folder = folder,
+                           .temp_folder = *folder,
                            .partitions = history.folder->log().partitions()});
   if (!xes.ok()) return xes.status();
   HistoryRow row;

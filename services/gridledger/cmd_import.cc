@@ -21,6 +21,7 @@
 #include "services/gridledger/import_rows.h"
 #include "services/gridledger/import_source.h"
 #include "services/gridledger/instant.h"
+#include "services/gridledger/json_text.h"
 #include "services/gridledger/known_incidents.h"
 #include "services/gridledger/lockstep_work.h"
 #include "services/gridledger/places.h"
@@ -158,18 +159,24 @@ std::string Json(const ImportOutcome& outcome) {
   json["rejected_rows"] = outcome.read.kept;
   json["void_lists"] = outcome.rows.lists;
   json["seconds"] = outcome.seconds;
-  return absl::StrCat(json.dump(2), "\n");
+  return JsonText(json);
+}
+
+// What of a ledger is there.
+std::vector<std::filesystem::path> PartsOf(const std::string& data) {
+  std::error_code error;
+  std::vector<std::filesystem::path> parts;
+  for (const auto& entry : std::filesystem::directory_iterator(data, error)) {
+    if (entry.path().filename() != "rejected") parts.push_back(entry.path());
+  }
+  return parts;
 }
 
 // A ledger that this import has begun, and that nothing came into: only the lists stay.
 void TakeBack(const std::string& data, std::unique_ptr<host::Folder> folder) {
   folder.reset();
   std::error_code error;
-  std::vector<std::filesystem::path> made;
-  for (const auto& entry : std::filesystem::directory_iterator(data, error)) {
-    if (entry.path().filename() != "rejected") made.push_back(entry.path());
-  }
-  for (const std::filesystem::path& path : made) std::filesystem::remove_all(path, error);
+  for (const std::filesystem::path& part : PartsOf(data)) std::filesystem::remove_all(part, error);
   std::filesystem::remove(data, error);  // only if it is empty
 }
 
@@ -196,8 +203,8 @@ absl::StatusOr<bool> IsEmpty(host::Folder& folder) {
   return true;
 }
 
-absl::StatusOr<RowsRead> Read(const ImportOptions& options, host::Folder& folder, size_t share,
-                              Import& import, files::FactSorter* sorter) {
+absl::StatusOr<RowsRead> Read(const ImportOptions& options, host::Folder& folder, bool is_empty,
+                              size_t share, Import& import, files::FactSorter* sorter) {
   const std::string& source = import.means.mapping.source();
   absl::StatusOr<ImportRecord> record = FindImportRecord(options.common.data, source);
   if (!record.ok()) return record.status();
@@ -209,9 +216,7 @@ absl::StatusOr<RowsRead> Read(const ImportOptions& options, host::Folder& folder
   reading.errors_max = options.errors_max;
   reading.id_column = import.means.mapping.incident().id().column();
   KnownIncidents known(folder);
-  const absl::StatusOr<bool> empty = IsEmpty(folder);
-  if (!empty.ok()) return empty.status();
-  if (!*empty) {
+  if (!is_empty) {
     if (absl::Status status = CatchUp(options.common, folder); !status.ok()) return status;
     reading.known = &known;
   }
@@ -225,11 +230,12 @@ absl::Status RunImport(const ImportOptions& options) {
   if (!memory.ok()) return memory.status();
   absl::StatusOr<Import> import = Prepare(options);
   if (!import.ok()) return import.status();
-  std::error_code error;
-  const bool is_new = !std::filesystem::exists(options.common.data, error) ||
-                      std::filesystem::is_empty(options.common.data, error);
+  const bool was_new = PartsOf(options.common.data).empty();
   auto folder = OpenForWriting(options.common, options.partitions);
   if (!folder.ok()) return folder.status();
+  // Somebody else may have made it meanwhile.
+  const absl::StatusOr<bool> empty = IsEmpty(**folder);
+  if (!empty.ok()) return empty.status();
 
   const size_t share = host::ShareMemory(*memory).batches;
   const std::string temp_folder = absl::StrCat(options.common.data, "/tmp");
@@ -237,10 +243,10 @@ absl::Status RunImport(const ImportOptions& options) {
                                          .temp_folder = temp_folder,
                                          .partitions = (*folder)->log().partitions()});
   if (!sorter.ok()) return sorter.status();
-  absl::StatusOr<RowsRead> read = Read(options, **folder, share, *import, sorter->get());
+  absl::StatusOr<RowsRead> read = Read(options, **folder, *empty, share, *import, sorter->get());
   if (!read.ok()) {
     sorter->reset();
-    if (is_new) TakeBack(options.common.data, *std::move(folder));
+    if (was_new && *empty) TakeBack(options.common.data, *std::move(folder));
     return read.status();
   }
   const v1::Mapping& mapping = import->means.mapping;
@@ -281,6 +287,7 @@ absl::Status RunImport(const ImportOptions& options) {
   kept = KeepImportRecord(options.common.data, mapping.source(), import->record);
   if (!kept.ok()) return kept;
   sorter->reset();
+  std::error_code error;
   std::filesystem::remove(temp_folder, error);  // only if nobody else's work is in it
   absl::StatusOr<RowAccount> rows =
       AccountForRows(**folder, mapping.source(), *read, import->inputs);

@@ -17,6 +17,7 @@
 #include "services/domain/mapping/degrees.h"
 #include "services/gridledger/command.h"
 #include "services/gridledger/instant.h"
+#include "services/gridledger/json_text.h"
 #include "services/gridledger/look.h"
 #include "services/gridledger/terminal.h"
 #include "services/runtime/host/subjects.h"
@@ -284,7 +285,7 @@ std::string PrintJson(const std::string& id, const std::vector<Life>& lives, abs
       json["also_in_partitions"].push_back(lives[i].partition.value);
     }
   }
-  return absl::StrCat(json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace), "\n");
+  return JsonText(json);
 }
 
 std::string PresentText(const incident::Incident& now, absl::TimeZone zone) {

@@ -14,6 +14,7 @@
 #include "services/gridledger/checks.h"
 #include "services/gridledger/command.h"
 #include "services/gridledger/instant.h"
+#include "services/gridledger/json_text.h"
 #include "services/gridledger/look.h"
 #include "services/gridledger/terminal.h"
 #include "services/runtime/host/subjects.h"
@@ -120,7 +121,7 @@ std::string PrintJson(const List& list) {
                                  {"overdue", IsOverdue(one.is, list.as_of)},
                                  {"level", one.is.level}});
   }
-  return absl::StrCat(json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace), "\n");
+  return JsonText(json);
 }
 
 std::string PrintText(const List& list) {

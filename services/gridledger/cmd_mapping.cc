@@ -17,6 +17,7 @@
 #include "services/domain/mapping/guess_draft.h"
 #include "services/gridledger/checks.h"
 #include "services/gridledger/command.h"
+#include "services/gridledger/json_text.h"
 #include "services/gridledger/mapping_check.h"
 #include "services/gridledger/terminal.h"
 #include "services/runtime/adapters/files/row_format.h"
@@ -30,11 +31,6 @@ struct GuessOptions {
   std::string encoding;  // empty: what it looks like
   bool json = false;
 };
-
-// A byte that is no text would end the JSON.
-std::string Dump(const nlohmann::ordered_json& json) {
-  return absl::StrCat(json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace), "\n");
-}
 
 nlohmann::ordered_json Json(const mapping::Guess& guess, const mapping::DraftInput& input,
                             const std::string& draft) {
@@ -178,7 +174,7 @@ absl::Status RunGuess(const GuessOptions& options) {
     input.repeated_later = *repeated;
   }
   const std::string draft = mapping::DraftOf(guess, input);
-  return WriteOut(options.json ? Dump(Json(guess, input, draft)) : draft);
+  return WriteOut(options.json ? JsonText(Json(guess, input, draft)) : draft);
 }
 
 }  // namespace

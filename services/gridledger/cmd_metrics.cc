@@ -12,6 +12,7 @@
 #include "services/gridledger/checks.h"
 #include "services/gridledger/command.h"
 #include "services/gridledger/instant.h"
+#include "services/gridledger/json_text.h"
 #include "services/gridledger/look.h"
 #include "services/gridledger/terminal.h"
 #include "services/runtime/host/subjects.h"
@@ -82,7 +83,7 @@ std::string PrintJson(const Figures& figures, const MetricsOptions& options) {
     one.update(RowJson(row));
     json["rows"].push_back(std::move(one));
   }
-  return absl::StrCat(json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace), "\n");
+  return JsonText(json);
 }
 
 std::string PrintText(const Figures& figures, const MetricsOptions& options) {

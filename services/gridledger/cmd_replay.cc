@@ -17,6 +17,7 @@
 #include "services/gridledger/checks.h"
 #include "services/gridledger/command.h"
 #include "services/gridledger/instant.h"
+#include "services/gridledger/json_text.h"
 #include "services/gridledger/look.h"
 #include "services/gridledger/recorded.h"
 #include "services/gridledger/terminal.h"
@@ -179,7 +180,7 @@ std::string PrintJson(const ReplayOptions& options, const Outcome& outcome) {
                                 {"replayed", one.replayed.Hex()},
                                 {"equal", one.equal()}});
   }
-  return absl::StrCat(json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace), "\n");
+  return JsonText(json);
 }
 
 std::string PrintText(const Outcome& outcome) {

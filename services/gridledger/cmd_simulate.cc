@@ -9,6 +9,7 @@
 
 #include "services/domain/metrics/metrics.h"
 #include "services/gridledger/checks.h"
+#include "services/gridledger/json_text.h"
 #include "services/gridledger/lockstep_work.h"
 #include "services/gridledger/packs.h"
 #include "services/gridledger/simulate.h"
@@ -121,7 +122,7 @@ absl::Status Simulate(const SimulateOptions& options) {
     json["void"] = outcome->voids - outcome->voids_before;
     json["as_of"] = absl::FormatTime(absl::RFC3339_sec, outcome->now, absl::UTCTimeZone());
     json["seconds"] = seconds;
-    return WriteOut(absl::StrCat(json.dump(2), "\n"));
+    return WriteOut(JsonText(json));
   }
   return WriteOut(absl::StrCat(
       "Simulated ", options.pack, " (seed ", options.seed, "): ", Grouped(outcome->records),

@@ -9,6 +9,7 @@
 
 #include "services/gridledger/command.h"
 #include "services/gridledger/instant.h"
+#include "services/gridledger/json_text.h"
 #include "services/gridledger/look.h"
 #include "services/gridledger/terminal.h"
 #include "services/runtime/host/subjects.h"
@@ -113,7 +114,7 @@ std::string PrintJson(const City& city, const std::string& path, absl::TimeZone 
                                 {"lag", LagOf(city, task, standing)},
                                 {"code", standing.code_id}});
   }
-  return absl::StrCat(json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace), "\n");
+  return JsonText(json);
 }
 
 std::string PrintVoids(const City& city) {

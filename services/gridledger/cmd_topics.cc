@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "services/gridledger/command.h"
+#include "services/gridledger/json_text.h"
 #include "services/gridledger/terminal.h"
 #include "services/runtime/host/topic_rules.h"
 
@@ -64,7 +65,7 @@ absl::Status Create(const TopicsOptions& options) {
                         : std::string(": is there already, and left as it is\n")));
     if (!said.ok()) return said;
   }
-  return options.common.json ? WriteOut(absl::StrCat(json.dump(2), "\n")) : absl::OkStatus();
+  return options.common.json ? WriteOut(JsonText(json)) : absl::OkStatus();
 }
 
 absl::Status Check(const TopicsOptions& options) {
@@ -88,7 +89,7 @@ absl::Status Check(const TopicsOptions& options) {
                       {"why", one.why},
                       {"dangerous", one.dangerous}});
     }
-    printed = WriteOut(absl::StrCat(json.dump(2), "\n"));
+    printed = WriteOut(JsonText(json));
   } else if (differences->empty()) {
     printed =
         WriteOut(absl::StrCat("all ", rules->topics_size(), " topics are as they should be\n"));

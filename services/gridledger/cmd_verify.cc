@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "services/gridledger/command.h"
+#include "services/gridledger/json_text.h"
 #include "services/gridledger/look.h"
 #include "services/gridledger/recorded.h"
 #include "services/gridledger/terminal.h"
@@ -166,7 +167,7 @@ std::string PrintJson(const Report& report) {
     one["what"] = finding.what;
     json["findings"].push_back(std::move(one));
   }
-  return absl::StrCat(json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace), "\n");
+  return JsonText(json);
 }
 
 std::string PrintText(const Report& report) {

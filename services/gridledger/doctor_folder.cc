@@ -8,6 +8,8 @@
 
 #include "services/gridledger/doctor.h"
 #include "services/gridledger/import_record.h"
+#include "services/gridledger/import_rows.h"
+#include "services/gridledger/row_store.h"
 #include "services/gridledger/terminal.h"
 
 namespace gridledger::cli {
@@ -25,7 +27,7 @@ constexpr Subfolder kSubfolders[] = {
     {"log", "move it away, and restore the ledger from a backup"},
     {"state", "move it away: the ledger makes the state anew with `gridledger up`"},
     {"snapshots", "move it away: the next snapshot makes the folder anew"},
-    {"imports", "move it away: an import then takes its input for a new one"},
+    {"imports", "bring it back from a copy of this folder: without it no import goes on"},
     {"rejected", "move it away: the next import that rejects rows makes the folder anew"},
     {"tmp", "move it away: the next import makes the folder anew"},
 };
@@ -70,7 +72,7 @@ Finding Subfolders(const std::string& data) {
   return {"folder", Health::kOk, said, ""};
 }
 
-// What is remembered of each import: a damaged one would stop the next import of its input.
+// What is remembered of each import: a damaged one would stop the next import of its source.
 Finding Imports(const std::string& data) {
   std::vector<fs::path> paths;
   std::error_code error;
@@ -88,6 +90,13 @@ Finding Imports(const std::string& data) {
     }
     const absl::StatusOr<ImportRecord> record = ReadImportRecord(path.string());
     if (!record.ok()) return BadFinding("imports", record.status(), "");
+    RowStore::Options rows;
+    rows.path = RowStorePath(data, path.stem());
+    for (const ImportRound& round : record->rounds) {
+      rows.rounds[round.number] = {round.rows, round.checksum};
+    }
+    const absl::Status whole = RowStore::Open(std::move(rows)).status();
+    if (!whole.ok()) return BadFinding("imports", whole, "");
     cut_off += std::any_of(record->rounds.begin(), record->rounds.end(),
                            [](const ImportRound& round) { return !round.complete; });
   }

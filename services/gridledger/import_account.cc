@@ -113,18 +113,17 @@ class Voids {
     return status;
   }
 
-  // Closes the lists; those of inputs without any go.
+  // Those of inputs without any go.
   absl::Status Finish() {
     for (size_t i = 0; i < inputs_.size(); ++i) {
       const std::string path = PathOf(i);
-      const auto file = files_.find(path);
-      if (file == files_.end()) {
+      const auto list = lists_.find(path);
+      if (list == lists_.end()) {
         std::error_code error;
         std::filesystem::remove(path, error);
         continue;
       }
-      file->second.close();
-      if (!file->second) return Failed(path);
+      if (absl::Status status = Write(path, &list->second); !status.ok()) return status;
       account_.lists.push_back(path);
     }
     return absl::OkStatus();
@@ -133,6 +132,13 @@ class Voids {
   bool Has(size_t input, uint64_t row) const { return rows_[input].Has(row); }
 
  private:
+  // Open only while something is written: an import may have more inputs than a process files.
+  struct List {
+    bool begun = false;
+    std::string waiting;
+  };
+  static constexpr size_t kWaitingMax = size_t{16} << 10;  // × 1000 inputs = 16 MiB
+
   // A row counts once, by the first of its void facts.
   absl::Status Take(size_t index, uint64_t row, const audit::Void& item) {
     const ImportInput& input = inputs_[index];
@@ -144,14 +150,21 @@ class Voids {
     const std::string reason(incident::VoidReasonName(item.reason));
     if (rows_[index].Set(row)) ++account_.reasons[absl::StrCat("void: ", kind, ": ", reason)];
     const std::string path = PathOf(index);
-    std::ofstream& file = files_[path];
-    if (!file.is_open()) {
-      std::error_code error;
+    List& list = lists_[path];
+    absl::StrAppend(&list.waiting, row, ",", kind, ",", reason, "\n");
+    return list.waiting.size() < kWaitingMax ? absl::OkStatus() : Write(path, &list);
+  }
+
+  static absl::Status Write(const std::string& path, List* list) {
+    const bool first = !std::exchange(list->begun, true);
+    std::error_code error;
+    if (first)
       std::filesystem::create_directories(std::filesystem::path(path).parent_path(), error);
-      file.open(path, std::ios::trunc);
-      file << "row,fact,reason\n";
-    }
-    file << row << ',' << kind << ',' << reason << '\n';
+    std::ofstream file(path, first ? std::ios::trunc : std::ios::app);
+    if (first) file << "row,fact,reason\n";
+    file << list->waiting;
+    file.close();
+    list->waiting.clear();
     return file ? absl::OkStatus() : Failed(path);
   }
 
@@ -168,8 +181,8 @@ class Voids {
   const RowsRead& read_;
   const std::vector<ImportInput>& inputs_;
   RowAccount& account_;
-  std::vector<RowBits> rows_;                   // by input
-  std::map<std::string, std::ofstream> files_;  // by path
+  std::vector<RowBits> rows_;          // by input
+  std::map<std::string, List> lists_;  // by path
 };
 
 }  // namespace

@@ -1,11 +1,14 @@
 #include "services/gridledger/import_record.h"
 
-#include <absl/strings/match.h>
+#include <absl/strings/ascii.h>
+#include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
+#include <absl/strings/strip.h>
 #include <google/protobuf/text_format.h>
 #include <google/protobuf/util/message_differencer.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -14,6 +17,7 @@
 #include <sstream>
 #include <system_error>
 
+#include "services/gridledger/json_text.h"
 #include "services/runtime/adapters/files/durable.h"
 
 namespace gridledger::cli {
@@ -134,6 +138,15 @@ std::string RoundName(const std::string& source, int round) {
   return absl::StrCat(source, "#", round);
 }
 
+int RoundOf(absl::string_view name, absl::string_view source) {
+  constexpr size_t kDigitsMax =
+      5;  // earlier builds named a source by how its file begins, in eight
+  int round = 0;
+  const bool is_round = absl::ConsumePrefix(&name, source) && absl::ConsumePrefix(&name, "#") &&
+                        name.size() <= kDigitsMax && absl::SimpleAtoi(name, &round);
+  return is_round && round > 0 ? round : 0;
+}
+
 std::string ImportRecordPath(const std::string& folder, const std::string& source) {
   return absl::StrCat(folder, "/imports/", source, ".json");
 }
@@ -163,10 +176,13 @@ absl::StatusOr<ImportRecord> FindImportRecord(const std::string& folder,
   std::error_code error;
   for (const auto& entry :
        std::filesystem::directory_iterator(absl::StrCat(folder, "/imports"), error)) {
+    // Of its inputs each had its own, by eight hex digits.
     const std::string name = entry.path().stem().string();
-    if (entry.path().extension() != ".json" || !absl::StartsWith(name, absl::StrCat(source, "-"))) {
-      continue;
-    }
+    absl::string_view digits = name;
+    const bool is_input = absl::ConsumePrefix(&digits, source) &&
+                          absl::ConsumePrefix(&digits, "-") && digits.size() == 8 &&
+                          std::all_of(digits.begin(), digits.end(), absl::ascii_isxdigit);
+    if (entry.path().extension() != ".json" || !is_input) continue;
     const absl::StatusOr<ImportRecord> other = ReadImportRecord(entry.path().string());
     if (other.status().code() == absl::StatusCode::kFailedPrecondition) return other.status();
   }
@@ -209,35 +225,53 @@ absl::Status KeepImportRecord(const std::string& folder, const std::string& sour
   if (!made.ok()) return made;
   const std::string part = absl::StrCat(path, ".part");
   std::ofstream file(part, std::ios::binary | std::ios::trunc);
-  file << json.dump(2) << "\n";
+  file << JsonText(json);
   file.close();
   return file ? files::PutInPlace(part, path) : Failed(part);
 }
 
-absl::Status CopyImportRecords(const std::string& from, const std::string& to) {
+absl::StatusOr<TakenImports> TakenImports::Of(const std::string& folder) {
   namespace fs = std::filesystem;
-  const fs::path source = fs::path(from) / "imports";
-  const fs::path target = fs::path(to) / "imports";
+  const fs::path source = fs::path(folder) / "imports";
+  TakenImports taken;
   std::error_code error;
-  if (!fs::exists(source, error)) return absl::OkStatus();
-  if (absl::Status made = files::MakeFolder(target); !made.ok()) return made;
-  // The rows first: a record without its rows would be damaged.
-  for (const char* extension : {".rows", ".json"}) {
+  if (!fs::exists(source, error)) return taken;
+  // An import writes its rows first, and rows of a round that no record names are none: records are
+  // taken first here, and put in place last.
+  for (const char* extension : {".json", ".rows"}) {
+    std::vector<File> files;
     for (const auto& entry : fs::directory_iterator(source, error)) {
       if (entry.path().extension() != extension) continue;
-      const fs::path there = target / entry.path().filename();
-      const fs::path part = there.string() + ".part";
-      fs::copy_file(entry.path(), part, fs::copy_options::overwrite_existing, error);
-      if (error) {
+      auto bytes = std::make_shared<std::ifstream>(entry.path(), std::ios::binary);
+      if (!*bytes) {
         return absl::UnavailableError(
-            absl::StrCat("cannot copy ", entry.path().string(), ": ", error.message()));
+            absl::StrCat("cannot read ", entry.path().string(), ": ", std::strerror(errno)));
       }
-      if (absl::Status placed = files::PutInPlace(part, there); !placed.ok()) return placed;
+      files.push_back({entry.path().filename(), std::move(bytes)});
     }
+    taken.files_.insert(taken.files_.begin(), files.begin(), files.end());
   }
-  if (!error) return absl::OkStatus();
+  if (!error) return taken;
   return absl::UnavailableError(
-      absl::StrCat("cannot copy ", source.string(), ": ", error.message()));
+      absl::StrCat("cannot read ", source.string(), ": ", error.message()));
+}
+
+absl::Status TakenImports::PutInto(const std::string& folder) const {
+  if (files_.empty()) return absl::OkStatus();
+  const std::string target = absl::StrCat(folder, "/imports");
+  if (absl::Status made = files::MakeFolder(target); !made.ok()) return made;
+  for (const File& file : files_) {
+    const std::string path = absl::StrCat(target, "/", file.name);
+    const std::string part = absl::StrCat(path, ".part");
+    std::ofstream copy(part, std::ios::binary | std::ios::trunc);
+    file.bytes->clear();
+    file.bytes->seekg(0);
+    if (file.bytes->peek() != std::ifstream::traits_type::eof()) copy << file.bytes->rdbuf();
+    copy.close();
+    if (!copy) return Failed(part);
+    if (absl::Status placed = files::PutInPlace(part, path); !placed.ok()) return placed;
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace gridledger::cli

@@ -6,10 +6,13 @@
 
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
+#include <absl/strings/string_view.h>
 
 #include <cstddef>
 #include <cstdint>
+#include <fstream>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -47,6 +50,8 @@ struct ImportRecord {
 
 // The source of a round's positions, "boston311#1".
 std::string RoundName(const std::string& source, int round);
+// The round of a source that has that name; 0 when it is none.
+int RoundOf(absl::string_view name, absl::string_view source);
 
 std::string ImportRecordPath(const std::string& folder, const std::string& source);
 // Empty when there is no such file, DataLoss when it cannot be read, FailedPrecondition when an
@@ -60,7 +65,23 @@ absl::Status CheckSameMeans(const std::string& name, const ImportMeans& before,
 // Durable on return. A record without a round is not kept.
 absl::Status KeepImportRecord(const std::string& folder, const std::string& source,
                               const ImportRecord& record);
-// With the rows beside them, from one data folder to another: for a copy of its ledger.
-absl::Status CopyImportRecords(const std::string& from, const std::string& to);
+
+// The records of a data folder and the rows beside them as they are at one instant, for a copy of
+// its ledger. What is taken before the ends of the ledger are read never says that a round is
+// complete of which the copy lacks a row, whoever goes on importing meanwhile.
+class TakenImports {
+ public:
+  // Unavailable when the disk fails.
+  static absl::StatusOr<TakenImports> Of(const std::string& folder);
+  // Once the ledger is there. Durable on return.
+  absl::Status PutInto(const std::string& folder) const;
+
+ private:
+  struct File {
+    std::string name;
+    std::shared_ptr<std::ifstream> bytes;  // of what it was, though another one has its place now
+  };
+  std::vector<File> files_;  // in the order in which a folder has to get them
+};
 
 }  // namespace gridledger::cli

@@ -19,7 +19,8 @@
 namespace gridledger::cli {
 namespace {
 
-constexpr size_t kInputsMax = 1000;  // × ~16 KiB of rules and names = 16 MiB; one is open at a time
+constexpr size_t kInputsMax = 1000;  // × ~16 KiB of rules and names = 16 MiB; one is open at a
+                                     // time, and its lists
 constexpr int64_t kRowsBetweenLooks = 1024;
 
 // Rows that are corrected are the same source, whichever of them is corrected first.
@@ -101,6 +102,11 @@ absl::Status RejectRow(ImportInput& input, uint32_t index, absl::string_view col
   return kept.ok() ? all.Reject(input, index, row.line, row.number, column, reason) : kept;
 }
 
+// A row, to what tells one reading of an input from another one.
+void AddRow(const files::InputRow& row, uint64_t content, uint64_t* sum) {
+  *sum = (*sum * 31 + static_cast<uint64_t>(row.number)) ^ content;
+}
+
 absl::Status TakeRow(ImportInput& input, uint32_t index, RowStore& store, AllRows& all) {
   ++all.read.rows;
   ++input.rows;
@@ -122,11 +128,8 @@ absl::Status TakeRow(ImportInput& input, uint32_t index, RowStore& store, AllRow
         input.events != nullptr ? input.events->rejection() : input.lives->rejection();
     return RejectRow(input, index, why.column, why.reason, all);
   }
+  AddRow(row, event != nullptr ? event->content : life->content, &input.taken);
   input.is_taken = true;
-  if (known->twice) {
-    input.twice.Set(number);
-    return absl::OkStatus();
-  }
   const bool is_new = known->round == 0;
   const int round = is_new ? all.round : known->round;
   const uint64_t at = is_new ? present : known->row;
@@ -158,7 +161,7 @@ absl::Status EachRow(ImportInput& input, AllRows& all, Each each) {
   if (input.reader == nullptr) {
     if (absl::Status status = Rewind(input, all.rows); !status.ok()) return status;
   }
-  for (bool more = input.has_row; more;) {
+  for (bool more = input.has_row && input.row.number <= input.rows_max; more;) {
     if (absl::Status status = each(); !status.ok()) return status;
     if (input.row.number % kRowsBetweenLooks == 0) {
       all.position = all.position_before + input.reader->input().position();
@@ -183,6 +186,12 @@ int64_t BytesOf(const std::vector<ImportInput>& inputs) {
 // Which rows are known: all of them are read for it, to be read once more.
 absl::Status Recognise(std::vector<ImportInput>& inputs, RowStore& store, AllRows& all) {
   if (store.empty()) return absl::OkStatus();
+  for (const ImportInput& input : inputs) {
+    if (input.path != "-") continue;
+    return absl::FailedPreconditionError(
+        "rows of this source have come in while standard input was opened: import it once more, to "
+        "be compared with them");
+  }
   const int64_t size = BytesOf(inputs);
   const ProgressLine progress("comparing", "bytes", [&] { return Reading{all.position, size}; });
   uint64_t before = 0;
@@ -194,8 +203,9 @@ absl::Status Recognise(std::vector<ImportInput>& inputs, RowStore& store, AllRow
       if (!row.rejected.empty()) return absl::OkStatus();
       const uint64_t present = before + static_cast<uint64_t>(row.number);
       const auto look = [&](const auto* told) {
-        return told == nullptr ? absl::OkStatus()
-                               : store.Look(present, Fingerprint(told->incident_id), told->content);
+        if (told == nullptr) return absl::OkStatus();
+        AddRow(row, told->content, &input.compared);
+        return store.Look(present, Fingerprint(told->incident_id), told->content);
       };
       return input.events != nullptr ? look(input.events->Apply(row.fields))
                                      : look(input.lives->Apply(row.fields));
@@ -225,7 +235,7 @@ absl::Status KeepLate(ImportInput& input, const files::RowOptions& options, cons
     more = *next;
   }
   input.reader.reset();
-  return absl::OkStatus();
+  return rejected->Pause();
 }
 
 std::string ListBase(const ImportInput& input, size_t index, const std::string& folder,
@@ -277,10 +287,11 @@ absl::Status CheckRounds(KnownIncidents& known, const std::string& source,
   return absl::OkStatus();
 }
 
-// Rows that came in by another mapping must not come in by this one.
+// An incident that came in by another mapping must not go on by this one: its rows have other
+// contents then, and would all be new.
 absl::Status CheckMeans(const ImportMeans& means, const std::string& source,
                         const ImportRecord& record, const RowStore& store) {
-  for (const int round : store.rounds_here()) {
+  for (const int round : store.rounds_met()) {
     const ImportMeans& before = record.means[record.Find(round)->means];
     absl::Status same =
         CheckSameMeans(absl::StrCat("what round ", round, " of ", source, " took"), before, means);
@@ -300,6 +311,11 @@ absl::Status ReadAll(const v1::Mapping& mapping, std::vector<ImportInput>& input
     absl::Status status =
         EachRow(input, all, [&] { return TakeRow(input, static_cast<uint32_t>(i), store, all); });
     if (!status.ok()) return status;
+    if (!store.empty() && input.taken != input.compared) {
+      return absl::FailedPreconditionError(absl::StrCat(
+          input.name, " has changed while it was read; nothing was imported: import it once more"));
+    }
+    if (status = all.rejected[i]->Pause(); !status.ok()) return status;
     before += static_cast<uint64_t>(input.rows);
     // Only the source's name is still needed.
     input.reader.reset();

@@ -46,6 +46,8 @@ struct ImportInput {
   int64_t rows = 0;                              // read
   // That it had when its rows were compared: one that grows meanwhile is taken up to there.
   int64_t rows_max = std::numeric_limits<int64_t>::max();
+  uint64_t compared = 0;  // a sum of its rows then
+  uint64_t taken = 0;     // and when they were taken
   std::string list_base;  // of its lists, "DIR/rejected/boston311-5f3a9c01"
   bool is_taken = false;  // a row of it is in the ledger, or goes there
   // What became of its rows, by number.

@@ -1,20 +1,22 @@
 #include "services/gridledger/known_incidents.h"
 
-#include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
-#include <absl/strings/strip.h>
 
+#include <algorithm>
 #include <set>
 #include <utility>
 
 #include "services/base/layout.h"
+#include "services/gridledger/import_record.h"
 #include "services/runtime/engine/entry_codec.h"
 #include "services/runtime/host/subjects.h"
 
 namespace gridledger::cli {
 namespace {
 
-constexpr int kLoadedMax = 4096;  // × ~1 KiB, a partition: 4 MiB; a task is quickly opened again
+// Of all partitions × ~1 KiB = 32 MiB; a task is quickly opened again.
+constexpr int kLoadedMax = 32'768;
+constexpr int kLoadedMin = 16;  // of a partition
 
 }  // namespace
 
@@ -50,20 +52,13 @@ absl::StatusOr<std::optional<KnownIncident>> KnownIncidents::FindIn(const Incide
 }
 
 absl::StatusOr<std::vector<int>> KnownIncidents::RoundsOf(const std::string& source) {
-  constexpr size_t kDigitsMax = 5;  // of a round
-  const std::string prefix = absl::StrCat(source, "#");
   std::set<int> rounds;
   for (Partition p{0}; p.value < folder_.log().partitions(); ++p.value) {
     const absl::StatusOr<engine::Task*> task = TaskOf(p);
     if (!task.ok()) return task.status();
     (*task)->EachMark([&](const engine::SourceName& name, const engine::SourceMark&) {
-      absl::string_view number = name.text();
-      int round = 0;
-      // Earlier builds named a source by how its file begins, in eight digits.
-      if (absl::ConsumePrefix(&number, prefix) && absl::SimpleAtoi(number, &round) &&
-          number.size() <= kDigitsMax) {
-        rounds.insert(round);
-      }
+      const int round = RoundOf(name.text(), source);
+      if (round != 0) rounds.insert(round);
     });
   }
   return std::vector<int>(rounds.begin(), rounds.end());
@@ -90,7 +85,8 @@ absl::StatusOr<engine::Task*> KnownIncidents::TaskOf(Partition partition) {
     tasks_.resize(static_cast<size_t>(folder_.log().partitions()));
     loaded_.resize(tasks_.size());
   }
-  if (tasks_[at] == nullptr || loaded_[at] >= kLoadedMax) {
+  if (tasks_[at] == nullptr ||
+      loaded_[at] >= std::max(kLoadedMax / folder_.log().partitions(), kLoadedMin)) {
     const engine::Service* const audit = host::FindService("audit");
     INVARIANT(audit != nullptr, "there is an audit service");
     tasks_[at].reset();

@@ -127,14 +127,19 @@ class LivesTold {
     if (!reader.ok()) return reader.status();
     files::SortedFact sorted;
     LeftOut left_out;
+    size_t input = 0;
     while (true) {
       const absl::StatusOr<bool> more = (*reader)->Next(&sorted);
       if (!more.ok()) return more.status();
-      if (!*more) return absl::OkStatus();
+      if (!*more) return all_.rejected[input]->Pause();
       if (!ParseLayout(sorted.entry, &left_out)) {
         return absl::DataLossError("a sorted rejection does not parse");
       }
       const RowOf at = RowOfPresent(inputs_, sorted.place.row);
+      if (at.input != input) {
+        if (absl::Status paused = all_.rejected[input]->Pause(); !paused.ok()) return paused;
+        input = at.input;
+      }
       absl::Status rejected =
           all_.Reject(inputs_[at.input], static_cast<uint32_t>(at.input), left_out.line,
                       static_cast<int64_t>(at.row), all_.options.id_column, "the id of another row",

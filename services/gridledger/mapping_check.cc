@@ -23,12 +23,14 @@
 #include "services/domain/mapping/text_shape.h"
 #include "services/gridledger/command.h"
 #include "services/gridledger/foretold_lives.h"
+#include "services/gridledger/json_text.h"
 #include "services/gridledger/mapped_rows.h"
 #include "services/gridledger/places.h"
 #include "services/gridledger/read_yaml.h"
 #include "services/gridledger/row_bits.h"
 #include "services/gridledger/terminal.h"
 #include "services/runtime/adapters/files/row_format.h"
+#include "services/runtime/adapters/files/temp_folder.h"
 
 namespace gridledger::cli {
 namespace {
@@ -319,13 +321,21 @@ std::string CheckJson(const Checked& checked, const Shown& shown, const absl::St
         {{"rows", seen.rows}, {"lines", seen.lines}, {"fact", what.first}, {"why", what.second}});
   }
   // A byte that is no text would end the JSON.
-  return absl::StrCat(json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace), "\n");
+  return JsonText(json);
 }
 
 // ---- the rows of a mapping of either shape
 
 class Check {
  public:
+  ~Check() {
+    foretold_.reset();
+    std::error_code error;
+    std::filesystem::remove(place_, error);  // only if nobody else's work is in it
+  }
+  Check(const Check&) = delete;
+  Check& operator=(const Check&) = delete;
+
   static absl::StatusOr<std::unique_ptr<Check>> Compile(const CheckOptions& options,
                                                         const v1::Mapping& mapping,
                                                         std::vector<std::string> header,
@@ -342,12 +352,12 @@ class Check {
       check->lives_ = *std::move(lives);
     }
     // Limits and units of the policy, where it can be read; an import says why where it cannot.
-    std::error_code error;
-    auto foretold = ForetoldLives::Make(
-        mapping, policy.ok() ? *policy : v1::Policy(),
-        (std::filesystem::temp_directory_path(error) / "gridledger-check").string());
+    const absl::StatusOr<std::string> place = files::OwnTempPlace();
+    if (!place.ok()) return place.status();
+    auto foretold = ForetoldLives::Make(mapping, policy.ok() ? *policy : v1::Policy(), *place);
     if (!foretold.ok()) return foretold.status();
     check->foretold_ = *std::move(foretold);
+    check->place_ = *place;
     return check;
   }
 
@@ -447,6 +457,7 @@ class Check {
   const std::vector<std::string> header_;
   std::unique_ptr<mapping::LifeMapper> lives_;    // of rows with an incident each
   std::unique_ptr<mapping::EventMapper> events_;  // of rows with an event each
+  std::string place_;                             // of what does not fit in memory
   std::unique_ptr<ForetoldLives> foretold_;
   std::map<int64_t, std::vector<First>> first_rows_;
   RowBits void_rows_;

@@ -1,5 +1,7 @@
 #include "services/gridledger/rejected_rows.h"
 
+#include <fcntl.h>
+
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_format.h>
 #include <absl/strings/str_replace.h>
@@ -65,35 +67,36 @@ RejectedRows::RejectedRows(Options options, int* told) : options_(std::move(opti
     seal_path_ = of("." + name + ".seal");
     if (IsUntouched(rows_path_, seal_path_)) break;
   }
-  std::error_code error;
-  for (const std::string& path : {list_path_, rows_path_, seal_path_}) {
-    std::filesystem::remove(path, error);
-  }
 }
 
 RejectedRows::~RejectedRows() {
   if (file_ != nullptr) std::fclose(file_);
   if (rows_file_ != nullptr) std::fclose(rows_file_);
+  std::error_code error;
+  for (const std::string& path : {list_path_, rows_path_}) {
+    std::filesystem::remove(absl::StrCat(path, kPart), error);
+  }
 }
 
 // Readable to its owner only: what stands in rows is nobody else's business.
-std::FILE* RejectedRows::Make(const std::string& final_path) const {
+std::FILE* RejectedRows::Open(const std::string& final_path, bool begun) const {
   std::error_code error;
   const std::string path = absl::StrCat(final_path, kPart);
-  std::filesystem::create_directories(std::filesystem::path(path).parent_path(), error);
-  std::FILE* const file = std::fopen(path.c_str(), "w");
-  if (file == nullptr) return nullptr;
-  std::filesystem::permissions(
-      path, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write, error);
-  return file;
+  if (!begun) {
+    std::filesystem::create_directories(std::filesystem::path(path).parent_path(), error);
+    std::filesystem::remove(path, error);
+  }
+  const int file =
+      ::open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC | (begun ? 0 : O_CREAT | O_EXCL), 0600);
+  return file < 0 ? nullptr : ::fdopen(file, "a");
 }
 
 absl::Status RejectedRows::Add(int64_t line, int64_t row, absl::string_view column,
                                absl::string_view reason) {
   if (file_ == nullptr) {
-    file_ = Make(list_path_);
+    file_ = Open(list_path_, count_ > 0);
     if (file_ == nullptr) return Failed(list_path_);
-    std::fputs("line,row,column,reason\n", file_);
+    if (count_ == 0) std::fputs("line,row,column,reason\n", file_);
   }
   ++count_;
   const std::string said =
@@ -121,11 +124,11 @@ absl::Status RejectedRows::Keep(const std::vector<std::string>& header,
     return std::fwrite(line_.data(), 1, line_.size(), rows_file_) == line_.size();
   };
   if (rows_file_ == nullptr) {
-    rows_file_ = Make(rows_path_);
+    rows_file_ = Open(rows_path_, kept_);
     if (rows_file_ == nullptr) return Failed(rows_path_);
-    kept_ = true;
-    if (options_.mark) std::fputs("\xEF\xBB\xBF", rows_file_);
-    if (!write(header)) return Failed(rows_path_);
+    const bool begun = std::exchange(kept_, true);
+    if (!begun && options_.mark) std::fputs("\xEF\xBB\xBF", rows_file_);
+    if (!begun && !write(header)) return Failed(rows_path_);
   }
   if (row.raw.empty()) return write(row.fields) ? absl::OkStatus() : Failed(rows_path_);
   // With a quote that is not closed it would take the rows behind it along.
@@ -137,26 +140,36 @@ absl::Status RejectedRows::Keep(const std::vector<std::string>& header,
   return written ? absl::OkStatus() : Failed(rows_path_);
 }
 
-absl::Status RejectedRows::Finish() {
+absl::Status RejectedRows::Pause() {
   std::FILE* const rows = std::exchange(rows_file_, nullptr);
-  if (rows != nullptr) {
+  std::FILE* const list = std::exchange(file_, nullptr);
+  const bool rows_closed = rows == nullptr || std::fclose(rows) == 0;
+  const bool list_closed = list == nullptr || std::fclose(list) == 0;
+  if (!rows_closed) return Failed(rows_path_);
+  return list_closed ? absl::OkStatus() : Failed(list_path_);
+}
+
+absl::Status RejectedRows::Finish() {
+  if (absl::Status status = Pause(); !status.ok()) return status;
+  std::error_code error;
+  std::filesystem::remove(list_path_, error);
+  std::filesystem::remove(rows_path_, error);
+  std::filesystem::remove(seal_path_, error);
+  if (kept_) {
     // The seal comes first: rows without one are somebody's.
-    if (std::fflush(rows) != 0) return Failed(rows_path_);
     const std::string seal = SealOf(absl::StrCat(rows_path_, kPart));
     std::ofstream file(seal_path_, std::ios::trunc);
     file << seal;
     file.close();
     if (!file) return Failed(seal_path_);
-    if (absl::Status status = Publish(rows, rows_path_); !status.ok()) return status;
+    if (absl::Status status = Publish(rows_path_); !status.ok()) return status;
   }
-  std::FILE* const list = std::exchange(file_, nullptr);
-  return list == nullptr ? absl::OkStatus() : Publish(list, list_path_);
+  return count_ == 0 ? absl::OkStatus() : Publish(list_path_);
 }
 
-absl::Status RejectedRows::Publish(std::FILE* file, const std::string& path) const {
+absl::Status RejectedRows::Publish(const std::string& path) const {
   const std::string part = absl::StrCat(path, kPart);
-  const bool closed = std::fclose(file) == 0;
-  return closed && std::rename(part.c_str(), path.c_str()) == 0 ? absl::OkStatus() : Failed(path);
+  return std::rename(part.c_str(), path.c_str()) == 0 ? absl::OkStatus() : Failed(path);
 }
 
 absl::Status RejectedRows::Failed(const std::string& path) const {

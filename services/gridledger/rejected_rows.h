@@ -29,8 +29,7 @@ class RejectedRows {
     bool mark = false;     // whether the rows begin with a byte order mark
     bool csv = true;       // so that a row that is none can be kept as it stands
   };
-  // Those that are there from an earlier import, and nobody has touched, go. `told` counts over
-  // several lists what has been said on standard error.
+  // `told` counts over several lists what has been said on standard error.
   RejectedRows(Options options, int* told);
   ~RejectedRows();
   RejectedRows(const RejectedRows&) = delete;
@@ -40,7 +39,10 @@ class RejectedRows {
   absl::Status Add(int64_t line, int64_t row, absl::string_view column, absl::string_view reason);
   // Keeps the row itself, as it stands where it is no row.
   absl::Status Keep(const std::vector<std::string>& header, const files::InputRow& row);
-  // The files are there on return, and not before.
+  // Closes the files until there is more to add: an import has many lists.
+  absl::Status Pause();
+  // The files are there on return, and not before; those of an earlier import that nobody has
+  // touched are gone.
   absl::Status Finish();
   int64_t count() const { return count_; }
   const std::string& path() const { return list_path_; }
@@ -49,17 +51,17 @@ class RejectedRows {
 
  private:
   absl::Status Failed(const std::string& path) const;
-  std::FILE* Make(const std::string& path) const;
-  absl::Status Publish(std::FILE* file, const std::string& path) const;
+  std::FILE* Open(const std::string& path, bool begun) const;
+  absl::Status Publish(const std::string& path) const;
 
   const Options options_;
   std::string list_path_;
   std::string rows_path_;
   std::string seal_path_;  // tells what the rows were when they were written
   int* const told_;
-  std::FILE* file_ = nullptr;
+  std::FILE* file_ = nullptr;  // while there is something to add
   std::FILE* rows_file_ = nullptr;
-  bool kept_ = false;
+  bool kept_ = false;  // a row
   std::string line_;
   int64_t count_ = 0;
 };

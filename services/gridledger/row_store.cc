@@ -1,6 +1,5 @@
 #include "services/gridledger/row_store.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <absl/strings/str_cat.h>
@@ -18,13 +17,13 @@
 #include "services/base/digest.h"
 #include "services/base/invariant.h"
 #include "services/runtime/adapters/files/durable.h"
+#include "services/runtime/adapters/files/temp_folder.h"
 
 namespace gridledger::cli {
 namespace {
 
 constexpr int kRoundShift = 48;
-constexpr uint64_t kTwice = uint64_t{1} << 47;
-constexpr uint64_t kRowMask = kTwice - 1;
+constexpr uint64_t kRowMask = (uint64_t{1} << kRoundShift) - 1;
 constexpr size_t kRowBytes = 3 * sizeof(uint64_t);
 // So that it sorts as a whole number from 0 on.
 constexpr uint64_t kContentMask = ~(uint64_t{1} << 63);
@@ -93,9 +92,9 @@ class RowStore::Words {
   static absl::StatusOr<std::unique_ptr<Words>> Make(const std::string& folder) {
     std::error_code error;
     std::filesystem::create_directories(folder, error);
-    const int file = ::open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    if (file < 0) return Failed("make a file in", folder);
-    return std::unique_ptr<Words>(new Words(file, folder));
+    const absl::StatusOr<int> file = files::OpenUnnamed(folder);
+    if (!file.ok()) return file.status();
+    return std::unique_ptr<Words>(new Words(*file, folder));
   }
   ~Words() { ::close(file_); }
   Words(const Words&) = delete;
@@ -327,6 +326,7 @@ absl::Status RowStore::MatchLooked() {
   absl::flat_hash_map<int, Missing> missing;  // of rounds that were cut off
   Taken looked;
   Taken before;  // of what was looked for, the last that is known
+  Taken last;    // and the last of all
   absl::StatusOr<bool> more_looked = sorted->Next(&looked);
   Taken stored;
   for (absl::StatusOr<bool> more = (*stream)->Next(&stored);; more = (*stream)->Next(&stored)) {
@@ -334,21 +334,26 @@ absl::Status RowStore::MatchLooked() {
     if (!*more) break;
     if (!IsKnown(stored.round)) continue;
     while (more_looked.ok() && *more_looked && SortsBefore(looked, stored)) {
+      last = looked;
       more_looked = sorted->Next(&looked);
     }
     bool is_here = before.row != 0 && IsSame(before, stored);
+    uint64_t here = 0;
     while (more_looked.ok() && *more_looked && IsSame(looked, stored)) {
-      const uint64_t word = WordOf(stored.round, stored.row);
-      absl::Status set = by_present_->Set(looked.row, is_here ? word | kTwice : word);
-      if (set.ok() && !is_here) {
-        set = by_known_->Set(begins_[stored.round] + stored.row, looked.row);
-      }
-      if (!set.ok()) return set;
-      is_here = true;
-      before = looked;
+      if (here == 0 || looked.row == stored.row) here = looked.row;
+      before = last = looked;
       more_looked = sorted->Next(&looked);
     }
     if (!more_looked.ok()) return more_looked.status();
+    if (here != 0) {
+      absl::Status set = by_present_->Set(here, WordOf(stored.round, stored.row));
+      if (set.ok()) set = by_known_->Set(begins_[stored.round] + stored.row, here);
+      if (!set.ok()) return set;
+      is_here = true;
+    }
+    const bool is_met = (last.row != 0 && last.incident == stored.incident) ||
+                        (*more_looked && looked.incident == stored.incident);
+    if (is_met) rounds_met_.insert(stored.round);
     if (is_here) {
       rounds_here_.insert(stored.round);
     } else if (cut_off_.contains(stored.round)) {
@@ -372,9 +377,7 @@ absl::StatusOr<RowStore::Known> RowStore::Find(uint64_t present) {
   if (by_present_ == nullptr) return Known{};
   const absl::StatusOr<uint64_t> word = by_present_->GetNext(present);
   if (!word.ok()) return word.status();
-  return Known{.round = static_cast<int>(*word >> kRoundShift),
-               .row = *word & kRowMask,
-               .twice = (*word & kTwice) != 0};
+  return Known{.round = static_cast<int>(*word >> kRoundShift), .row = *word & kRowMask};
 }
 
 absl::StatusOr<uint64_t> RowStore::PresentOf(int round, uint64_t row) const {

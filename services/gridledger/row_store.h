@@ -55,7 +55,6 @@ class RowStore {
   struct Known {
     int round = 0;  // 0: no import has taken it
     uint64_t row = 0;
-    bool twice = false;  // a row before it has the same content, and is the known one
   };
 
   // DataLoss when the file cannot be read, or does not have what the rounds took.
@@ -73,12 +72,14 @@ class RowStore {
   // go on with all of its rows, and with nothing less.
   absl::Status Match();
 
-  // What Match has found; quickest in the order of the rows.
+  // What Match has found; quickest in the order of the rows. Of several rows of one content one is
+  // known: that with the number that it had, or else the first.
   absl::StatusOr<Known> Find(uint64_t present);
   // Where a row of a round stands now; 0 where it is not in this import.
   absl::StatusOr<uint64_t> PresentOf(int round, uint64_t row) const;
-  // Of which rows are in this import.
+  // Of which rows are in this import; and of which there are incidents.
   const std::set<int>& rounds_here() const { return rounds_here_; }
+  const std::set<int>& rounds_met() const { return rounds_met_; }
 
   // In the order of incidents; of one incident in any order.
   absl::Status Take(const Taken& row);
@@ -109,6 +110,7 @@ class RowStore {
   std::unique_ptr<Words> by_present_;  // the round and row that it is
   std::unique_ptr<Words> by_known_;    // where it stands now
   std::set<int> rounds_here_;
+  std::set<int> rounds_met_;
   std::unique_ptr<Writer> writer_;
   std::vector<Taken> taken_;                     // of one incident
   std::unique_ptr<files::FactSorter> put_away_;  // those of it for which there is no room

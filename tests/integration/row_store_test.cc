@@ -137,6 +137,31 @@ INSTANTIATE_TEST_SUITE_P(, OfManyIncidents,
                                                shape.param.memory_bytes, "Bytes");
                          });
 
+TEST_F(RowStoreTest, OfRowsOfOneContentTheOneWithItsNumberIsTheKnownOne) {
+  const Row row = RowOfNumber(1, 10);
+  Import({RowOfNumber(2, 10), RowOfNumber(3, 10), row});
+  auto store = Open();
+  ASSERT_TRUE(store.ok()) << store.status();
+  Look(**store, {RowOfNumber(2, 10), row, row, row});
+  EXPECT_EQ((*store)->Find(2)->round, 0);
+  EXPECT_EQ((*store)->Find(3)->round, 1);
+  EXPECT_EQ((*store)->Find(4)->round, 0);
+  EXPECT_EQ(*(*store)->PresentOf(1, 3), 3U);
+}
+
+TEST_F(RowStoreTest, RoundsOfWhichThereAreIncidentsAreMet) {
+  Import({{.incident = 1, .content = 10}, {.incident = 1, .content = 20}});
+  Import({{.incident = 2, .content = 10}});
+  Import({{.incident = 3, .content = 10}});
+  for (const uint64_t content : {5, 15, 25}) {
+    auto store = Open();
+    ASSERT_TRUE(store.ok()) << store.status();
+    Look(**store, {{.incident = 1, .content = content}, {.incident = 3, .content = 10}});
+    EXPECT_THAT((*store)->rounds_here(), ElementsAre(3)) << content;
+    EXPECT_THAT((*store)->rounds_met(), ElementsAre(1, 3)) << content;
+  }
+}
+
 TEST_F(RowStoreTest, OfRowsOfOneContentTheFirstIsTheKnownOne) {
   const Row row = RowOfNumber(1, 10);
   Import({row, RowOfNumber(2, 10)});
@@ -144,8 +169,8 @@ TEST_F(RowStoreTest, OfRowsOfOneContentTheFirstIsTheKnownOne) {
   ASSERT_TRUE(store.ok()) << store.status();
   Look(**store, {RowOfNumber(3, 10), row, row});
   EXPECT_EQ((*store)->Find(1)->round, 0);
-  EXPECT_FALSE((*store)->Find(2)->twice);
-  EXPECT_TRUE((*store)->Find(3)->twice);
+  EXPECT_EQ((*store)->Find(2)->round, 1);
+  EXPECT_EQ((*store)->Find(3)->round, 0);
   EXPECT_EQ(*(*store)->PresentOf(1, 1), 2U);
   EXPECT_EQ(*(*store)->PresentOf(1, 2), 0U) << "it is not in this import";
   EXPECT_THAT((*store)->rounds_here(), ElementsAre(1));

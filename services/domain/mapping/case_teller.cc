@@ -1,5 +1,7 @@
 #include "services/domain/mapping/case_teller.h"
 
+#include <absl/strings/str_cat.h>
+
 #include <algorithm>
 #include <limits>
 
@@ -10,23 +12,30 @@ namespace gridledger::mapping {
 namespace {
 
 constexpr int64_t kAfterAll = std::numeric_limits<int64_t>::max();
-constexpr size_t kTwiceMax = 1024;  // rows of one incident, instant and version that are compared
+// Rows of one incident, instant and version × ~18 B = 18 MB, while they are compared.
+constexpr size_t kAtOnceMax = size_t{1} << 20;
 
 }  // namespace
 
 absl::Status CaseTeller::Tell(const Event& event, Answer* answer, Sink sink) {
   const bool first = !open_;
   if (!first && event.at_ms == at_ms_ && event.version == version_) {
-    if (std::find(contents_.begin(), contents_.end(), event.content) != contents_.end()) {
+    if (contents_.contains(event.content)) {
       *answer = Answer::kTwice;
       return absl::OkStatus();
+    }
+    if (contents_.size() >= kAtOnceMax) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("more than ", kAtOnceMax,
+                       " different rows are of one incident at one instant: is incident.id the "
+                       "right column?"));
     }
   } else {
     contents_.clear();
   }
   at_ms_ = event.at_ms;
   version_ = event.version;
-  if (contents_.size() < kTwiceMax) contents_.push_back(event.content);
+  contents_.insert(event.content);
   if (first) {
     if (absl::Status status = Open(event, sink); !status.ok()) return status;
   }

@@ -2,12 +2,12 @@
 // what is new in each. Pure; one incident at a time.
 #pragma once
 
+#include <absl/container/flat_hash_set.h>
 #include <absl/functional/function_ref.h>
 #include <absl/status/status.h>
 
 #include <cstdint>
 #include <string>
-#include <vector>
 
 #include "services/domain/mapping/observation.h"
 
@@ -29,6 +29,7 @@ class CaseTeller {
 
   enum class Answer { kTold, kNothingNew, kTwice };
   // The next row of the incident. The first one also tells the report and the facts as a whole.
+  // InvalidArgument when more than a million different ones are of one instant and version.
   absl::Status Tell(const Event& event, Answer* answer, Sink sink);
   // That all of an incident lies in one partition: that of its first row.
   const std::string& community() const { return community_; }
@@ -45,7 +46,8 @@ class CaseTeller {
   int64_t due_at_ms_ = 0;
   int64_t at_ms_ = 0;  // of the last row
   int64_t version_ = 0;
-  std::vector<uint64_t> contents_;  // of the rows at that instant and version
+  absl::flat_hash_set<uint64_t>
+      contents_;  // of the rows at that instant and version; look-ups only
 };
 
 }  // namespace gridledger::mapping

@@ -288,6 +288,7 @@ absl::Status FactSorter::PutAway() {
   if (status.ok()) {
     rocksdb::IngestExternalFileOptions ingest;
     ingest.move_files = true;
+    ingest.write_global_seqno = false;  // the file is never written again
     status = database_->IngestExternalFile({path}, ingest);
   }
   if (!status.ok())

@@ -1,7 +1,7 @@
-// Puts what many rows made into ledger order, in bounded memory: by time, then input, row and
-// ordinal, each partition by itself. What does not fit in memory lies in sorted runs of a temporary
-// RocksDB database, whose merging iterator reads them as one. Bytes in, the same bytes out: it
-// knows nothing of entries.
+// Puts what many rows made into ledger order, in bounded memory: by group, time, version, input,
+// row and ordinal, each partition by itself. What does not fit in memory lies in sorted runs of a
+// temporary RocksDB database, whose merging iterator reads them as one. Bytes in, the same bytes
+// out: it knows nothing of entries.
 //
 //   auto sorter = *FactSorter::Open({.temp_folder = folder, .partitions = 8});
 //   sorter->Add(partition, {.at = at, .input = 0, .row = 1, .ordinal = 0}, key, entry);

@@ -1,6 +1,5 @@
 #include "services/runtime/adapters/files/spool.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <absl/strings/str_cat.h>
@@ -10,6 +9,8 @@
 #include <filesystem>
 #include <system_error>
 #include <utility>
+
+#include "services/runtime/adapters/files/temp_folder.h"
 
 namespace gridledger::files {
 namespace {
@@ -50,14 +51,14 @@ absl::StatusOr<Spooled> SpoolInput(std::unique_ptr<InputStream> input, const std
   while (!std::filesystem::is_directory(place, error) && place.has_relative_path()) {
     place = place.parent_path();
   }
-  const int file = ::open(place.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-  if (file < 0) {
-    return absl::UnavailableError(absl::StrCat("cannot keep what comes from ", input->name(),
-                                               " in ", place.string(), ": ", strerror(errno)));
+  const absl::StatusOr<int> file = OpenUnnamed(place.string());
+  if (!file.ok()) {
+    return absl::UnavailableError(
+        absl::StrCat("cannot keep what comes from ", input->name(), ": ", file.status().message()));
   }
   Spooled spooled;
-  spooled.path = absl::StrCat("/proc/self/fd/", file);
-  spooled.input = std::make_unique<SpooledInput>(std::move(input), file);
+  spooled.path = absl::StrCat("/proc/self/fd/", *file);
+  spooled.input = std::make_unique<SpooledInput>(std::move(input), *file);
   return spooled;
 }
 

@@ -40,12 +40,46 @@ int TakeLock(const std::string& path, int flags) {
   return -1;
 }
 
+constexpr mode_t kOwner = 0700;
+
+// For this user alone, where it is not there.
+absl::Status MakeOwn(const std::string& folder) {
+  std::error_code error;
+  fs::create_directories(fs::path(folder).parent_path(), error);
+  if (::mkdir(folder.c_str(), kOwner) == 0 || errno == EEXIST) return absl::OkStatus();
+  return Failed("make", folder, strerror(errno));
+}
+
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<TempFolder>> TempFolder::Make(const std::string& place) {
+absl::StatusOr<std::string> OwnTempPlace() {
   std::error_code error;
-  fs::create_directories(place, error);
-  if (error) return Failed("make", place, error.message());
+  const fs::path root = fs::temp_directory_path(error);
+  const std::string place =
+      absl::StrCat(error ? "/tmp" : root.string(), "/gridledger-", ::geteuid());
+  if (absl::Status made = MakeOwn(place); !made.ok()) return made;
+  struct stat about{};
+  if (::lstat(place.c_str(), &about) != 0) return Failed("read", place, strerror(errno));
+  const bool own = S_ISDIR(about.st_mode) && about.st_uid == ::geteuid() &&
+                   (about.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+  if (own) return place;
+  return Failed("sort in", place, "it is not this user's own folder; TMPDIR names another place");
+}
+
+absl::StatusOr<int> OpenUnnamed(const std::string& folder) {
+  int file = ::open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+  if (file < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL)) {
+    // A file system, as of a network, that has no files without a name.
+    std::string path = absl::StrCat(folder, "/.gridledger-XXXXXX");
+    file = ::mkostemp(path.data(), O_CLOEXEC);
+    if (file >= 0) ::unlink(path.c_str());
+  }
+  if (file < 0) return Failed("make a file in", folder, strerror(errno));
+  return file;
+}
+
+absl::StatusOr<std::unique_ptr<TempFolder>> TempFolder::Make(const std::string& place) {
+  if (absl::Status made = MakeOwn(place); !made.ok()) return made;
   constexpr int kTriesMax = 100;  // each fails only if another one tidies up at this instant
   for (int i = 0; i < kTriesMax; ++i) {
     // A name that nobody has: the lock's file is made first, so that the folder never stands alone.
@@ -56,10 +90,11 @@ absl::StatusOr<std::unique_ptr<TempFolder>> TempFolder::Make(const std::string& 
     const int lock = TakeLock(lock_path, 0);
     if (lock < 0) continue;
     std::string path = lock_path.substr(0, lock_path.size() - kLock.size());
-    if (!fs::create_directory(path, error)) {
+    if (::mkdir(path.c_str(), kOwner) != 0) {
+      const std::string why = strerror(errno);
       ::unlink(lock_path.c_str());
       ::close(lock);
-      return Failed("make", path, error ? error.message() : "it is there already");
+      return Failed("make", path, why);
     }
     return std::unique_ptr<TempFolder>(new TempFolder(std::move(path), lock));
   }

@@ -12,9 +12,17 @@
 
 namespace gridledger::files {
 
+// TMP/gridledger-UID, which only this user reads: rows are people's. Unavailable when somebody else
+// has made it.
+absl::StatusOr<std::string> OwnTempPlace();
+
+// A file without a name in `folder`, gone when it is closed; its descriptor, open for both.
+// Unavailable when the disk fails.
+absl::StatusOr<int> OpenUnnamed(const std::string& folder);
+
 class TempFolder {
  public:
-  // Makes `place` too. Unavailable when the disk fails.
+  // Makes `place` too, both for this user alone. Unavailable when the disk fails.
   static absl::StatusOr<std::unique_ptr<TempFolder>> Make(const std::string& place);
   // Removes the folders in `place` that nobody holds any more; none is fine. Returns how many.
   static absl::StatusOr<int> RemoveAbandoned(const std::string& place);
