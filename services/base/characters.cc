@@ -38,4 +38,32 @@ bool IsControl(char32_t code) {
   return code < 0x20 || (code >= 0x7F && code < 0xA0) || bidirectional;
 }
 
+bool IsBlank(char32_t code) {
+  return code == ' ' || (code >= '\t' && code <= '\r') || code == 0x85 || code == 0xA0 ||
+         code == 0x1680 || (code >= 0x2000 && code <= 0x200B) || code == 0x2028 || code == 0x2029 ||
+         code == 0x202F || code == 0x205F || code == 0x3000 || code == 0xFEFF;
+}
+
+absl::string_view StripBlanks(absl::string_view text) {
+  const auto is_blank = [](absl::string_view character) {
+    return IsBlank(TakeCharacter(&character));
+  };
+  while (!text.empty()) {
+    absl::string_view rest = text;
+    if (!IsBlank(TakeCharacter(&rest))) break;
+    text = rest;
+  }
+  while (!text.empty()) {
+    // The last character begins where no byte of a longer one goes on.
+    size_t size = 1;
+    while (size < 4 && size < text.size() &&
+           (static_cast<unsigned char>(text[text.size() - size]) & 0xC0) == 0x80) {
+      ++size;
+    }
+    if (!is_blank(text.substr(text.size() - size))) break;
+    text.remove_suffix(size);
+  }
+  return text;
+}
+
 }  // namespace gridledger

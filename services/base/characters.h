@@ -13,4 +13,10 @@ char32_t TakeCharacter(absl::string_view* text);
 // Moves a terminal, or turns the direction of what stands beside it.
 bool IsControl(char32_t code);
 
+// Whether nothing is seen of it, in any script.
+bool IsBlank(char32_t code);
+
+// Without blanks at both ends: spreadsheets and web pages leave such as U+00A0 and U+3000.
+absl::string_view StripBlanks(absl::string_view text);
+
 }  // namespace gridledger

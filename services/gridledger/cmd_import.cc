@@ -49,36 +49,42 @@ struct Import {
   ImportRecord record;
 };
 
+// Up to where time runs on after the last row.
+absl::StatusOr<absl::Time> UntilOf(const ImportOptions& options, const ImportMeans& means) {
+  if (options.until.empty()) return absl::InfinitePast();
+  absl::TimeZone zone = absl::UTCTimeZone();
+  const std::string& name =
+      means.policy.zone().empty() ? means.mapping.zone() : means.policy.zone();
+  if (!name.empty() && !absl::LoadTimeZone(name, &zone)) {
+    return absl::InvalidArgumentError(absl::StrCat("this machine does not know the zone ", name));
+  }
+  return ParseInstantOf("--until", options.until, zone);
+}
+
 absl::StatusOr<Import> Prepare(const ImportOptions& options) {
   Import import;
   absl::StatusOr<v1::Mapping> mapping = ReadMapping(options.mapping);
   if (!mapping.ok()) return mapping.status();
   import.means.mapping = *std::move(mapping);
+  absl::StatusOr<v1::Policy> policy =
+      ReadPolicy(PolicyPathOf(import.means.mapping, options.mapping));
+  if (!policy.ok()) return policy.status();
+  import.means.policy = *std::move(policy);
+  const absl::StatusOr<absl::Time> until = UntilOf(options, import.means);
+  if (!until.ok()) return until.status();
+  import.until = *until;
+  auto beside = FingerprintPlaces(import.means.mapping, options.mapping);
+  if (!beside.ok()) return beside.status();
+  import.means.files = *std::move(beside);
   // Where the source has been imported before, its rows are compared first.
   std::error_code error;
   const bool again = std::filesystem::exists(
       RowStorePath(options.common.data, import.means.mapping.source()), error);
   absl::StatusOr<std::vector<ImportInput>> inputs =
-      OpenInputs(options.inputs, import.means.mapping, options.mapping, options.common.data, again);
+      OpenInputs(options.inputs, import.means.mapping, options.mapping, options.common.data, again,
+                 std::max(absl::Now() + kAheadMax, import.until));
   if (!inputs.ok()) return inputs.status();
   import.inputs = *std::move(inputs);
-  absl::StatusOr<v1::Policy> policy =
-      ReadPolicy(PolicyPathOf(import.means.mapping, options.mapping));
-  if (!policy.ok()) return policy.status();
-  import.means.policy = *std::move(policy);
-  auto beside = FingerprintPlaces(import.means.mapping, options.mapping);
-  if (!beside.ok()) return beside.status();
-  import.means.files = *std::move(beside);
-  if (options.until.empty()) return import;
-  absl::TimeZone zone = absl::UTCTimeZone();
-  const std::string& name =
-      import.means.policy.zone().empty() ? import.means.mapping.zone() : import.means.policy.zone();
-  if (!name.empty() && !absl::LoadTimeZone(name, &zone)) {
-    return absl::InvalidArgumentError(absl::StrCat("this machine does not know the zone ", name));
-  }
-  const absl::StatusOr<absl::Time> until = ParseInstantOf("--until", options.until, zone);
-  if (!until.ok()) return until.status();
-  import.until = *until;
   return import;
 }
 

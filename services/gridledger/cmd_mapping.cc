@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "services/base/characters.h"
 #include "services/base/digest.h"
 #include "services/domain/mapping/guess.h"
 #include "services/domain/mapping/guess_draft.h"
@@ -107,7 +108,7 @@ absl::StatusOr<int64_t> RepeatedLater(files::RowReader& reader, size_t column,
     if (!more.ok()) return more.status();
     if (!*more) break;
     if (!row.rejected.empty()) continue;
-    if (!ids.insert(Fingerprint(absl::StripAsciiWhitespace(row.fields[column]))).second) ++repeated;
+    if (!ids.insert(Fingerprint(StripBlanks(row.fields[column]))).second) ++repeated;
   }
   return repeated;
 }

@@ -107,6 +107,22 @@ bool ReadRecord(const nlohmann::json& json, ImportRecord* record) {
   return true;
 }
 
+// Takes the states off that came behind those of `before`, and the names that came to those.
+void WithoutNewStates(const v1::Mapping& before, v1::Mapping* now) {
+  const int count = before.events().states_size();
+  auto* const states = now->mutable_events()->mutable_states();
+  if (!before.has_events() || states->size() < count) return;
+  states->DeleteSubrange(count, states->size() - count);
+  for (int i = 0; i < count; ++i) {
+    const auto& had = before.events().states(i).names();
+    auto* const has = states->at(i).mutable_names();
+    const bool grown = std::all_of(had.begin(), had.end(), [&](const std::string& name) {
+      return std::find(has->begin(), has->end(), name) != has->end();
+    });
+    if (grown) *has = had;
+  }
+}
+
 bool IsOfEarlierBuild(const nlohmann::json& json) {
   return json.contains("rows") && json["rows"].is_number_integer() && json.contains("mapping") &&
          json["mapping"].is_string();
@@ -197,6 +213,15 @@ absl::Status CheckSameMeans(const std::string& name, const ImportMeans& before,
       name, " is in the ledger by another mapping:\n", differences,
       "Put it back as it was, or import into a new folder: one input told in two ways is two "
       "histories."));
+}
+
+absl::Status CheckGoesOn(const std::string& name, const ImportMeans& before,
+                         const ImportMeans& now) {
+  ImportMeans cut = now;
+  cut.files = before.files;
+  WithoutNewStates(before.mapping, &cut.mapping);
+  return CheckSameMeans(name, before, cut).ok() ? absl::OkStatus()
+                                                : CheckSameMeans(name, before, now);
 }
 
 absl::Status KeepImportRecord(const std::string& folder, const std::string& source,

@@ -62,6 +62,11 @@ absl::StatusOr<ImportRecord> FindImportRecord(const std::string& folder, const s
 // FailedPrecondition names the differences when `name`, an input or a round, came in by `before`.
 absl::Status CheckSameMeans(const std::string& name, const ImportMeans& before,
                             const ImportMeans& now);
+// Likewise when `now` tells a row that `before` could take otherwise: it is the same but for
+// states, and spellings of them, that came to it. Tables may have grown; who knows a row again
+// compares all.
+absl::Status CheckGoesOn(const std::string& name, const ImportMeans& before,
+                         const ImportMeans& now);
 // Durable on return. A record without a round is not kept.
 absl::Status KeepImportRecord(const std::string& folder, const std::string& source,
                               const ImportRecord& record);

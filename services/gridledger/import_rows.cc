@@ -53,6 +53,7 @@ absl::StatusOr<ImportInput> OpenHeader(const std::string& path, const v1::Mappin
         absl::StrCat(mapping_path, ": ", why.message(), " (with the columns of ", input.name, ")"));
   };
   const std::vector<std::string>& header = input.reader->header();
+  if (input.delimiter != 0) SayUnknownLeaks(mapping, mapping_path, header);
   if (mapping.has_events()) {
     auto events = mapping::EventMapper::Compile(mapping, header, places);
     if (!events.ok()) return refused(events.status());
@@ -287,14 +288,15 @@ absl::Status CheckRounds(KnownIncidents& known, const std::string& source,
   return absl::OkStatus();
 }
 
-// An incident that came in by another mapping must not go on by this one: its rows have other
-// contents then, and would all be new.
+// Rows that came in by another mapping must not come in by this one; nor an incident of them go on,
+// which they may be of though none is known: another mapping may use other columns.
 absl::Status CheckMeans(const ImportMeans& means, const std::string& source,
                         const ImportRecord& record, const RowStore& store) {
   for (const int round : store.rounds_met()) {
     const ImportMeans& before = record.means[record.Find(round)->means];
-    absl::Status same =
-        CheckSameMeans(absl::StrCat("what round ", round, " of ", source, " took"), before, means);
+    const std::string name = absl::StrCat("what round ", round, " of ", source, " took");
+    absl::Status same = store.rounds_here().contains(round) ? CheckSameMeans(name, before, means)
+                                                            : CheckGoesOn(name, before, means);
     if (!same.ok()) return same;
   }
   return absl::OkStatus();
@@ -367,7 +369,8 @@ RowOf RowOfPresent(const std::vector<ImportInput>& inputs, uint64_t present) {
 absl::StatusOr<std::vector<ImportInput>> OpenInputs(const std::vector<std::string>& paths,
                                                     const v1::Mapping& mapping,
                                                     const std::string& mapping_path,
-                                                    const std::string& spool, bool again) {
+                                                    const std::string& spool, bool again,
+                                                    absl::Time present) {
   if (paths.size() > kInputsMax) {
     return absl::InvalidArgumentError(
         absl::StrCat(paths.size(), " inputs; at most ", kInputsMax, " are read at once"));
@@ -376,8 +379,9 @@ absl::StatusOr<std::vector<ImportInput>> OpenInputs(const std::vector<std::strin
   if (!options.ok()) {
     return absl::InvalidArgumentError(absl::StrCat(mapping_path, ": ", options.status().message()));
   }
-  const absl::StatusOr<mapping::Places> places = LoadPlaces(mapping, mapping_path);
+  absl::StatusOr<mapping::Places> places = LoadPlaces(mapping, mapping_path);
   if (!places.ok()) return places.status();
+  places->present = present;
   // Rows with an incident each are read once more to be kept beside the list of rejected ones.
   const std::string kept = again || !mapping.has_events() ? spool : "";
   std::vector<ImportInput> inputs;

@@ -58,11 +58,13 @@ struct ImportInput {
 
 // Opens each path ("-" is standard input). InvalidArgument names the mapping's or the input's
 // fault; then nothing has been written. What comes through a pipe, and may have to be read once
-// more, is kept beside `spool` in a file without a name; with `again`, all of it.
+// more, is kept beside `spool` in a file without a name; with `again`, all of it. Rows that tell of
+// what comes after `present` are rejected.
 absl::StatusOr<std::vector<ImportInput>> OpenInputs(const std::vector<std::string>& paths,
                                                     const v1::Mapping& mapping,
                                                     const std::string& mapping_path,
-                                                    const std::string& spool, bool again);
+                                                    const std::string& spool, bool again,
+                                                    absl::Time present);
 
 // Which of the inputs a row belongs to that is numbered through all of them, and its number there.
 struct RowOf {

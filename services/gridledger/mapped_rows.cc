@@ -3,6 +3,7 @@
 #include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <system_error>
@@ -58,11 +59,14 @@ std::string TakenText(const std::string& name, const files::OpenedRows& opened) 
   return absl::StrCat(text, ", ", opened.encoding, " (detected)");
 }
 
-absl::StatusOr<std::unique_ptr<files::RowReader>> OpenMappedRows(const std::string& path,
-                                                                 const files::RowOptions& options) {
-  absl::StatusOr<MappedRows> rows = OpenMappedRows(path, options, "");
-  if (!rows.ok()) return rows.status();
-  return std::move(rows->reader);
+void SayUnknownLeaks(const v1::Mapping& mapping, const std::string& mapping_path,
+                     const std::vector<std::string>& header) {
+  for (const std::string& leak : mapping.leaks()) {
+    if (std::count(header.begin(), header.end(), leak) > 0) continue;
+    std::fprintf(stderr, "gridledger: %s: leaks: there is no column \"%s\"%s\n",
+                 Printable(mapping_path).c_str(), Printable(leak).c_str(),
+                 Printable(Instead(leak, header)).c_str());
+  }
 }
 
 bool IsRowsFile(const std::string& path) { return absl::EndsWith(path, ".rows.csv"); }

@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "services/base/characters.h"
 #include "services/base/layout.h"
 #include "services/domain/mapping/degrees.h"
 #include "services/domain/mapping/event_mapper.h"
@@ -138,7 +139,7 @@ void Find(const v1::Mapping& mapping, absl::string_view text, Problem* problem) 
   problem->found_is = FoundIs::kShape;
   const bool words = problem->column == mapping.events().state().column() ||
                      problem->column == mapping.incident().category().column();
-  const absl::string_view value = absl::StripAsciiWhitespace(text);
+  const absl::string_view value = StripBlanks(text);
   if (!words || value.empty() || value.size() > kValueBytesMax ||
       absl::StrContains(problem->found, '?') || absl::StartsWith(problem->found, "bytes")) {
     return;
@@ -472,17 +473,20 @@ absl::Status RunCheck(const CheckOptions& options) {
   if (!mapping.ok()) return mapping.status();
   const absl::StatusOr<files::RowOptions> row_options = RowOptionsOf(*mapping);
   if (!row_options.ok()) return AtItsPlace(row_options.status(), options.mapping);
-  const auto reader = OpenMappedRows(options.input, *row_options);
-  if (!reader.ok()) return reader.status();
-  const absl::StatusOr<mapping::Places> places = LoadPlaces(*mapping, options.mapping);
+  absl::StatusOr<MappedRows> opened = OpenMappedRows(options.input, *row_options, "");
+  if (!opened.ok()) return opened.status();
+  const std::unique_ptr<files::RowReader> reader = std::move(opened->reader);
+  if (opened->delimiter != 0) SayUnknownLeaks(*mapping, options.mapping, reader->header());
+  absl::StatusOr<mapping::Places> places = LoadPlaces(*mapping, options.mapping);
   if (!places.ok()) return places.status();
+  places->present = absl::Now() + kAheadMax;
   const absl::StatusOr<v1::Policy> policy = ReadPolicy(PolicyPathOf(*mapping, options.mapping));
-  auto check = Check::Compile(options, *mapping, (*reader)->header(), *places, policy);
+  auto check = Check::Compile(options, *mapping, reader->header(), *places, policy);
   if (!check.ok()) return AtItsPlace(check.status(), options.mapping);
 
   files::InputRow row;
   while (true) {
-    const absl::StatusOr<bool> more = (*reader)->Next(&row);
+    const absl::StatusOr<bool> more = reader->Next(&row);
     if (!more.ok()) return more.status();
     if (!*more) break;
     if (absl::Status added = (*check)->Add(row); !added.ok()) return added;

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "services/base/characters.h"
 #include "services/base/digest.h"
 #include "services/base/nearest.h"
 #include "services/runtime/adapters/files/csv_reader.h"
@@ -93,8 +94,8 @@ absl::StatusOr<std::shared_ptr<const mapping::Table>> LoadTable(const v1::Lookup
       return absl::InvalidArgumentError(absl::StrCat(name, ":", row.line, ": ", why));
     };
     if (!row.rejected.empty()) return bad(row.rejected);
-    const absl::string_view text = absl::StripAsciiWhitespace(row.fields[*from]);
-    const absl::string_view told = absl::StripAsciiWhitespace(row.fields[*to]);
+    const absl::string_view text = StripBlanks(row.fields[*from]);
+    const absl::string_view told = StripBlanks(row.fields[*to]);
     if (text.empty() && told.empty()) continue;  // as a spreadsheet leaves them at its end
     if (text.empty()) return bad(absl::StrCat("the column \"", lookup.from(), "\" has no value"));
     if (absl::Status added = table->Add(text, told); !added.ok()) return bad(added.message());

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <absl/status/statusor.h>
+#include <absl/time/time.h>
 
 #include <cstdint>
 #include <map>
@@ -12,6 +13,10 @@
 #include "services/domain/mapping/places.h"
 
 namespace gridledger::cli {
+
+// A clock may be ahead, and a zone told wrongly: what lies further ahead is a mistake of the
+// source.
+inline constexpr absl::Duration kAheadMax = absl::Hours(24);
 
 // Paths are relative to the mapping's file; the files may be packed as inputs may be. Reads nothing
 // where the mapping names nothing, and leaves out what it names by half, which compiling it tells.

@@ -81,6 +81,9 @@ TEST(CsvReader, RejectsARowAndGoesOn) {
            {"text behind a closing quote",
             "a,b\n\"1\"5,2\n3,4\n",
             {absl::StrCat("2!", quote), "3:3|4"}},
+           {"a quote that takes rows along",
+            "a,b\n\"1,2\n3,4\n5,\"6\"\n7,8\n",
+            {absl::StrCat("2!", quote, ", up to line 4; is a quote not closed?"), "5:7|8"}},
            {"a quote that never closes",
             "a,b\n1,2\n\"3,4\n5,6\n",
             {"2:1|2", "3!a quote that is not closed before the end, line 5"}},
@@ -147,6 +150,8 @@ TEST(CsvReader, TheHeaderHasToBeOne) {
   EXPECT_EQ(error(""), "t.csv is empty: no header");
   EXPECT_EQ(error("\n\n"), "t.csv is empty: no header");
   EXPECT_EQ(error("a,\xff\n"), "t.csv:1: the header is not text in UTF-8 (its column 2 is not)");
+  EXPECT_EQ(error("a,b\x01\n"),
+            "t.csv:1: the header has a control character (its column 2 has one)");
   EXPECT_NE(error("a,\"b\n").find("t.csv:1: the header is not CSV: "), std::string::npos);
   auto reader = CsvReader::Open(InputFromText("\n a , b\n1,2\n", "t.csv"), {});
   ASSERT_TRUE(reader.ok()) << reader.status();
@@ -163,6 +168,8 @@ TEST(CsvReader, ColumnsOfOneNameAreNumbered) {
   EXPECT_EQ(header("a,a (2),a\n"), "a|a (2)|a (3)");
   EXPECT_EQ(header("a (2),a,a,a\n"), "a (2)|a|a (3)|a (4)");
   EXPECT_EQ(header("a,a,a (2)\n"), "a|a (2)|a (2) (2)");
+  EXPECT_EQ(header("id,\"reported\nat\",\" closed \r\n at\t\"\n"), "id|reported at|closed at");
+  EXPECT_EQ(header("\u00A0id\u00A0,\u3000区\n"), "id|区");
   EXPECT_EQ(header(",a,\n"), "|a|") << "without a name nobody can ask for it";
   std::string many = "x";
   for (size_t i = 1; i < kColumnsMax; ++i) many += ",x";

@@ -288,6 +288,26 @@ TEST_F(TimeRuleTest, EveryAnswer) {
   }
 }
 
+TEST_F(TimeRuleTest, WhatIsLaterThanMayBeIsNoInstant) {
+  v1::TimeValue value;
+  value.set_column("at");
+  value.add_formats("%Y-%m-%d");
+  auto rule = TimeRule::Compile(
+      "facts[1].at", value,
+      {columns_, none_, &clock_, months_,
+       absl::FromCivil(absl::CivilHour(2026, 11, 29, 0), Zone("America/New_York"))});
+  ASSERT_TRUE(rule.ok()) << rule.status();
+  int64_t ms = 0;
+  const auto read = [&](absl::string_view at) {
+    return rule->Read(std::vector<absl::string_view>{"1", at, ""}, &ms);
+  };
+  EXPECT_EQ(read("2026-11-29"), TimeRule::Answer::kInstant);
+  EXPECT_EQ(read("2026-11-30"), TimeRule::Answer::kTooLate);
+  EXPECT_EQ(read("9999-12-31"), TimeRule::Answer::kTooLate);
+  EXPECT_EQ(rule->WhyNot(TimeRule::Answer::kTooLate),
+            "later than the present; if it stands for no value, list it as missing");
+}
+
 TEST_F(TimeRuleTest, ADateAndAnHourInTwoColumns) {
   v1::Mapping mapping;
   v1::TimeValue value;

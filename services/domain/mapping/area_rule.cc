@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "services/base/characters.h"
 #include "services/domain/mapping/columns.h"
 #include "services/domain/mapping/degrees.h"
 #include "services/domain/mapping/folding.h"
@@ -22,10 +23,9 @@ std::optional<PointE7> ParsePoint(absl::string_view text) {
   const size_t comma = text.find(',');
   if (comma == absl::string_view::npos) return std::nullopt;
   PointE7 point;
-  const bool read = ParseDegrees(absl::StripAsciiWhitespace(text.substr(0, comma)), kLatitudeMaxE7,
-                                 &point.latitude) &&
-                    ParseDegrees(absl::StripAsciiWhitespace(text.substr(comma + 1)),
-                                 kLongitudeMaxE7, &point.longitude);
+  const bool read =
+      ParseDegrees(StripBlanks(text.substr(0, comma)), kLatitudeMaxE7, &point.latitude) &&
+      ParseDegrees(StripBlanks(text.substr(comma + 1)), kLongitudeMaxE7, &point.longitude);
   return read ? std::make_optional(point) : std::nullopt;
 }
 
@@ -52,7 +52,7 @@ absl::StatusOr<AreaRule> AreaRule::Compile(const v1::IncidentColumns& incident,
   if (!folding.ok()) return folding.status();
   for (const std::string& name : rule.areas_->names()) {
     std::string made;
-    const absl::string_view folded = folding->Apply(absl::StripAsciiWhitespace(name), &made);
+    const absl::string_view folded = folding->Apply(StripBlanks(name), &made);
     const absl::string_view why =
         folded.empty() ? "without a value when its prefix is taken off" : WhyNot(CheckCode(folded));
     if (!why.empty()) {

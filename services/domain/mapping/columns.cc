@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "services/base/characters.h"
 #include "services/base/nearest.h"
 
 namespace gridledger::mapping {
@@ -50,13 +51,12 @@ absl::string_view ColumnText::Of(Row row, const std::vector<std::string>& missin
                                  std::string* made) const {
   const absl::string_view first = row[column_];
   if (!with_ || IsMissing(first, missing) || IsMissing(row[*with_], missing)) return first;
-  *made =
-      absl::StrCat(absl::StripAsciiWhitespace(first), " ", absl::StripAsciiWhitespace(row[*with_]));
+  *made = absl::StrCat(StripBlanks(first), " ", StripBlanks(row[*with_]));
   return *made;
 }
 
 bool IsMissing(absl::string_view text, const std::vector<std::string>& spellings) {
-  const absl::string_view stripped = absl::StripAsciiWhitespace(text);
+  const absl::string_view stripped = StripBlanks(text);
   if (stripped.empty()) return true;
   for (const std::string& spelling : spellings) {
     if (text == spelling || stripped == spelling) return true;

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "services/base/characters.h"
 #include "services/base/digest.h"
 #include "services/base/invariant.h"
 #include "services/domain/mapping/life_walk.h"
@@ -47,15 +48,15 @@ absl::StatusOr<std::unique_ptr<EventMapper>> EventMapper::Compile(
     made->version_column_ = events.version();
   }
   const auto compile = [&](absl::string_view where, bool told, const v1::TimeValue& value,
-                           std::optional<TimeRule>* out) {
+                           bool may_be_ahead, std::optional<TimeRule>* out) {
     if (!told) return absl::OkStatus();
-    absl::StatusOr<TimeRule> rule = made->report_->CompileTime(where, value);
+    absl::StatusOr<TimeRule> rule = made->report_->CompileTime(where, value, may_be_ahead);
     if (rule.ok()) out->emplace(*std::move(rule));
     return rule.status();
   };
   absl::Status status = compile("events.reported_at", events.has_reported_at(),
-                                events.reported_at(), &made->reported_at_);
-  status.Update(compile("events.due", events.has_due(), events.due(), &made->due_));
+                                events.reported_at(), false, &made->reported_at_);
+  status.Update(compile("events.due", events.has_due(), events.due(), true, &made->due_));
   if (!status.ok()) return status;
   return made;
 }
@@ -75,7 +76,7 @@ absl::Status EventMapper::CompileStates(const v1::Mapping& mapping) {
     const v1::StateRule& state = events.states(i);
     const std::string where = absl::StrCat("events.states[", i + 1, "]");
     for (const std::string& name : state.names()) {
-      const std::string stripped(absl::StripAsciiWhitespace(name));
+      const std::string stripped(StripBlanks(name));
       if (!states_.emplace(stripped, static_cast<uint32_t>(i + 1)).second) {
         return MappingError(where,
                             absl::StrCat("\"", stripped, "\" stands here for the second time"));

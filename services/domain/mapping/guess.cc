@@ -14,6 +14,7 @@
 #include <functional>
 #include <utility>
 
+#include "services/base/characters.h"
 #include "services/base/digest.h"
 #include "services/base/invariant.h"
 #include "services/domain/mapping/degrees.h"
@@ -169,6 +170,15 @@ bool HasHan(absl::string_view text) {
   return false;
 }
 
+// Hiragana or katakana.
+bool HasKana(absl::string_view text) {
+  while (!text.empty()) {
+    const char32_t code = TakeCharacter(&text);
+    if (code >= 0x3041 && code <= 0x30FF && code != 0x30FB) return true;
+  }
+  return false;
+}
+
 bool IsText(absl::string_view text) {
   return std::none_of(text.begin(), text.end(), absl::ascii_iscntrl) &&
          google::protobuf::internal::IsStructurallyValidUTF8(text.data(),
@@ -194,13 +204,15 @@ Guesser::Guesser(absl::Span<const std::string> header) {
     guess_.columns.push_back({});
     guess_.columns.back().name = name;
     guess_.chinese = guess_.chinese || HasHan(name);
+    guess_.kana = guess_.kana || HasKana(name);
   }
 }
 
 void Guesser::Add(Row row) {
   INVARIANT(row.size() == guess_.columns.size(), "a row has a field for each column");
   for (const absl::string_view field : row) {
-    const absl::string_view text = absl::StripAsciiWhitespace(field);
+    const absl::string_view text = StripBlanks(field);
+    guess_.kana = guess_.kana || HasKana(text);
     texts_.append(text.data(), text.size());
     ends_.push_back(texts_.size());
   }

@@ -27,6 +27,15 @@ std::string Grouped(int64_t number) {
   return out;
 }
 
+// Written where Han characters are, and the clock is another one than Shanghai's.
+bool IsOfAnotherLand(absl::string_view encoding) {
+  for (const absl::string_view name :
+       {"SHIFT_JIS", "EUC-JP", "ISO-2022-JP", "EUC-KR", "BIG5", "EUC-TW"}) {
+    if (absl::EqualsIgnoreCase(encoding, name)) return true;
+  }
+  return false;
+}
+
 // In a comment: one line, without what could move a cursor.
 std::string InComment(absl::string_view text) {
   std::string out(text);
@@ -200,7 +209,7 @@ class Draft {
     Line("");
     if (!zone) {
       Line("# All times have an offset, and need no zone.");
-    } else if (guess_.chinese) {
+    } else if (guess_.chinese && !guess_.kana && !IsOfAnotherLand(input_.encoding)) {
       Line("# ASK: whose clock wrote the times? They have no offset.");
       Line("zone: Asia/Shanghai");
     } else {

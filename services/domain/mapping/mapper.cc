@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "services/base/characters.h"
 #include "services/base/invariant.h"
 #include "services/base/layout.h"
 #include "services/domain/mapping/degrees.h"
@@ -116,9 +117,11 @@ absl::StatusOr<std::unique_ptr<Mapper>> Mapper::Compile(const v1::Mapping& mappi
   return mapper;
 }
 
-absl::StatusOr<TimeRule> Mapper::CompileTime(absl::string_view where,
-                                             const v1::TimeValue& value) const {
-  return TimeRule::Compile(where, value, times());
+absl::StatusOr<TimeRule> Mapper::CompileTime(absl::string_view where, const v1::TimeValue& value,
+                                             bool may_be_ahead) const {
+  TimeRule::Setting setting = times();
+  if (may_be_ahead) setting.latest = absl::InfiniteFuture();
+  return TimeRule::Compile(where, value, setting);
 }
 
 absl::Status Mapper::CompileIncident(const v1::IncidentColumns& incident,
@@ -153,7 +156,9 @@ absl::Status Mapper::CompileIncident(const v1::IncidentColumns& incident,
     return MappingError("incident.id", "a constant would make one incident of all rows");
   }
   if (incident.has_due()) {
-    absl::StatusOr<TimeRule> due = TimeRule::Compile("incident.due", incident.due(), times);
+    TimeRule::Setting ahead = times;
+    ahead.latest = absl::InfiniteFuture();
+    absl::StatusOr<TimeRule> due = TimeRule::Compile("incident.due", incident.due(), ahead);
     if (!due.ok()) return due.status();
     due_.emplace(*std::move(due));
   }
@@ -341,7 +346,7 @@ bool Mapper::ReadFact(Row row, size_t rule) {
 bool Mapper::Holds(Row row, const When& when) const {
   const absl::string_view text = row[when.column];
   if (when.equals.empty()) return !IsMissing(text, columns_.missing());
-  const absl::string_view stripped = absl::StripAsciiWhitespace(text);
+  const absl::string_view stripped = StripBlanks(text);
   return std::any_of(when.equals.begin(), when.equals.end(),
                      [&](const std::string& other) { return stripped == other; });
 }

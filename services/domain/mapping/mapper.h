@@ -54,7 +54,8 @@ class Mapper {
                                                          const Places& places = {},
                                                          int first_fact = 1);
   // Another time of the same rows, for whoever reads more of them than facts.
-  absl::StatusOr<TimeRule> CompileTime(absl::string_view where, const v1::TimeValue& value) const;
+  absl::StatusOr<TimeRule> CompileTime(absl::string_view where, const v1::TimeValue& value,
+                                       bool may_be_ahead) const;
   const Columns& columns() const { return columns_; }
 
   // The facts of a row, in the order of its life, the report first; empty when the row is rejected.
@@ -82,7 +83,8 @@ class Mapper {
   };
 
   TimeRule::Setting times() const {
-    return {columns_, time_formats_, clock_ ? &*clock_ : nullptr, months_};
+    return {columns_, time_formats_, clock_ ? &*clock_ : nullptr, months_,
+            columns_.places().present};
   }
 
   explicit Mapper(Columns columns) : columns_(std::move(columns)) {}

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "services/base/characters.h"
 #include "services/domain/mapping/columns.h"
 
 namespace gridledger::mapping {
@@ -52,7 +53,7 @@ absl::StatusOr<MonthNames> MonthNames::Compile(const v1::Mapping& mapping) {
   }
   std::vector<std::string> names;
   for (const std::string& told : mapping.month_names()) {
-    const std::string name = absl::AsciiStrToLower(absl::StripAsciiWhitespace(told));
+    const std::string name = absl::AsciiStrToLower(StripBlanks(told));
     if (name.empty()) return MappingError("month_names", "one of them is empty");
     if (std::find(names.begin(), names.end(), name) != names.end()) {
       return MappingError("month_names", absl::StrCat("\"", name, "\" stands there twice"));

@@ -5,6 +5,7 @@
 #include <absl/container/flat_hash_map.h>
 #include <absl/status/status.h>
 #include <absl/strings/string_view.h>
+#include <absl/time/time.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -48,7 +49,7 @@ class Table {
   absl::flat_hash_map<std::string, std::string> rows_;  // lookups only
 };
 
-// What was read; empty unless the mapping names any.
+// What was read; empty unless the mapping names any. And when.
 struct Places {
   using TableName = std::tuple<std::string, std::string, std::string>;  // file, from, to
   static TableName NameOf(const v1::Lookup& lookup) {
@@ -57,6 +58,8 @@ struct Places {
 
   std::shared_ptr<const Areas> areas;  // of incident.area_by_point
   std::map<TableName, std::shared_ptr<const Table>> tables;
+  // Nothing has happened later; a deadline may lie ahead.
+  absl::Time present = absl::InfiniteFuture();
 };
 
 }  // namespace gridledger::mapping

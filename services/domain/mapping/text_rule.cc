@@ -6,6 +6,8 @@
 
 #include <utility>
 
+#include "services/base/characters.h"
+
 namespace gridledger::mapping {
 
 TextRule::Answer CheckCode(absl::string_view text) {
@@ -111,7 +113,7 @@ TextRule::Answer TextRule::Read(Row row, absl::string_view* text) {
 }
 
 absl::string_view TextRule::Fold(absl::string_view text) {
-  if (strip_) text = absl::StripAsciiWhitespace(text);
+  if (strip_) text = StripBlanks(text);
   if (!replace_.empty()) {
     if (const auto at = replace_.find(text); at != replace_.end()) text = at->second;
   }

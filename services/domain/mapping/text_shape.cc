@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "services/base/characters.h"
+
 namespace gridledger::mapping {
 
 std::string ShapeOf(absl::string_view text) {
@@ -16,7 +18,7 @@ std::string ShapeOf(absl::string_view text) {
                                                            static_cast<int>(text.size()))) {
     return "bytes that are no text";
   }
-  if (absl::StripAsciiWhitespace(text).empty()) return "blanks";
+  if (StripBlanks(text).empty()) return "blanks";
   std::string shape;
   int64_t characters = 0;
   int64_t letters = 0;

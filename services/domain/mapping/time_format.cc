@@ -12,6 +12,8 @@
 #include <algorithm>
 #include <array>
 
+#include "services/base/characters.h"
+
 namespace gridledger::mapping {
 namespace {
 
@@ -141,7 +143,7 @@ absl::StatusOr<TimeFormat> TimeFormat::Compile(absl::string_view format) {
   int64_t read_ms = 0;
   constexpr int64_t kDayMs = int64_t{24} * 3600 * 1000;
   const std::string written = absl::FormatTime(format, sample, absl::UTCTimeZone());
-  if (!out.ReadAny(absl::StripAsciiWhitespace(written), &read_ms) ||
+  if (!out.ReadAny(StripBlanks(written), &read_ms) ||
       read_ms / kDayMs != absl::ToUnixMillis(sample) / kDayMs) {
     return Bad(format, "a time written with it cannot be read back");
   }

@@ -6,6 +6,8 @@
 
 #include <algorithm>
 
+#include "services/base/characters.h"
+
 namespace gridledger::mapping {
 namespace {
 
@@ -25,6 +27,7 @@ absl::StatusOr<TimeRule> TimeRule::Compile(absl::string_view where, const v1::Ti
   rule.text_ = *column;
   rule.column_ = value.column();
   rule.months_ = setting.months;
+  rule.latest_ = setting.latest;
   rule.missing_ = setting.columns.missing();
   std::vector<std::string> formats(value.formats().begin(), value.formats().end());
   if (formats.empty()) formats = setting.formats;
@@ -57,7 +60,7 @@ absl::StatusOr<TimeRule> TimeRule::Compile(absl::string_view where, const v1::Ti
 TimeRule::Answer TimeRule::Read(Row row, int64_t* at_ms) {
   const absl::string_view found = text_.Of(row, missing_, &joined_);
   if (IsMissing(found, missing_)) return Answer::kMissing;
-  const absl::string_view text = months_.InEnglish(absl::StripAsciiWhitespace(found), &named_);
+  const absl::string_view text = months_.InEnglish(StripBlanks(found), &named_);
   for (const TimeFormat& format : formats_) {
     int64_t ms = 0;
     if (!format.Read(text, &ms)) continue;
@@ -72,6 +75,7 @@ TimeRule::Answer TimeRule::Read(Row row, int64_t* at_ms) {
       }
     }
     if (ms <= 0 || ms >= kLatestMs) return Answer::kOutOfRange;
+    if (absl::FromUnixMillis(ms) > latest_) return Answer::kTooLate;
     *at_ms = ms;
     return Answer::kInstant;
   }
@@ -87,8 +91,9 @@ absl::string_view TimeRule::WhyNot(Answer answer) const {
     case Answer::kSkipped: return "in the hour that local clocks skip";
     case Answer::kOutOfRange:
       return "not after the beginning of 1970 and before the year 10000; if it stands for no "
-             "value, "
-             "list it as missing";
+             "value, list it as missing";
+    case Answer::kTooLate:
+      return "later than the present; if it stands for no value, list it as missing";
   }
   return "";
 }

@@ -3,6 +3,7 @@
 
 #include <absl/status/statusor.h>
 #include <absl/strings/string_view.h>
+#include <absl/time/time.h>
 
 #include <string>
 #include <vector>
@@ -23,14 +24,25 @@ class TimeRule {
     const std::vector<std::string>& formats;
     const LocalClock* clock;  // null where the mapping names no zone
     const MonthNames& months;
+    // No time that it tells may be later.
+    absl::Time latest = absl::InfiniteFuture();
   };
   // InvalidArgument names `where`: an unknown column, a bad format, no format at all, or one
   // without an offset where there is no zone.
   static absl::StatusOr<TimeRule> Compile(absl::string_view where, const v1::TimeValue& value,
                                           const Setting& setting);
 
-  enum class Answer { kInstant, kMissing, kUnreadable, kAmbiguous, kSkipped, kOutOfRange };
-  // Milliseconds since the epoch: after 1970-01-01T00:00:00Z and before the year 10000.
+  enum class Answer {
+    kInstant,
+    kMissing,
+    kUnreadable,
+    kAmbiguous,
+    kSkipped,
+    kOutOfRange,
+    kTooLate
+  };
+  // Milliseconds since the epoch: after 1970-01-01T00:00:00Z, before the year 10000, and not later
+  // than may be.
   Answer Read(Row row, int64_t* at_ms);
   const std::string& column() const { return column_; }
   // What a person is told about an answer; lives as long as the rule.
@@ -46,6 +58,7 @@ class TimeRule {
   bool end_of_day_ = false;
   std::string unreadable_;
   LocalClock clock_;
+  absl::Time latest_ = absl::InfiniteFuture();
   MonthNames months_;
   std::string named_;  // a time with a month's English name
   std::vector<std::string> missing_;

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <utility>
 
+#include "services/base/characters.h"
 #include "services/base/digest.h"
 #include "services/base/invariant.h"
 #include "services/base/layout.h"
@@ -82,15 +83,17 @@ absl::Status CsvReader::ReadHeader(Options options) {
   }
   for (const absl::string_view field : row.fields) {
     // A line break within a name is how a spreadsheet shows it.
-    std::string column(field);
+    std::string column(StripBlanks(field));
+    std::replace_if(column.begin(), column.end(), absl::ascii_isspace, ' ');
     absl::RemoveExtraAsciiWhitespace(&column);
-    const bool text = std::none_of(column.begin(), column.end(), absl::ascii_iscntrl) &&
-                      google::protobuf::internal::IsStructurallyValidUTF8(
-                          column.data(), static_cast<int>(column.size()));
-    if (!text) {
+    const bool utf8 = google::protobuf::internal::IsStructurallyValidUTF8(
+        column.data(), static_cast<int>(column.size()));
+    const bool control = std::any_of(column.begin(), column.end(), absl::ascii_iscntrl);
+    if (!utf8 || control) {
       return absl::InvalidArgumentError(
-          absl::StrFormat("%s:%d: the header is not text in UTF-8 (its column %d is not)", name,
-                          row.line, header_.size() + 1));
+          absl::StrFormat("%s:%d: the header %s (its column %d %s)", name, row.line,
+                          utf8 ? "has a control character" : "is not text in UTF-8",
+                          header_.size() + 1, utf8 ? "has one" : "is not"));
     }
     NameColumn(column);
   }
@@ -241,7 +244,10 @@ void CsvReader::Feed(absl::string_view segment) {
   const size_t parsed = csv_parse(&parser_, segment.data(), segment.size(), field, row, this);
   if (parsed != segment.size()) {
     INVARIANT(csv_error(&parser_) == CSV_EPARSE, "no memory for a field");
-    Reject("a quote that neither opens nor closes a text");
+    std::string reason = "a quote that neither opens nor closes a text";
+    if (line_ > row_line_)
+      absl::StrAppendFormat(&reason, ", up to line %d; is a quote not closed?", line_);
+    Reject(std::move(reason));
   } else if (!row_done_ && parser_.entry_pos > kFieldBytesMax) {
     Reject(absl::StrFormat("a text of more than %d bytes, up to line %d; is a quote not closed?",
                            kFieldBytesMax, line_));
