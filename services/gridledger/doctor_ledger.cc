@@ -7,6 +7,7 @@
 
 #include "services/gridledger/background.h"
 #include "services/gridledger/doctor.h"
+#include "services/gridledger/import_record.h"
 #include "services/gridledger/instant.h"
 #include "services/gridledger/recorded.h"
 #include "services/gridledger/terminal.h"
@@ -96,6 +97,7 @@ Finding State(const CommonOptions& options, host::Folder& folder, bool runs) {
   const std::string advice =
       "remove state/: the ledger makes it anew with `gridledger up`; if that does not help, the "
       "ledger was cut";
+  if (!folder.state_status().ok()) return BadFinding("state", folder.state_status(), advice);
   if (folder.store() == nullptr) {
     return {
         "state", options.log.empty() ? Health::kWarn : Health::kOk, "none is kept here",
@@ -122,6 +124,33 @@ Finding State(const CommonOptions& options, host::Folder& folder, bool runs) {
   return {"state", Health::kWarn,
           absl::StrCat(said, ", up to ", Grouped(behind), " records behind"),
           "`gridledger up` folds them in"};
+}
+
+// Rounds of imports that the ledger has rows of, and that no record beside it knows: as where it
+// was copied by way of a cluster. Nothing where all is well, or nobody can tell.
+std::optional<Finding> UnknownRounds(const CommonOptions& options, host::Folder& folder) {
+  if (!options.log.empty() || folder.store() == nullptr) return std::nullopt;
+  const engine::Service* const audit = host::FindService("audit");
+  INVARIANT(audit != nullptr, "there is an audit service");
+  std::string unknown;
+  for (int p = 0; p < folder.log().partitions() && unknown.empty(); ++p) {
+    auto task = engine::Task::Open(*audit, Partition{p}, folder.store(), host::CodeId());
+    if (!task.ok()) return std::nullopt;  // State says so
+    (*task)->EachMark([&](const engine::SourceName& mark, const engine::SourceMark&) {
+      const absl::string_view name = mark.text();
+      const std::string source(name.substr(0, name.rfind('#')));
+      const int round = RoundOf(name, source);
+      if (round == 0 || !unknown.empty()) return;
+      const auto record = ReadImportRecord(ImportRecordPath(options.data, source));
+      if (record.ok() && record->Find(round) == nullptr) unknown = std::string(name);
+    });
+  }
+  if (unknown.empty()) return std::nullopt;
+  return Finding{"rounds", Health::kWarn,
+                 absl::StrCat("the ledger has rows of ", unknown, ", of which ", options.data,
+                              "/imports does not know"),
+                 "bring imports/ back from where it was imported, or from a copy: without it no "
+                 "import of that source goes on"};
 }
 
 Finding Snapshots(host::Folder& folder) {
@@ -178,6 +207,7 @@ void ExamineLedger(const CommonOptions& options, Findings* findings) {
   findings->push_back(Records((*folder)->log()));
   findings->push_back(Zone(**folder));
   findings->push_back(State(options, **folder, writer.is_there));
+  if (auto unknown = UnknownRounds(options, **folder)) findings->push_back(*std::move(unknown));
   findings->push_back(Snapshots(**folder));
   findings->push_back(City(options, writer));
 }

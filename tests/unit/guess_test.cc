@@ -514,6 +514,34 @@ TEST(Guess, AnIdThatFewRowsRepeatIsOneAllTheSame) {
   EXPECT_EQ(NameOf(guess, guess.id), "incident_id");
 }
 
+TEST(Guess, AsksWhetherARowIsAnEventWhereANumberRepeats) {
+  std::string text = "id|ticket_number|changed_at|status|kind|place|lat\n";
+  for (int n = 0; n < 90; ++n) {
+    absl::StrAppend(&text, n + 1, "|2024/", 1000 + n / 3, "|2024-03-", 10 + n % 17, " 08:00|s",
+                    n % 3, "|k", n % 7, "|p", n % 5, "|51.", 1000 + n, "\n");
+  }
+  const Table table(text);
+  const Guess guess = table.Guessed();
+  EXPECT_EQ(NameOf(guess, guess.id), "id");
+  EXPECT_EQ(NameOf(guess, guess.or_id), "ticket_number");
+  EXPECT_TRUE(absl::StrContains(DraftFor(guess), "# ASK: ticket_number stands in several rows"));
+}
+
+TEST(Guess, TheZoneIsShanghaiOnlyWhereNothingSpeaksOfAnotherLand) {
+  const auto zone = [](const char* header, const char* kind, const char* encoding) {
+    const Table table(absl::StrCat(header, "\nR1|2023-01-13 14:05:00|", kind,
+                                   "\nR2|2023-02-13 14:05:00|", kind, "\n"));
+    DraftInput input;
+    input.name = "x.csv";
+    input.format = "CSV";
+    input.encoding = encoding;
+    return absl::StrContains(DraftOf(table.Guessed(), input), "zone: Asia/Shanghai");
+  };
+  EXPECT_TRUE(zone("编号|上报时间|小类", "路灯", "GB18030"));
+  EXPECT_FALSE(zone("受付番号|受付日時|区分", "ごみ", "UTF-8"));
+  EXPECT_FALSE(zone("受付番号|受付日時|区分", "道路", "SHIFT_JIS"));
+}
+
 TEST(Guess, ADraftSaysWhatWasFoundOutAboutTheFile) {
   const Guess guess = Table("id|kind|opened\n1|a|2024-03-01\n2|a|2024-03-02\n").Guessed();
   const std::string draft = DraftOf(guess, {.name = "rows.csv",

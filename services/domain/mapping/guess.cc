@@ -468,6 +468,9 @@ void Guesser::FindIncidents() {
   guess_.events =
       repeating && times_change && (of_trace || !unique || best_repeating > best_unique + 300);
   guess_.id = guess_.events ? repeating : unique ? unique : any_unique ? any_unique : repeating;
+  if (repeating && times_change && guess_.id != repeating && IsRepeatedId(*repeating)) {
+    guess_.or_id = repeating;
+  }
   groups_.clear();
   if (!guess_.id) return;
   Group(*guess_.id);

@@ -57,8 +57,11 @@ struct Guess {
   int64_t incidents = 0;     // different ids
   int64_t several_rows = 0;  // incidents of more than one row
   bool events = false;       // a row is an event, not an incident
-  bool chinese = false;      // names of columns, or states, have its characters
-  bool kana = false;         // some text has Japanese ones
+  // Called like an incident's number, in several rows whose times differ; where `id` is another
+  // one.
+  Column or_id;
+  bool chinese = false;  // names of columns, or states, have its characters
+  bool kana = false;     // some text has Japanese ones
   std::vector<SeenColumn> columns;
   std::vector<std::string> missing;      // spellings of "no value" that there are
   std::vector<std::string> month_names;  // of its times, where they are not English

@@ -280,8 +280,13 @@ class Draft {
     } else if (guess_.several_rows > 0) {
       Line(absl::StrCat("# A row is an incident, though ", Grouped(guess_.several_rows),
                         " ids stand in several rows."));
-    } else {
+    } else if (guess_.id) {
       Line("# A row is an incident: no id stands in two of them.");
+    }
+    if (guess_.or_id) {
+      Line(absl::StrCat("# ASK: ", Name(guess_.or_id),
+                        " stands in several rows, at different times. Is a row an event of it,"));
+      Line("# and the id below the number of the row? Then name `events` instead of `facts`.");
     }
     if (input_.repeated_later > 0) {
       Line(absl::StrCat("# ASK: further down ", Grouped(input_.repeated_later),
