@@ -75,7 +75,8 @@ absl::StatusOr<Import> Prepare(const ImportOptions& options) {
   import.until = *until;
   auto beside = FingerprintPlaces(import.means.mapping, options.mapping);
   if (!beside.ok()) return beside.status();
-  import.means.files = *std::move(beside);
+  import.means.files = std::move(beside->fingerprints);
+  import.means.lines = std::move(beside->lines);
   // Where the source has been imported before, its rows are compared first.
   std::error_code error;
   const bool again = std::filesystem::exists(

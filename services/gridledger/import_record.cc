@@ -37,6 +37,15 @@ std::string TextOf(const google::protobuf::Message& message) {
   return text;
 }
 
+// Whether it is a table with all the lines that it had.
+bool HasGrown(const std::string& file, const ImportMeans& before, const ImportMeans& now) {
+  const auto had = before.lines.find(file);
+  const auto has = now.lines.find(file);
+  return had != before.lines.end() && has != now.lines.end() &&
+         std::includes(has->second.begin(), has->second.end(), had->second.begin(),
+                       had->second.end());
+}
+
 // Of all that the mapping names; a file that only one of them has is told by the mappings.
 std::string Differences(const ImportMeans& before, const ImportMeans& now) {
   std::string text = Differences(before.mapping, now.mapping);
@@ -46,11 +55,25 @@ std::string Differences(const ImportMeans& before, const ImportMeans& now) {
   }
   for (const auto& [file, fingerprint] : now.files) {
     const auto there = before.files.find(file);
-    if (there != before.files.end() && there->second != fingerprint) {
-      absl::StrAppend(&text, "the file ", file, " has changed\n");
-    }
+    if (there == before.files.end() || there->second == fingerprint) continue;
+    if (!HasGrown(file, before, now)) absl::StrAppend(&text, "the file ", file, " has changed\n");
   }
   return text;
+}
+
+// Sixteen digits each.
+std::string TextOf(const std::vector<uint64_t>& lines) {
+  std::string text;
+  for (const uint64_t line : lines) absl::StrAppend(&text, absl::Hex(line, absl::kZeroPad16));
+  return text;
+}
+
+bool ReadLines(absl::string_view text, std::vector<uint64_t>* lines) {
+  constexpr size_t kDigits = 16;
+  for (; text.size() >= kDigits; text.remove_prefix(kDigits)) {
+    if (!absl::SimpleHexAtoi(text.substr(0, kDigits), &lines->emplace_back())) return false;
+  }
+  return text.empty();
 }
 
 // The texts of a JSON object as messages; false when one is missing, or none.
@@ -64,6 +87,11 @@ bool ReadMeans(const nlohmann::json& json, ImportMeans* means) {
   for (const auto& [name, fingerprint] : json["files"].items()) {
     if (!fingerprint.is_number_unsigned()) return false;
     means->files[name] = fingerprint.get<uint64_t>();
+  }
+  if (!json.contains("lines")) return true;
+  if (!json["lines"].is_object()) return false;
+  for (const auto& [name, text] : json["lines"].items()) {
+    if (!text.is_string() || !ReadLines(text.get<std::string>(), &means->lines[name])) return false;
   }
   return true;
 }
@@ -144,7 +172,7 @@ const ImportRound* ImportRecord::Find(int round) const {
 size_t ImportRecord::Remember(const ImportMeans& now) {
   for (size_t i = 0; i < means.size(); ++i) {
     // A file that only one of them names makes their mappings different, too.
-    if (Differences(means[i], now).empty()) return i;
+    if (means[i].files == now.files && Differences(means[i], now).empty()) return i;
   }
   means.push_back(now);
   return means.size() - 1;
@@ -245,6 +273,9 @@ absl::Status KeepImportRecord(const std::string& folder, const std::string& sour
     json["means"].push_back({{"mapping", TextOf(means.mapping)},
                              {"policy", TextOf(means.policy)},
                              {"files", means.files}});
+    for (const auto& [name, lines] : means.lines) {
+      json["means"].back()["lines"][name] = TextOf(lines);
+    }
   }
   absl::Status made = files::MakeFolder(std::filesystem::path(path).parent_path());
   if (!made.ok()) return made;

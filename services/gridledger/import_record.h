@@ -26,6 +26,8 @@ struct ImportMeans {
   v1::Mapping mapping;
   v1::Policy policy;
   std::map<std::string, uint64_t> files;  // tables and polygons, by the name in the mapping
+  // Of the lines of tables that may grow, in order; see places.h.
+  std::map<std::string, std::vector<uint64_t>> lines;
 };
 
 // What one import took. In the ledger its positions have a source of their own.
@@ -59,12 +61,12 @@ std::string ImportRecordPath(const std::string& folder, const std::string& sourc
 absl::StatusOr<ImportRecord> ReadImportRecord(const std::string& path);
 // The record of `source`, as above, also where an earlier build kept it under another name.
 absl::StatusOr<ImportRecord> FindImportRecord(const std::string& folder, const std::string& source);
-// FailedPrecondition names the differences when `name`, an input or a round, came in by `before`.
+// FailedPrecondition names the differences when `name`, an input or a round, came in by `before`. A
+// table may have grown.
 absl::Status CheckSameMeans(const std::string& name, const ImportMeans& before,
                             const ImportMeans& now);
 // Likewise when `now` tells a row that `before` could take otherwise: it is the same but for
-// states, and spellings of them, that came to it. Tables may have grown; who knows a row again
-// compares all.
+// states, and spellings of them, that came to it, and for what tables say.
 absl::Status CheckGoesOn(const std::string& name, const ImportMeans& before,
                          const ImportMeans& now);
 // Durable on return. A record without a round is not kept.

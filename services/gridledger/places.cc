@@ -23,6 +23,7 @@
 namespace gridledger::cli {
 namespace {
 
+constexpr size_t kGrowingLinesMax = 100'000;            // × 8 B, and 16 of them in the record
 constexpr size_t kFingerprintBytes = size_t{64} << 10;  // at once, whatever pieces are read
 constexpr size_t kTableRowsMax = 1'000'000;  // × ~150 B = 150 MB; China has 0.6 million communities
 
@@ -106,6 +107,19 @@ absl::StatusOr<std::shared_ptr<const mapping::Table>> LoadTable(const v1::Lookup
   return table;
 }
 
+// Those that end in `piece`; what is behind the last stays in `line`. Ends of lines and empty ones
+// are of no account.
+void AddLines(absl::string_view piece, std::string* line, std::vector<uint64_t>* lines) {
+  while (!piece.empty()) {
+    const size_t end = piece.find_first_of("\r\n");
+    absl::StrAppend(line, piece.substr(0, end));
+    if (end == absl::string_view::npos) return;
+    piece.remove_prefix(end + 1);
+    if (!line->empty()) lines->push_back(Fingerprint(*line));
+    line->clear();
+  }
+}
+
 // All lookups of a message and of what is in it, wherever they stand.
 void FindLookups(const google::protobuf::Message& message, std::vector<v1::Lookup>* found) {
   if (const auto* lookup = dynamic_cast<const v1::Lookup*>(&message)) {
@@ -151,20 +165,26 @@ absl::StatusOr<mapping::Places> LoadPlaces(const v1::Mapping& mapping,
   return places;
 }
 
-absl::StatusOr<std::map<std::string, uint64_t>> FingerprintPlaces(const v1::Mapping& mapping,
-                                                                  const std::string& mapping_path) {
+absl::StatusOr<FilesBeside> FingerprintPlaces(const v1::Mapping& mapping,
+                                              const std::string& mapping_path) {
   std::vector<v1::Lookup> lookups;
   FindLookups(mapping, &lookups);
-  std::map<std::string, uint64_t> files;
-  const std::string& polygons = mapping.incident().area_by_point().polygons();
-  if (!polygons.empty()) files[polygons] = 0;
+  std::map<std::string, bool> may_grow;
   for (const v1::Lookup& lookup : lookups) {
-    if (!lookup.file().empty()) files[lookup.file()] = 0;
+    if (lookup.file().empty()) continue;
+    bool& grows = may_grow.try_emplace(lookup.file(), true).first->second;
+    grows = grows && lookup.otherwise().empty();
   }
-  for (auto& [name, fingerprint] : files) {
+  const std::string& polygons = mapping.incident().area_by_point().polygons();
+  if (!polygons.empty()) may_grow[polygons] = false;
+  FilesBeside beside;
+  for (const auto& [name, grows] : may_grow) {
     const auto input = OpenBeside(name, mapping_path);
     if (!input.ok()) return input.status();
+    std::vector<uint64_t> lines;
+    uint64_t& fingerprint = beside.fingerprints[name];
     std::string text;
+    std::string line;
     while (true) {
       const auto piece = (*input)->Read();
       if (!piece.ok()) return piece.status();
@@ -174,10 +194,15 @@ absl::StatusOr<std::map<std::string, uint64_t>> FingerprintPlaces(const v1::Mapp
         fingerprint = Fingerprint(absl::StrCat(fingerprint, text.substr(0, kFingerprintBytes)));
         text.erase(0, kFingerprintBytes);
       }
+      if (grows && lines.size() <= kGrowingLinesMax) AddLines(*piece, &line, &lines);
     }
     fingerprint = Fingerprint(absl::StrCat(fingerprint, text));
+    if (!grows) continue;
+    AddLines("\n", &line, &lines);
+    std::sort(lines.begin(), lines.end());
+    if (lines.size() <= kGrowingLinesMax) beside.lines[name] = std::move(lines);
   }
-  return files;
+  return beside;
 }
 
 }  // namespace gridledger::cli

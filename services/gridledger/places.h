@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "gridledger/v1/mapping.pb.h"
 #include "services/domain/mapping/places.h"
@@ -24,8 +25,15 @@ inline constexpr absl::Duration kAheadMax = absl::Hours(24);
 // NotFound, InvalidArgument and what reading says, with the file and its line or feature.
 absl::StatusOr<mapping::Places> LoadPlaces(const v1::Mapping& mapping,
                                            const std::string& mapping_path);
-// The fingerprint of each file that the mapping names beside itself, by the name in the mapping.
-absl::StatusOr<std::map<std::string, uint64_t>> FingerprintPlaces(const v1::Mapping& mapping,
-                                                                  const std::string& mapping_path);
+
+// What the files are that a mapping names beside itself, each by its name in the mapping.
+struct FilesBeside {
+  std::map<std::string, uint64_t> fingerprints;
+  // Of each line, in the order of their values, where a table may grow: a text that it does not
+  // have is rejected, so that no row was told by what comes to it. Not of more than 100,000 lines.
+  std::map<std::string, std::vector<uint64_t>> lines;
+};
+absl::StatusOr<FilesBeside> FingerprintPlaces(const v1::Mapping& mapping,
+                                              const std::string& mapping_path);
 
 }  // namespace gridledger::cli
