@@ -17,8 +17,8 @@
 #include <sstream>
 #include <system_error>
 
+#include "services/gridledger/durable.h"
 #include "services/gridledger/json_text.h"
-#include "services/runtime/adapters/files/durable.h"
 
 namespace gridledger::cli {
 namespace {
@@ -183,8 +183,8 @@ std::string RoundName(const std::string& source, int round) {
 }
 
 int RoundOf(absl::string_view name, absl::string_view source) {
-  constexpr size_t kDigitsMax =
-      5;  // earlier builds named a source by how its file begins, in eight
+  // Earlier builds named a source by how its file begins, in eight digits.
+  constexpr size_t kDigitsMax = 5;
   int round = 0;
   const bool is_round = absl::ConsumePrefix(&name, source) && absl::ConsumePrefix(&name, "#") &&
                         name.size() <= kDigitsMax && absl::SimpleAtoi(name, &round);
@@ -277,13 +277,13 @@ absl::Status KeepImportRecord(const std::string& folder, const std::string& sour
       json["means"].back()["lines"][name] = TextOf(lines);
     }
   }
-  absl::Status made = files::MakeFolder(std::filesystem::path(path).parent_path());
+  absl::Status made = MakeFolder(std::filesystem::path(path).parent_path());
   if (!made.ok()) return made;
   const std::string part = absl::StrCat(path, ".part");
   std::ofstream file(part, std::ios::binary | std::ios::trunc);
   file << JsonText(json);
   file.close();
-  return file ? files::PutInPlace(part, path) : Failed(part);
+  return file ? PutInPlace(part, path) : Failed(part);
 }
 
 absl::StatusOr<TakenImports> TakenImports::Of(const std::string& folder) {
@@ -315,7 +315,7 @@ absl::StatusOr<TakenImports> TakenImports::Of(const std::string& folder) {
 absl::Status TakenImports::PutInto(const std::string& folder) const {
   if (files_.empty()) return absl::OkStatus();
   const std::string target = absl::StrCat(folder, "/imports");
-  if (absl::Status made = files::MakeFolder(target); !made.ok()) return made;
+  if (absl::Status made = MakeFolder(target); !made.ok()) return made;
   for (const File& file : files_) {
     const std::string path = absl::StrCat(target, "/", file.name);
     const std::string part = absl::StrCat(path, ".part");
@@ -325,7 +325,7 @@ absl::Status TakenImports::PutInto(const std::string& folder) const {
     if (file.bytes->peek() != std::ifstream::traits_type::eof()) copy << file.bytes->rdbuf();
     copy.close();
     if (!copy) return Failed(part);
-    if (absl::Status placed = files::PutInPlace(part, path); !placed.ok()) return placed;
+    if (absl::Status placed = PutInPlace(part, path); !placed.ok()) return placed;
   }
   return absl::OkStatus();
 }

@@ -16,7 +16,7 @@
 
 #include "services/base/digest.h"
 #include "services/base/invariant.h"
-#include "services/runtime/adapters/files/durable.h"
+#include "services/gridledger/durable.h"
 #include "services/runtime/adapters/files/temp_folder.h"
 
 namespace gridledger::cli {
@@ -179,7 +179,7 @@ class RowStore::Writer {
     auto stored = Stream::Open(store.options_.path);
     if (!stored.ok()) return stored.status();
     writer->stored_ = *std::move(stored);
-    absl::Status made = files::MakeFolder(std::filesystem::path(writer->path_).parent_path());
+    absl::Status made = MakeFolder(std::filesystem::path(writer->path_).parent_path());
     if (!made.ok()) return made;
     writer->file_ = std::fopen(writer->part_.c_str(), "wb");
     if (writer->file_ == nullptr) return Failed("write", writer->part_);
@@ -206,7 +206,7 @@ class RowStore::Writer {
     while (status.ok() && more_) status = WriteStored();
     if (!status.ok()) return status;
     if (std::fclose(std::exchange(file_, nullptr)) != 0) return Failed("write", part_);
-    return files::PutInPlace(part_, path_);
+    return PutInPlace(part_, path_);
   }
 
  private:

@@ -19,6 +19,7 @@
 #include <system_error>
 
 #include "services/runtime/adapters/local/record_layout.h"
+#include "services/runtime/adapters/table_files/sync.h"
 #include "services/runtime/adapters/table_files/tails.h"
 
 namespace gridledger::local {
@@ -43,15 +44,6 @@ class NoSelfRecovery : public rocksdb::EventListener {
     *auto_recovery = false;
   }
 };
-
-absl::Status SyncFolder(const std::string& folder) {
-  const int file = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  const bool synced = file >= 0 && ::fsync(file) == 0;
-  const int error = errno;
-  if (file >= 0) ::close(file);
-  if (synced) return absl::OkStatus();
-  return absl::UnavailableError(absl::StrCat("cannot sync ", folder, ": ", strerror(error)));
-}
 
 // Each opening begins here: RocksDB itself does not survive every damaged tail of a file.
 absl::Status CheckTails(const std::string& folder) {
@@ -168,7 +160,7 @@ absl::Status CreateDatabase(const std::string& folder, int partitions,
     return absl::UnavailableError(
         absl::StrCat("cannot create the log in ", folder, ": ", error.message()));
   }
-  return SyncFolder(folder);
+  return table_files::Sync(folder);
 }
 
 absl::StatusOr<std::shared_ptr<rocksdb::DB>> OpenForWriting(const std::string& folder,

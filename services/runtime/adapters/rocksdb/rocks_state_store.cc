@@ -16,6 +16,7 @@
 #include "services/base/invariant.h"
 #include "services/runtime/adapters/rocksdb/state_database.h"
 #include "services/runtime/adapters/rocksdb/state_layout.h"
+#include "services/runtime/adapters/table_files/sync.h"
 
 namespace gridledger {
 namespace {
@@ -218,7 +219,7 @@ absl::Status RocksStateStore::OpenDatabase() {
     return absl::UnavailableError(absl::StrCat("cannot make ", folder, ": ", error.message()));
   }
   if (fresh) {
-    if (absl::Status status = state::SyncFolder(ParentOf(folder)); !status.ok()) return status;
+    if (absl::Status status = table_files::Sync(ParentOf(folder)); !status.ok()) return status;
   }
   options.listeners.push_back(background_);
   auto db = state::OpenForWriting(options, folder);
@@ -527,7 +528,7 @@ absl::StatusOr<std::unique_ptr<RocksStateStore>> RocksStateStore::OpenOrFallBack
       return absl::UnavailableError(
           absl::StrCat("cannot restore ", options.folder, ": ", error.message()));
     }
-    if (absl::Status status = state::SyncFolder(ParentOf(options.folder)); !status.ok()) {
+    if (absl::Status status = table_files::Sync(ParentOf(options.folder)); !status.ok()) {
       return status;
     }
     said->push_back(absl::StrCat("went back to the snapshot ", snapshot.name,

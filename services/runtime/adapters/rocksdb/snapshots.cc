@@ -1,8 +1,5 @@
 #include "services/runtime/adapters/rocksdb/snapshots.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <absl/strings/ascii.h>
 #include <absl/strings/escaping.h>
 #include <absl/strings/match.h>
@@ -19,6 +16,7 @@
 #include <system_error>
 
 #include "services/base/invariant.h"
+#include "services/runtime/adapters/table_files/sync.h"
 
 namespace gridledger::state {
 namespace {
@@ -36,14 +34,6 @@ absl::Status FileError(absl::string_view act, const std::string& path, const std
 bool ParseDigest(absl::string_view text, Digest* digest) {
   return text.size() == 32 && absl::SimpleHexAtoi(text.substr(0, 16), &digest->high) &&
          absl::SimpleHexAtoi(text.substr(16), &digest->low);
-}
-
-absl::Status SyncFile(const std::string& path, int flags) {
-  const int file = ::open(path.c_str(), flags | O_CLOEXEC);
-  const bool synced = file >= 0 && ::fsync(file) == 0;
-  const int error = errno;
-  if (file >= 0) ::close(file);
-  return synced ? absl::OkStatus() : FileError("sync", path, strerror(error));
 }
 
 }  // namespace
@@ -122,12 +112,12 @@ absl::Status FinishSnapshot(const std::string& snapshots_folder, SnapshotSummary
   const std::string unfinished = UnfinishedSnapshot(snapshots_folder);
   absl::Status status =
       WriteDurably(absl::StrCat(unfinished, "/", kTasksFile), FormatTasks(snapshot));
-  if (status.ok()) status = SyncFolder(unfinished);
+  if (status.ok()) status = table_files::Sync(unfinished);
   if (!status.ok()) return status;
   std::error_code error;
   fs::rename(unfinished, absl::StrCat(snapshots_folder, "/", snapshot.name), error);
   if (error) return FileError("complete the snapshot", snapshot.name, error.message());
-  if (status = SyncFolder(snapshots_folder); !status.ok()) return status;
+  if (status = table_files::Sync(snapshots_folder); !status.ok()) return status;
 
   for (size_t i = static_cast<size_t>(kept) - 1; i < older.size(); ++i) DropSnapshot(older[i]);
   std::vector<fs::path> half_dropped;  // by a process that was killed
@@ -164,14 +154,10 @@ absl::Status CopyDatabase(const std::string& from, const std::string& to) {
     }
     fs::copy_file(at->path(), target, error);
     if (error) return FileError("copy", at->path().string(), error.message());
-    if (absl::Status status = SyncFile(target.string(), O_RDONLY); !status.ok()) return status;
+    if (absl::Status status = table_files::Sync(target.string()); !status.ok()) return status;
   }
   if (error) return FileError("read", from, error.message());
-  return SyncFolder(to);
-}
-
-absl::Status SyncFolder(const std::string& folder) {
-  return SyncFile(folder, O_RDONLY | O_DIRECTORY);
+  return table_files::Sync(to);
 }
 
 absl::Status WriteDurably(const std::string& path, absl::string_view text) {
@@ -180,7 +166,7 @@ absl::Status WriteDurably(const std::string& path, absl::string_view text) {
     file << text << std::flush;
     if (!file) return FileError("write", path, strerror(errno));
   }
-  return SyncFile(path, O_RDONLY);
+  return table_files::Sync(path);
 }
 
 }  // namespace gridledger::state

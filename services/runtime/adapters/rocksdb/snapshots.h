@@ -51,7 +51,6 @@ std::string UnfinishedSnapshot(const std::string& snapshots_folder);
 // Hard-links the table files, which never change, where the file system has links; copies the rest.
 absl::Status CopyDatabase(const std::string& from, const std::string& to);
 
-absl::Status SyncFolder(const std::string& folder);
 absl::Status WriteDurably(const std::string& path, absl::string_view text);
 
 }  // namespace state

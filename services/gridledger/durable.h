@@ -5,7 +5,7 @@
 
 #include <string>
 
-namespace gridledger::files {
+namespace gridledger::cli {
 
 // Makes `folder` where it is not there; on disk on return. Unavailable.
 absl::Status MakeFolder(const std::string& folder);
@@ -14,4 +14,4 @@ absl::Status MakeFolder(const std::string& folder);
 // and name are on disk on return. Unavailable.
 absl::Status PutInPlace(const std::string& part, const std::string& path);
 
-}  // namespace gridledger::files
+}  // namespace gridledger::cli
