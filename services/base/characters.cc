@@ -45,9 +45,6 @@ bool IsBlank(char32_t code) {
 }
 
 absl::string_view StripBlanks(absl::string_view text) {
-  const auto is_blank = [](absl::string_view character) {
-    return IsBlank(TakeCharacter(&character));
-  };
   while (!text.empty()) {
     absl::string_view rest = text;
     if (!IsBlank(TakeCharacter(&rest))) break;
@@ -60,7 +57,8 @@ absl::string_view StripBlanks(absl::string_view text) {
            (static_cast<unsigned char>(text[text.size() - size]) & 0xC0) == 0x80) {
       ++size;
     }
-    if (!is_blank(text.substr(text.size() - size))) break;
+    absl::string_view last = text.substr(text.size() - size);
+    if (!IsBlank(TakeCharacter(&last))) break;
     text.remove_suffix(size);
   }
   return text;

@@ -142,7 +142,7 @@ absl::StatusOr<LastHeard> LastHeardOf(const KnownIncident& known, AllRows& all) 
     if (!entry.ok()) return entry.status();
     last.closed = true;
     const int round = RoundOf((*entry)->source().source(), all.source);
-    if (std::binary_search(all.known_rounds.begin(), all.known_rounds.end(), round)) {
+    if (round != 0) {  // one that the record knows, or nothing would have been read: CheckRounds
       last.round = round;
       last.version = (*entry)->source().version();
     }

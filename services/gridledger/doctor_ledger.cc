@@ -2,6 +2,7 @@
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
+#include <map>
 #include <optional>
 #include <utility>
 
@@ -133,6 +134,7 @@ std::optional<Finding> UnknownRounds(const CommonOptions& options, host::Folder&
   const engine::Service* const audit = host::FindService("audit");
   INVARIANT(audit != nullptr, "there is an audit service");
   std::string unknown;
+  std::map<std::string, absl::StatusOr<ImportRecord>> records;  // by source
   for (int p = 0; p < folder.log().partitions() && unknown.empty(); ++p) {
     auto task = engine::Task::Open(*audit, Partition{p}, folder.store(), host::CodeId());
     if (!task.ok()) return std::nullopt;  // State says so
@@ -141,8 +143,11 @@ std::optional<Finding> UnknownRounds(const CommonOptions& options, host::Folder&
       const std::string source(name.substr(0, name.rfind('#')));
       const int round = RoundOf(name, source);
       if (round == 0 || !unknown.empty()) return;
-      const auto record = ReadImportRecord(ImportRecordPath(options.data, source));
-      if (record.ok() && record->Find(round) == nullptr) unknown = std::string(name);
+      auto [record, first] = records.try_emplace(source);
+      if (first) record->second = ReadImportRecord(ImportRecordPath(options.data, source));
+      if (record->second.ok() && record->second->Find(round) == nullptr) {
+        unknown = std::string(name);
+      }
     });
   }
   if (unknown.empty()) return std::nullopt;

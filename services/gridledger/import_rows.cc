@@ -422,7 +422,6 @@ absl::StatusOr<RowsRead> ReadRows(const ImportMeans& means, std::vector<ImportIn
   if (!by_incident.ok()) return by_incident.status();
   AllRows all{partitions, options, mapping.source(), *rows, sorter, by_incident->get(),
               *targets,   *round};
-  for (const ImportRound& before : record->rounds) all.known_rounds.push_back(before.number);
   all.late.resize(inputs.size());
   for (size_t i = 0; i < inputs.size(); ++i) {
     inputs[i].list_base = ListBase(inputs[i], i, options.folder, inputs);

@@ -185,6 +185,9 @@ absl::StatusOr<FilesBeside> FingerprintPlaces(const v1::Mapping& mapping,
     uint64_t& fingerprint = beside.fingerprints[name];
     std::string text;
     std::string line;
+    const auto are_few = [&] {
+      return lines.size() <= kGrowingLinesMax && line.size() <= kFingerprintBytes;
+    };
     while (true) {
       const auto piece = (*input)->Read();
       if (!piece.ok()) return piece.status();
@@ -194,13 +197,13 @@ absl::StatusOr<FilesBeside> FingerprintPlaces(const v1::Mapping& mapping,
         fingerprint = Fingerprint(absl::StrCat(fingerprint, text.substr(0, kFingerprintBytes)));
         text.erase(0, kFingerprintBytes);
       }
-      if (grows && lines.size() <= kGrowingLinesMax) AddLines(*piece, &line, &lines);
+      if (grows && are_few()) AddLines(*piece, &line, &lines);
     }
     fingerprint = Fingerprint(absl::StrCat(fingerprint, text));
-    if (!grows) continue;
+    if (!grows || !are_few()) continue;
     AddLines("\n", &line, &lines);
     std::sort(lines.begin(), lines.end());
-    if (lines.size() <= kGrowingLinesMax) beside.lines[name] = std::move(lines);
+    beside.lines[name] = std::move(lines);
   }
   return beside;
 }

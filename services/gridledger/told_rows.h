@@ -40,7 +40,6 @@ struct AllRows {
   files::FactSorter* by_incident;  // the rows that were taken, or that are known
   const std::vector<mapping::Target>& targets;
   int round;  // of rows that no import has taken
-  std::vector<int> known_rounds = {};
   RowsRead read = {};
   int told = 0;
   std::vector<std::unique_ptr<RejectedRows>> rejected = {};  // by input

@@ -46,8 +46,8 @@ class CaseTeller {
   int64_t due_at_ms_ = 0;
   int64_t at_ms_ = 0;  // of the last row
   int64_t version_ = 0;
-  absl::flat_hash_set<uint64_t>
-      contents_;  // of the rows at that instant and version; look-ups only
+  // Of the rows at that instant and version; look-ups only.
+  absl::flat_hash_set<uint64_t> contents_;
 };
 
 }  // namespace gridledger::mapping

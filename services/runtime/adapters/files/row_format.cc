@@ -46,8 +46,7 @@ absl::Status Because(const InputStream& input, absl::string_view why) {
 constexpr absl::string_view kNoEncoding =
     "its encoding cannot be told from its beginning, which is not UTF-8 throughout; name it, as in "
     "`encoding: GB18030` in the mapping, or --encoding GB18030 for a draft of one; UTF-8 where "
-    "some "
-    "bytes are damaged";
+    "some bytes are damaged";
 
 // The first bytes as UTF-8, without blanks; empty when there are only blanks.
 absl::StatusOr<std::string> FirstText(const std::string& beginning, const std::string& encoding,
