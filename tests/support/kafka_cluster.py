@@ -30,12 +30,12 @@ GUARD = 'trap "" HUP INT TERM; cat; [ ! -e "$2/kafka.lock" ] || "$1" down --dir 
 
 
 class Cluster:
-    """`own`: never shared, for tests that end brokers or need to be alone. `folder` is that of
-    deploy/dev/kafka, None when only the bootstrap is known. Raises unittest.SkipTest where no broker
-    can be had."""
+    """`own`: never shared, for tests that end brokers or need to be alone; then `light` as for
+    deploy/dev/kafka, whose folder is `folder`: None when only the bootstrap is known. Raises
+    unittest.SkipTest where no broker can be had."""
 
-    def __init__(self, brokers=1, own=False):
-        self.brokers, self.own = brokers, own
+    def __init__(self, brokers=1, own=False, light=True):
+        self.brokers, self.own, self.light = brokers, own, light
         self.bootstrap, self.folder, self.temporary, self.alive = None, None, None, None
 
     def __enter__(self):
@@ -91,7 +91,8 @@ class Cluster:
 
     def up(self):
         """Starts what does not run; returns what the tool printed, `name=value` a line."""
-        done = self.tool("up", "--brokers", str(self.brokers))
+        made = ["--light"] if self.temporary is not None and self.light else []
+        done = self.tool("up", "--brokers", str(self.brokers), *made)
         if done.returncode == UNAVAILABLE:
             raise unittest.SkipTest(f"no broker can be had here: {done.stderr.strip()}")
         if done.returncode != 0:

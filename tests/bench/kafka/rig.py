@@ -129,7 +129,7 @@ class Rig:
     def __init__(self, arguments, scratch):
         self.bin, self.scratch, self.target = arguments.bin.resolve(), scratch, arguments.peer.resolve()
         self.bench = self.bin.parent / "tests"  # where the build puts benchmarks
-        self.cluster = Cluster(brokers=arguments.brokers, own=True)
+        self.cluster = Cluster(brokers=arguments.brokers, own=True, light=False)
         self.programs = []
         (scratch / "state").mkdir()
 
