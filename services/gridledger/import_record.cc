@@ -252,6 +252,24 @@ absl::Status CheckGoesOn(const std::string& name, const ImportMeans& before,
                                                 : CheckSameMeans(name, before, now);
 }
 
+absl::Status CheckHasGoneOn(const std::string& name, const ImportRecord& record,
+                            const ImportMeans& before, const ImportMeans& now) {
+  const absl::Status same = CheckSameMeans(name, before, now);
+  if (same.ok()) return same;
+  ImportMeans cut = now;
+  WithoutNewStates(before.mapping, &cut.mapping);
+  if (!CheckSameMeans(name, before, cut).ok()) return same;
+  // Rows of its new states were rejected by the one before, and are there now.
+  const bool has_gone_on =
+      std::any_of(record.rounds.begin(), record.rounds.end(), [&](const ImportRound& round) {
+        return round.complete && CheckSameMeans(name, record.means[round.means], now).ok();
+      });
+  if (has_gone_on) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(
+      same.message(), " States that came to it go on with it once the rows that were rejected for ",
+      "them have been imported by it: DIR/rejected."));
+}
+
 absl::Status KeepImportRecord(const std::string& folder, const std::string& source,
                               const ImportRecord& record) {
   if (record.rounds.empty()) return absl::OkStatus();

@@ -69,6 +69,10 @@ absl::Status CheckSameMeans(const std::string& name, const ImportMeans& before,
 // states, and spellings of them, that came to it, and for what tables say.
 absl::Status CheckGoesOn(const std::string& name, const ImportMeans& before,
                          const ImportMeans& now);
+// Likewise for what is there in whole, when `now` may tell it again: it is the same, or the same
+// but for states that came to it and by which a round of the record has come in since.
+absl::Status CheckHasGoneOn(const std::string& name, const ImportRecord& record,
+                            const ImportMeans& before, const ImportMeans& now);
 // Durable on return. A record without a round is not kept.
 absl::Status KeepImportRecord(const std::string& folder, const std::string& source,
                               const ImportRecord& record);

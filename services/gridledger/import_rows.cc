@@ -289,14 +289,17 @@ absl::Status CheckRounds(KnownIncidents& known, const std::string& source,
 }
 
 // Rows that came in by another mapping must not come in by this one; nor an incident of them go on,
-// which they may be of though none is known: another mapping may use other columns.
+// which they may be of though none is known: another mapping may use other columns. A round that
+// was cut off goes on exactly as it was.
 absl::Status CheckMeans(const ImportMeans& means, const std::string& source,
                         const ImportRecord& record, const RowStore& store) {
   for (const int round : store.rounds_met()) {
-    const ImportMeans& before = record.means[record.Find(round)->means];
+    const ImportRound& one = *record.Find(round);
+    const ImportMeans& before = record.means[one.means];
     const std::string name = absl::StrCat("what round ", round, " of ", source, " took");
-    absl::Status same = store.rounds_here().contains(round) ? CheckSameMeans(name, before, means)
-                                                            : CheckGoesOn(name, before, means);
+    absl::Status same = !store.rounds_here().contains(round) ? CheckGoesOn(name, before, means)
+                        : one.complete ? CheckHasGoneOn(name, record, before, means)
+                                       : CheckSameMeans(name, before, means);
     if (!same.ok()) return same;
   }
   return absl::OkStatus();
@@ -401,7 +404,7 @@ absl::StatusOr<RowsRead> ReadRows(const ImportMeans& means, std::vector<ImportIn
   for (const ImportInput& input : inputs) {
     const auto before = record->inputs.find(input.source);
     if (before == record->inputs.end()) continue;
-    absl::Status same = CheckSameMeans(input.source, record->means[before->second], means);
+    absl::Status same = CheckHasGoneOn(input.source, *record, record->means[before->second], means);
     if (!same.ok()) return same;
   }
   const absl::StatusOr<files::RowOptions> rows = RowOptionsOf(mapping);

@@ -94,6 +94,27 @@ TEST(ImportRecord, StatesMayComeToAMappingAndNothingElse) {
   EXPECT_FALSE(CheckGoesOn("it", before, now).ok());
 }
 
+TEST(ImportRecord, WhatIsThereInWholeGoesOnByStatesThatARoundCameInBy) {
+  ImportRecord record;
+  const ImportMeans before = MeansOf("UTC");
+  ImportMeans now = before;
+  now.mapping.mutable_events()->add_states()->add_names("Shut");
+  record.rounds.push_back({.number = 1, .complete = true, .means = record.Remember(before)});
+  EXPECT_TRUE(CheckHasGoneOn("it", record, before, before).ok());
+  const absl::Status refused = CheckHasGoneOn("it", record, before, now);
+  EXPECT_EQ(refused.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(refused.message()), testing::HasSubstr("Shut"));
+  record.rounds.push_back({.number = 2, .complete = false, .means = record.Remember(now)});
+  EXPECT_FALSE(CheckHasGoneOn("it", record, before, now).ok()) << "cut off";
+  record.rounds.back().complete = true;
+  EXPECT_TRUE(CheckHasGoneOn("it", record, before, now).ok());
+  EXPECT_FALSE(CheckHasGoneOn("it", record, now, before).ok()) << "one is gone";
+  ImportMeans other = now;
+  other.mapping.set_zone("Asia/Tokyo");
+  record.rounds.push_back({.number = 3, .complete = true, .means = record.Remember(other)});
+  EXPECT_FALSE(CheckHasGoneOn("it", record, before, other).ok()) << "not by states alone";
+}
+
 TEST(ImportRecord, NamesOfRounds) {
   EXPECT_EQ(RoundOf("town#12", "town"), 12);
   for (const char* name :
