@@ -178,6 +178,10 @@ TEST(Encoding, IsDetected) {
             "id,type,place\n1,\xbf\xd3\xb6\xb4,p1\n2,lamp,p2\n3,lamp,p0\n4,lamp,p1\n", ""},
            {"what is proven not to be UTF-8 is not called so", "", chinese + chinese + "\xff\n",
             ""},
+           {"what ISO-8859-1 has, Windows has too", "WINDOWS-1252",
+            "num\xe9ro;cat\xe9gorie;quartier\n1;\xc9"
+            "clairage;Nord\n2;Propret\xe9;Nord\n3;Voirie;Cit\xe9\n",
+            ""},
            {"Windows-1252", "WINDOWS-1252",
             "id,stra\xdf"
             "e,gr\xf6\xdf"

@@ -315,6 +315,7 @@ TEST_F(MapperTest, RejectionsNameColumnAndReasonAndNothingElse) {
            Case{"type", std::string(257, 'x'), "type: longer than 256 bytes"},
            Case{"place", "a\nb", "place: with a control character in it"},
            Case{"id", "a\x7f", "id: with a control character in it"},
+           Case{"place", "l\xc2\x92\xc3\x89glise", "place: with a control character in it"},
            Case{"unit", "\xc3(", "unit: not text in UTF-8"},
            Case{"open", "", "open: without a value"},
            Case{"open", "secret", "open: not a time of the form %Y-%m-%d %H:%M:%S"},

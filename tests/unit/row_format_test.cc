@@ -176,6 +176,9 @@ TEST(OpenRows, RefusesWhatIsNoRows) {
       Open(" [ {\"a\":1}]"),
       std::vector<std::string>{"t: it is one JSON list; rows have to be JSON lines, one object "
                                "a line: jq -c '.[]' FILE"});
+  EXPECT_EQ(Open("{\"type\": \"FeatureCollection\",\n\"features\": [{\"type\": \"Feature\"}]}"),
+            std::vector<std::string>{"t: it is GeoJSON, one object for all; rows have to be JSON "
+                                     "lines, one object a line: jq -c '.features[]' FILE"});
   EXPECT_TRUE(
       absl::StartsWith(Open("a\n", {.encoding = "klingon"})[0], "t: encoding: \"klingon\""));
   EXPECT_TRUE(absl::StartsWith(Open("<html></html>", {.columns = {"a"}}).back(),

@@ -17,11 +17,17 @@ TextRule::Answer CheckCode(absl::string_view text) {
     if (absl::ascii_iscntrl(c)) return TextRule::Answer::kControl;
     ascii = ascii && static_cast<uint8_t>(c) < 0x80;
   }
-  if (ascii || google::protobuf::internal::IsStructurallyValidUTF8(text.data(),
-                                                                   static_cast<int>(text.size()))) {
-    return TextRule::Answer::kText;
+  if (ascii) return TextRule::Answer::kText;
+  if (!google::protobuf::internal::IsStructurallyValidUTF8(text.data(),
+                                                           static_cast<int>(text.size()))) {
+    return TextRule::Answer::kNotText;
   }
-  return TextRule::Answer::kNotText;
+  // U+0080 to U+009F: what Windows' quotes and dashes become where they are read as ISO-8859-1.
+  for (size_t at = text.find('\xc2'); at != absl::string_view::npos;
+       at = text.find('\xc2', at + 1)) {
+    if (static_cast<uint8_t>(text[at + 1]) < 0xa0) return TextRule::Answer::kControl;
+  }
+  return TextRule::Answer::kText;
 }
 
 absl::StatusOr<TextRule> TextRule::Compile(absl::string_view where, const v1::Value& value,

@@ -286,8 +286,8 @@ int64_t LettersIn(absl::string_view text, const std::string& encoding) {
   return all == 0 ? 0 : 100 * letters / all;
 }
 
-// Files of offices are Windows' sooner than DOS's or an old Macintosh's, which look alike to a
-// detector: Windows' it is where as much of it is letters.
+// Files of offices are Windows' sooner than DOS's, an old Macintosh's or ISO's, which look alike to
+// a detector: Windows' it is where as much of it is letters.
 std::string WindowsTwin(absl::string_view text, const std::string& found) {
   struct Twin {
     absl::string_view other;
@@ -299,6 +299,8 @@ std::string WindowsTwin(absl::string_view text, const std::string& found) {
                              {"IBM852", "WINDOWS-1250"},
                              {"MAC-CENTRALEUROPE", "WINDOWS-1250"},
                              {"IBM850", "WINDOWS-1252"},
+                             // All of its texts are the same there; what it lacks comes later.
+                             {"ISO-8859-1", "WINDOWS-1252"},
                              {"IBM865", "WINDOWS-1252"}};
   for (const Twin& twin : kTwins) {
     if (!absl::EqualsIgnoreCase(found, twin.other)) continue;

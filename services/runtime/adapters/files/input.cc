@@ -137,9 +137,8 @@ class ArchiveInput final : public InputStream {
         ended_ = true;
         if (is_gzip_ && !check_.Agrees()) {
           return absl::DataLossError(
-              absl::StrFormat("%s: the packed bytes are damaged: the checksum at their end, byte "
-                              "%d, does not agree "
-                              "with what came out (%d bytes)",
+              absl::StrFormat("%s: the packed bytes are damaged, or others stand behind them: what "
+                              "ends at byte %d is not the checksum of what came out (%d bytes)",
                               name_, position_, unpacked_));
         }
         break;

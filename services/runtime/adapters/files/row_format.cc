@@ -61,7 +61,15 @@ absl::StatusOr<std::string> FirstText(const std::string& beginning, const std::s
 
 absl::StatusOr<RowFormat> DetectFormat(absl::string_view text, const InputStream& input) {
   if (absl::StartsWith(text, "<")) return RowFormat::kXes;
-  if (absl::StartsWith(text, "{")) return RowFormat::kJsonLines;
+  if (absl::StartsWith(text, "{")) {
+    if (absl::StrContains(text, "\"FeatureCollection\"") &&
+        absl::StrContains(text, "\"features\"")) {
+      return Because(input,
+                     "it is GeoJSON, one object for all; rows have to be JSON lines, one object a "
+                     "line: jq -c '.features[]' FILE");
+    }
+    return RowFormat::kJsonLines;
+  }
   if (absl::StartsWith(text, "[") &&
       absl::StartsWith(absl::StripLeadingAsciiWhitespace(text.substr(1)), "{")) {
     return Because(input,
