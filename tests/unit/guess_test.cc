@@ -335,6 +335,7 @@ TEST(Guess, TimesByTheirTexts) {
             "%d/%m/%Y %H:%M",
             "%m/%d/%Y %H:%M"},
            {"with dots", {"31.12.2023"}, "%d.%m.%Y"},
+           {"likewise, with the year's last two digits", {"31.12.23 08:00"}, "%d.%m.%y %H:%M"},
            {"half days", {"12/31/2023 11:59:00 PM"}, "%m/%d/%Y %I:%M:%S %p"},
            {"Chinese", {"2024年3月5日 08:30", "2024年12月15日 18:30"}, "%Y年%m月%d日 %H:%M"},
            {"digits only", {"20240305"}, "%E4Y%m%d"},
@@ -512,6 +513,32 @@ TEST(Guess, AnIdThatFewRowsRepeatIsOneAllTheSame) {
   const Guess guess = Table(text).Guessed();
   EXPECT_TRUE(guess.events);
   EXPECT_EQ(NameOf(guess, guess.id), "incident_id");
+}
+
+TEST(Guess, AnIdThatStandsTwiceOnceIsOneAllTheSame) {
+  std::string text = "id|kind|place|opened\n";
+  for (int i = 0; i < 500; ++i) {
+    absl::StrAppend(&text, i == 499 ? 0 : i, "|lamp|p", i % 7, "|2024-03-0", 1 + i % 9, "\n");
+  }
+  absl::StrAppend(&text, " | | | \n|||\n|||\n|||\n|||\n|||\n|||\n");  // as spreadsheets end
+  const Guess guess = Table(text).Guessed();
+  EXPECT_FALSE(guess.events);
+  EXPECT_EQ(guess.rows, 500);
+  EXPECT_EQ(NameOf(guess, guess.id), "id");
+  EXPECT_EQ(NameOf(guess, guess.at), "opened");
+  EXPECT_TRUE(absl::StrContains(DraftFor(guess), "though 1 id stands in several rows"));
+}
+
+TEST(Guess, WhatHasNoNameIsNothing) {
+  std::string text = "|Aktenzeichen|type|opened||state\n";
+  for (int i = 0; i < 40; ++i) {
+    absl::StrAppend(&text, i, "|A", 1000 + i, "|lamp|2024-03-0", 1 + i % 9, "|2024-03-10|",
+                    i % 2 == 0 ? "open" : "closed", "\n");
+  }
+  const Table table(text);
+  const Guess guess = table.Guessed();
+  EXPECT_EQ(NameOf(guess, guess.id), "Aktenzeichen");
+  EXPECT_FALSE(absl::StrContains(DraftFor(guess), ": \"\""));
 }
 
 TEST(Guess, AsksWhetherARowIsAnEventWhereANumberRepeats) {

@@ -210,6 +210,11 @@ Guesser::Guesser(absl::Span<const std::string> header) {
 
 void Guesser::Add(Row row) {
   INVARIANT(row.size() == guess_.columns.size(), "a row has a field for each column");
+  // Spreadsheets end in such.
+  if (std::all_of(row.begin(), row.end(),
+                  [](absl::string_view field) { return StripBlanks(field).empty(); })) {
+    return;
+  }
   for (const absl::string_view field : row) {
     const absl::string_view text = StripBlanks(field);
     guess_.kana = guess_.kana || HasKana(text);
@@ -277,6 +282,7 @@ void Guesser::FindMissing() {
 
 void Guesser::LookAt(size_t column) {
   SeenColumn& seen = guess_.columns[column];
+  if (seen.name.empty()) return;  // as of a table's running number: no mapping can name it
   std::vector<absl::string_view> values;
   absl::flat_hash_set<absl::string_view> distinct_texts;
   seen.number = true;
@@ -446,6 +452,10 @@ void Guesser::FindIncidents() {
         best_repeating = score;
         repeating = c;
       }
+    } else if (score > 0 && seen.distinct * 10 > rows_ * 9 && score - 1 > best_unique) {
+      // Now and then one stands twice; what never does is better.
+      best_unique = score - 1;
+      unique = c;
     }
   }
   // Rows of one id that differ by their time are events. What is unique beside it numbers them.

@@ -279,7 +279,8 @@ class Draft {
                         " of them with several rows."));
     } else if (guess_.several_rows > 0) {
       Line(absl::StrCat("# A row is an incident, though ", Grouped(guess_.several_rows),
-                        " ids stand in several rows."));
+                        guess_.several_rows == 1 ? " id stands" : " ids stand",
+                        " in several rows."));
     } else if (guess_.id) {
       Line("# A row is an incident: no id stands in two of them.");
     }

@@ -31,9 +31,9 @@ std::vector<Candidate> MakeCandidates() {
   };
   constexpr Date kDates[] = {
       {"%Y-%m-%d"},       {"%Y/%m/%d"},       {"%Y.%m.%d"},       {"%d/%m/%Y", true},
-      {"%d-%m-%Y", true}, {"%d.%m.%Y", true}, {"%d/%m/%y", true}, {"%d-%b-%Y"},
-      {"%d %b %Y"},       {"%b %d, %Y"},      {"%d. %b %Y"},      {"%d-%b-%y"},
-      {"%Y年%m月%d日"},   {"%E4Y%m%d"},
+      {"%d-%m-%Y", true}, {"%d.%m.%Y", true}, {"%d/%m/%y", true}, {"%d.%m.%y", true},
+      {"%d-%b-%Y"},       {"%d %b %Y"},       {"%b %d, %Y"},      {"%d. %b %Y"},
+      {"%d-%b-%y"},       {"%Y年%m月%d日"},   {"%E4Y%m%d"},
   };
   constexpr absl::string_view kTimes[] = {
       " %H:%M:%S",       " %H:%M",      " %I:%M:%S %p",  " %I:%M %p",      " %H:%M:%E*S",
