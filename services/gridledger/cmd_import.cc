@@ -58,7 +58,14 @@ absl::StatusOr<absl::Time> UntilOf(const ImportOptions& options, const ImportMea
   if (!name.empty() && !absl::LoadTimeZone(name, &zone)) {
     return absl::InvalidArgumentError(absl::StrCat("this machine does not know the zone ", name));
   }
-  return ParseInstantOf("--until", options.until, zone);
+  const absl::StatusOr<absl::Time> until = ParseInstantOf("--until", options.until, zone);
+  if (!until.ok()) return until.status();
+  // Beyond it no time is written in four digits, and none that a ledger reaches can be taken back.
+  if (*until >= absl::FromCivil(absl::CivilYear(10'000), absl::UTCTimeZone())) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--until ", options.until, ": years have four digits"));
+  }
+  return until;
 }
 
 absl::StatusOr<Import> Prepare(const ImportOptions& options) {

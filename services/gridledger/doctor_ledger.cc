@@ -2,6 +2,7 @@
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <map>
 #include <optional>
 #include <utility>
@@ -93,16 +94,27 @@ Finding Zone(host::Folder& folder) {
   return {"its zone", Health::kOk, zone->name(), ""};
 }
 
+bool HasImports(const CommonOptions& options) {
+  std::error_code error;
+  return options.log.empty() &&
+         std::filesystem::is_directory(absl::StrCat(options.data, "/imports"), error);
+}
+
 // Every checkpoint is of this ledger and lies within it.
 Finding State(const CommonOptions& options, host::Folder& folder, bool runs) {
+  // A city that goes live carries time to the present day, which a history must never have asked
+  // for.
+  const std::string maker =
+      HasImports(options) ? "the import of what it has, once more, changes nothing and makes it "
+                            "anew (`gridledger up` too, and moves its time to the present day)"
+                          : "`gridledger up` makes it anew";
   const std::string advice =
-      "remove state/: the ledger makes it anew with `gridledger up`; if that does not help, the "
-      "ledger was cut";
+      absl::StrCat("remove state/: ", maker, "; if that does not help, the ledger was cut");
   if (!folder.state_status().ok()) return BadFinding("state", folder.state_status(), advice);
   if (folder.store() == nullptr) {
     return {
         "state", options.log.empty() ? Health::kWarn : Health::kOk, "none is kept here",
-        options.log.empty() ? "`gridledger up` makes it; commands read the ledger until then" : ""};
+        options.log.empty() ? absl::StrCat(maker, "; commands read the ledger until then") : ""};
   }
   int checkpoints = 0;
   int64_t behind = 0;
@@ -122,9 +134,12 @@ Finding State(const CommonOptions& options, host::Folder& folder, bool runs) {
   }
   const std::string said = absl::StrCat(checkpoints, " checkpoints of this ledger");
   if (behind <= 0 || runs) return {"state", Health::kOk, said, ""};
-  return {"state", Health::kWarn,
-          absl::StrCat(said, ", up to ", Grouped(behind), " records behind"),
-          "`gridledger up` folds them in"};
+  return {
+      "state", Health::kWarn, absl::StrCat(said, ", up to ", Grouped(behind), " records behind"),
+      HasImports(options)
+          ? "the import of what it has, once more, folds them in (`gridledger up` too, and moves "
+            "its time to the present day)"
+          : "`gridledger up` folds them in"};
 }
 
 // Rounds of imports that the ledger has rows of, and that no record beside it knows: as where it
@@ -212,7 +227,9 @@ void ExamineLedger(const CommonOptions& options, Findings* findings) {
   findings->push_back(Records((*folder)->log()));
   findings->push_back(Zone(**folder));
   findings->push_back(State(options, **folder, writer.is_there));
-  if (auto unknown = UnknownRounds(options, **folder)) findings->push_back(*std::move(unknown));
+  const bool is_its_own = findings->back().health != Health::kBad;
+  auto unknown = is_its_own ? UnknownRounds(options, **folder) : std::nullopt;
+  if (unknown) findings->push_back(*std::move(unknown));
   findings->push_back(Snapshots(**folder));
   findings->push_back(City(options, writer));
 }

@@ -1,5 +1,6 @@
 #include "services/gridledger/read_yaml.h"
 
+#include <absl/container/flat_hash_set.h>
 #include <absl/strings/str_cat.h>
 #include <absl/time/time.h>
 
@@ -7,6 +8,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -14,6 +16,7 @@
 #include "services/domain/mapping/event_mapper.h"
 #include "services/domain/mapping/mapper.h"
 #include "services/domain/mapping/named_columns.h"
+#include "services/domain/mapping/text_rule.h"
 #include "services/domain/mapping/time_format.h"
 #include "services/gridledger/places.h"
 #include "services/runtime/adapters/yaml/yaml.h"
@@ -88,6 +91,45 @@ absl::Status At(const absl::Status& status, absl::string_view field,
                    status.message()));
 }
 
+// A code that a mapping could not bring in is none in a policy either: what it names is exported
+// and comes in again.
+absl::Status CheckPolicyCode(const std::string& path, const std::string& field,
+                             const std::string& code, bool required) {
+  if (code.empty() && !required) return absl::OkStatus();
+  const absl::string_view why =
+      code.empty() ? "without a value" : mapping::WhyNot(mapping::CheckCode(code));
+  if (why.empty()) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(path, ": ", field, ": ", why));
+}
+
+absl::Status CheckPolicyCodes(const std::string& path, const v1::Policy& policy) {
+  absl::Status status = CheckPolicyCode(path, "default_unit", policy.default_unit(), false);
+  absl::flat_hash_set<absl::string_view> codes;
+  for (int i = 0; i < policy.categories_size() && status.ok(); ++i) {
+    const v1::Category& one = policy.categories(i);
+    const std::string field = absl::StrCat("categories[", i + 1, "].code");
+    status = CheckPolicyCode(path, field, one.code(), true);
+    if (status.ok() && !codes.insert(one.code()).second) {
+      status = absl::InvalidArgumentError(
+          absl::StrCat(path, ": ", field, ": \"", one.code(), "\" stands there already"));
+    }
+  }
+  for (int i = 0; i < policy.responsibilities_size() && status.ok(); ++i) {
+    const v1::Responsibility& one = policy.responsibilities(i);
+    const std::string field = absl::StrCat("responsibilities[", i + 1, "]");
+    for (const auto& [name, code, required] : {std::tuple(".category", &one.category(), false),
+                                               {".area", &one.area(), false},
+                                               {".unit", &one.unit(), true}}) {
+      if (status.ok()) status = CheckPolicyCode(path, absl::StrCat(field, name), *code, required);
+    }
+  }
+  for (int i = 0; i < policy.escalation().levels_size() && status.ok(); ++i) {
+    status = CheckPolicyCode(path, absl::StrCat("escalation.levels[", i + 1, "].post"),
+                             policy.escalation().levels(i).post(), true);
+  }
+  return status;
+}
+
 }  // namespace
 
 absl::StatusOr<v1::Mapping> ReadMapping(const std::string& path) {
@@ -112,6 +154,7 @@ absl::StatusOr<v1::Policy> ReadPolicy(const std::string& path) {
   if (policy.escalation().warn_percent() > 100) {
     return absl::InvalidArgumentError(absl::StrCat(path, ": escalation.warn_percent: at most 100"));
   }
+  if (absl::Status codes = CheckPolicyCodes(path, policy); !codes.ok()) return codes;
   return policy;
 }
 
