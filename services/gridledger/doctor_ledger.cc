@@ -94,20 +94,21 @@ Finding Zone(host::Folder& folder) {
   return {"its zone", Health::kOk, zone->name(), ""};
 }
 
-bool HasImports(const CommonOptions& options) {
+// Who brings a state in order, by what `up` and an import each do to it. A city that goes live
+// carries time to the present day, which a history must never have asked for.
+std::string MakerOf(const CommonOptions& options, absl::string_view up, absl::string_view import) {
   std::error_code error;
-  return options.log.empty() &&
-         std::filesystem::is_directory(absl::StrCat(options.data, "/imports"), error);
+  const bool has_imports =
+      options.log.empty() &&
+      std::filesystem::is_directory(absl::StrCat(options.data, "/imports"), error);
+  if (!has_imports) return absl::StrCat("`gridledger up` ", up);
+  return absl::StrCat("the import of what it has, once more, ", import,
+                      " (`gridledger up` too, and moves its time to the present day)");
 }
 
 // Every checkpoint is of this ledger and lies within it.
 Finding State(const CommonOptions& options, host::Folder& folder, bool runs) {
-  // A city that goes live carries time to the present day, which a history must never have asked
-  // for.
-  const std::string maker =
-      HasImports(options) ? "the import of what it has, once more, changes nothing and makes it "
-                            "anew (`gridledger up` too, and moves its time to the present day)"
-                          : "`gridledger up` makes it anew";
+  const std::string maker = MakerOf(options, "makes it anew", "changes nothing and makes it anew");
   const std::string advice =
       absl::StrCat("remove state/: ", maker, "; if that does not help, the ledger was cut");
   if (!folder.state_status().ok()) return BadFinding("state", folder.state_status(), advice);
@@ -134,12 +135,9 @@ Finding State(const CommonOptions& options, host::Folder& folder, bool runs) {
   }
   const std::string said = absl::StrCat(checkpoints, " checkpoints of this ledger");
   if (behind <= 0 || runs) return {"state", Health::kOk, said, ""};
-  return {
-      "state", Health::kWarn, absl::StrCat(said, ", up to ", Grouped(behind), " records behind"),
-      HasImports(options)
-          ? "the import of what it has, once more, folds them in (`gridledger up` too, and moves "
-            "its time to the present day)"
-          : "`gridledger up` folds them in"};
+  return {"state", Health::kWarn,
+          absl::StrCat(said, ", up to ", Grouped(behind), " records behind"),
+          MakerOf(options, "folds them in", "folds them in")};
 }
 
 // Rounds of imports that the ledger has rows of, and that no record beside it knows: as where it
@@ -226,9 +224,10 @@ void ExamineLedger(const CommonOptions& options, Findings* findings) {
   findings->push_back({"ledger", Health::kOk, (*folder)->name(), ""});
   findings->push_back(Records((*folder)->log()));
   findings->push_back(Zone(**folder));
-  findings->push_back(State(options, **folder, writer.is_there));
-  const bool is_its_own = findings->back().health != Health::kBad;
-  auto unknown = is_its_own ? UnknownRounds(options, **folder) : std::nullopt;
+  Finding state = State(options, **folder, writer.is_there);
+  // One that is not this ledger's knows nothing of its rounds.
+  auto unknown = state.health == Health::kBad ? std::nullopt : UnknownRounds(options, **folder);
+  findings->push_back(std::move(state));
   if (unknown) findings->push_back(*std::move(unknown));
   findings->push_back(Snapshots(**folder));
   findings->push_back(City(options, writer));

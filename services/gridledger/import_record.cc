@@ -135,20 +135,22 @@ bool ReadRecord(const nlohmann::json& json, ImportRecord* record) {
   return true;
 }
 
-// Takes the states off that came behind those of `before`, and the names that came to those.
-void WithoutNewStates(const v1::Mapping& before, v1::Mapping* now) {
-  const int count = before.events().states_size();
-  auto* const states = now->mutable_events()->mutable_states();
-  if (!before.has_events() || states->size() < count) return;
+// Without the states that came behind those of `before`, and the names that came to those.
+ImportMeans WithoutNewStates(const ImportMeans& before, ImportMeans now) {
+  const v1::EventColumns& events = before.mapping.events();
+  const int count = events.states_size();
+  auto* const states = now.mapping.mutable_events()->mutable_states();
+  if (!before.mapping.has_events() || states->size() < count) return now;
   states->DeleteSubrange(count, states->size() - count);
   for (int i = 0; i < count; ++i) {
-    const auto& had = before.events().states(i).names();
+    const auto& had = events.states(i).names();
     auto* const has = states->at(i).mutable_names();
     const bool grown = std::all_of(had.begin(), had.end(), [&](const std::string& name) {
       return std::find(has->begin(), has->end(), name) != has->end();
     });
     if (grown) *has = had;
   }
+  return now;
 }
 
 bool IsOfEarlierBuild(const nlohmann::json& json) {
@@ -245,24 +247,20 @@ absl::Status CheckSameMeans(const std::string& name, const ImportMeans& before,
 
 absl::Status CheckGoesOn(const std::string& name, const ImportMeans& before,
                          const ImportMeans& now) {
-  ImportMeans cut = now;
+  ImportMeans cut = WithoutNewStates(before, now);
   cut.files = before.files;
-  WithoutNewStates(before.mapping, &cut.mapping);
-  return CheckSameMeans(name, before, cut).ok() ? absl::OkStatus()
-                                                : CheckSameMeans(name, before, now);
+  return Differences(before, cut).empty() ? absl::OkStatus() : CheckSameMeans(name, before, now);
 }
 
 absl::Status CheckHasGoneOn(const std::string& name, const ImportRecord& record,
                             const ImportMeans& before, const ImportMeans& now) {
   const absl::Status same = CheckSameMeans(name, before, now);
   if (same.ok()) return same;
-  ImportMeans cut = now;
-  WithoutNewStates(before.mapping, &cut.mapping);
-  if (!CheckSameMeans(name, before, cut).ok()) return same;
+  if (!Differences(before, WithoutNewStates(before, now)).empty()) return same;
   // Rows of its new states were rejected by the one before, and are there now.
   const bool has_gone_on =
       std::any_of(record.rounds.begin(), record.rounds.end(), [&](const ImportRound& round) {
-        return round.complete && CheckSameMeans(name, record.means[round.means], now).ok();
+        return round.complete && Differences(record.means[round.means], now).empty();
       });
   if (has_gone_on) return absl::OkStatus();
   return absl::FailedPreconditionError(absl::StrCat(

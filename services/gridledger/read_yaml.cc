@@ -96,8 +96,8 @@ absl::Status At(const absl::Status& status, absl::string_view field,
 absl::Status CheckPolicyCode(const std::string& path, const std::string& field,
                              const std::string& code, bool required) {
   if (code.empty() && !required) return absl::OkStatus();
-  const absl::string_view why =
-      code.empty() ? "without a value" : mapping::WhyNot(mapping::CheckCode(code));
+  const absl::string_view why = mapping::WhyNot(code.empty() ? mapping::TextRule::Answer::kMissing
+                                                             : mapping::CheckCode(code));
   if (why.empty()) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat(path, ": ", field, ": ", why));
 }

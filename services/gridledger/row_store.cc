@@ -157,9 +157,10 @@ class RowStore::Stream {
     const size_t bytes = std::fread(words.data(), 1, kRowBytes, file_);
     if (std::ferror(file_) != 0) return Failed("read", path_);
     if (bytes == 0) return false;
-    if (bytes != kRowBytes)
+    if (bytes != kRowBytes) {
       return absl::DataLossError(absl::StrCat(
           path_, " has been cut off in the middle of a row, or has bytes behind the last"));
+    }
     *row = {.incident = words[0],
             .content = words[1],
             .round = static_cast<int>(words[2] >> kRoundShift),

@@ -452,7 +452,7 @@ void Guesser::FindIncidents() {
         best_repeating = score;
         repeating = c;
       }
-    } else if (score > 0 && seen.distinct * 10 > rows_ * 9 && score - 1 > best_unique) {
+    } else if (seen.distinct * 10 > rows_ * 9 && score - 1 > best_unique) {
       // Now and then one stands twice; what never does is better.
       best_unique = score - 1;
       unique = c;
