@@ -15,7 +15,9 @@
 #include <map>
 
 #include "services/gridledger/instant.h"
-#include "services/gridledger/terminal.h"
+#include "services/gridledger/printable.h"
+#include "services/gridledger/progress_line.h"
+#include "services/gridledger/text_table.h"
 #include "services/runtime/engine/entry_codec.h"
 
 namespace gridledger::cli {

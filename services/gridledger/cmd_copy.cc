@@ -13,8 +13,9 @@
 #include "services/gridledger/digests.h"
 #include "services/gridledger/import_record.h"
 #include "services/gridledger/json_text.h"
+#include "services/gridledger/printable.h"
+#include "services/gridledger/progress_line.h"
 #include "services/gridledger/stop_flag.h"
-#include "services/gridledger/terminal.h"
 
 namespace gridledger::cli {
 namespace {

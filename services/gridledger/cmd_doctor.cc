@@ -11,8 +11,9 @@
 #include "services/gridledger/command.h"
 #include "services/gridledger/doctor.h"
 #include "services/gridledger/json_text.h"
+#include "services/gridledger/printable.h"
 #include "services/gridledger/read_yaml.h"
-#include "services/gridledger/terminal.h"
+#include "services/gridledger/text_table.h"
 
 namespace gridledger::cli {
 namespace {

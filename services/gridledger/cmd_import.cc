@@ -25,8 +25,8 @@
 #include "services/gridledger/known_incidents.h"
 #include "services/gridledger/lockstep_work.h"
 #include "services/gridledger/places.h"
+#include "services/gridledger/printable.h"
 #include "services/gridledger/read_yaml.h"
-#include "services/gridledger/terminal.h"
 #include "services/runtime/host/subjects.h"
 
 namespace gridledger::cli {

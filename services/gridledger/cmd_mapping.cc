@@ -20,7 +20,7 @@
 #include "services/gridledger/command.h"
 #include "services/gridledger/json_text.h"
 #include "services/gridledger/mapping_check.h"
-#include "services/gridledger/terminal.h"
+#include "services/gridledger/printable.h"
 #include "services/runtime/adapters/files/row_format.h"
 #include "services/runtime/host/exit_code.h"
 

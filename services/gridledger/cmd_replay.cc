@@ -19,8 +19,9 @@
 #include "services/gridledger/instant.h"
 #include "services/gridledger/json_text.h"
 #include "services/gridledger/look.h"
+#include "services/gridledger/printable.h"
 #include "services/gridledger/recorded.h"
-#include "services/gridledger/terminal.h"
+#include "services/gridledger/text_table.h"
 #include "services/runtime/host/subjects.h"
 
 namespace gridledger::cli {

@@ -9,11 +9,12 @@
 
 #include "services/domain/metrics/metrics.h"
 #include "services/gridledger/checks.h"
+#include "services/gridledger/command.h"
 #include "services/gridledger/json_text.h"
 #include "services/gridledger/lockstep_work.h"
 #include "services/gridledger/packs.h"
+#include "services/gridledger/printable.h"
 #include "services/gridledger/simulate.h"
-#include "services/gridledger/terminal.h"
 #include "services/runtime/engine/entry_codec.h"
 
 namespace gridledger::cli {

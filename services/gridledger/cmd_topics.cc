@@ -6,7 +6,7 @@
 
 #include "services/gridledger/command.h"
 #include "services/gridledger/json_text.h"
-#include "services/gridledger/terminal.h"
+#include "services/gridledger/text_table.h"
 #include "services/runtime/host/topic_rules.h"
 
 namespace gridledger::cli {

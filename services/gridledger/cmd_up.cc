@@ -18,7 +18,6 @@
 #include "services/gridledger/lockstep_work.h"
 #include "services/gridledger/packs.h"
 #include "services/gridledger/simulate.h"
-#include "services/gridledger/terminal.h"
 #include "services/gridledger/trickle_feed.h"
 #include "services/runtime/host/live_city.h"
 #include "services/runtime/host/signals.h"

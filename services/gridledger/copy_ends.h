@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "services/gridledger/command.h"
 #include "services/gridledger/digests.h"
+#include "services/gridledger/ledger_options.h"
 #include "services/runtime/host/folder.h"
 
 namespace gridledger::cli {

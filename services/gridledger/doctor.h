@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "services/gridledger/command.h"
+#include "services/gridledger/ledger_options.h"
 
 namespace gridledger::cli {
 

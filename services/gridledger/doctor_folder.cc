@@ -9,8 +9,8 @@
 #include "services/gridledger/doctor.h"
 #include "services/gridledger/import_record.h"
 #include "services/gridledger/import_rows.h"
+#include "services/gridledger/printable.h"
 #include "services/gridledger/row_store.h"
-#include "services/gridledger/terminal.h"
 
 namespace gridledger::cli {
 namespace {

@@ -11,8 +11,8 @@
 #include "services/gridledger/doctor.h"
 #include "services/gridledger/import_record.h"
 #include "services/gridledger/instant.h"
+#include "services/gridledger/printable.h"
 #include "services/gridledger/recorded.h"
-#include "services/gridledger/terminal.h"
 #include "services/runtime/adapters/local/folder_lock.h"
 #include "services/runtime/host/subjects.h"
 

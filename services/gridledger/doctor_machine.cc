@@ -17,7 +17,7 @@
 #include <system_error>
 
 #include "services/gridledger/doctor.h"
-#include "services/gridledger/terminal.h"
+#include "services/gridledger/printable.h"
 
 namespace gridledger::cli {
 namespace {

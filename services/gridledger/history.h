@@ -10,7 +10,7 @@
 #include <optional>
 #include <string>
 
-#include "services/gridledger/command.h"
+#include "services/gridledger/ledger_options.h"
 #include "services/gridledger/look.h"
 
 namespace gridledger::cli {

@@ -12,8 +12,8 @@
 #include "services/base/layout.h"
 #include "services/gridledger/mapped_rows.h"
 #include "services/gridledger/places.h"
+#include "services/gridledger/progress_line.h"
 #include "services/gridledger/rejected_rows.h"
-#include "services/gridledger/terminal.h"
 #include "services/gridledger/told_rows.h"
 
 namespace gridledger::cli {

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cstdio>
 
-#include "services/gridledger/terminal.h"
+#include "services/gridledger/progress_line.h"
 #include "services/runtime/host/keep_snapshot.h"
 #include "services/runtime/host/lockstep_run.h"
 #include "services/runtime/host/subjects.h"

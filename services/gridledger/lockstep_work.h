@@ -11,7 +11,7 @@
 #include <memory>
 #include <string>
 
-#include "services/gridledger/command.h"
+#include "services/gridledger/ledger_options.h"
 #include "services/runtime/engine/lockstep.h"
 #include "services/runtime/host/folder.h"
 

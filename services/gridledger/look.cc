@@ -2,7 +2,7 @@
 
 #include <absl/time/clock.h>
 
-#include "services/gridledger/terminal.h"
+#include "services/gridledger/progress_line.h"
 
 namespace gridledger::cli {
 

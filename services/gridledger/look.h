@@ -8,7 +8,7 @@
 
 #include <cstdint>
 
-#include "services/gridledger/command.h"
+#include "services/gridledger/ledger_options.h"
 #include "services/runtime/host/view.h"
 
 namespace gridledger::cli {

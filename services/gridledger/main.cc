@@ -9,7 +9,7 @@
 #include <string>
 
 #include "services/gridledger/command.h"
-#include "services/gridledger/terminal.h"
+#include "services/gridledger/printable.h"
 #include "services/runtime/host/exit_code.h"
 
 namespace gridledger::cli {

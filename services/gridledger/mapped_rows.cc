@@ -12,7 +12,7 @@
 #include "services/base/nearest.h"
 #include "services/domain/mapping/mapper.h"
 #include "services/domain/mapping/named_columns.h"
-#include "services/gridledger/terminal.h"
+#include "services/gridledger/printable.h"
 #include "services/runtime/adapters/files/spool.h"
 
 namespace gridledger::cli {

@@ -16,7 +16,7 @@
 #include <utility>
 
 #include "services/base/digest.h"
-#include "services/gridledger/terminal.h"
+#include "services/gridledger/printable.h"
 
 namespace gridledger::cli {
 namespace {

@@ -9,7 +9,7 @@
 #include <string>
 
 #include "services/domain/simulation/city.h"
-#include "services/gridledger/command.h"
+#include "services/gridledger/ledger_options.h"
 
 namespace gridledger::cli {
 

@@ -1,10 +1,12 @@
 // What people see: widths, tables, progress. Test programs have no terminal, so nothing is
 // coloured.
-#include "services/gridledger/terminal.h"
-
 #include <gtest/gtest.h>
 
 #include <string>
+
+#include "services/gridledger/printable.h"
+#include "services/gridledger/progress_line.h"
+#include "services/gridledger/text_table.h"
 
 namespace gridledger::cli {
 namespace {
