@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "services/base/digest.h"
+#include "services/gridledger/commands/command.h"
 #include "services/gridledger/commands/option_checks.h"
 #include "services/history/importing/import_account.h"
 #include "services/history/importing/import_record.h"
