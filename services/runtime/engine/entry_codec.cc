@@ -83,8 +83,8 @@ absl::Status ParseEntry(absl::string_view value, v1::Entry* entry) {
 absl::Status DecodeEntry(absl::string_view value, v1::Entry* entry) {
   const absl::Status parsed = ParseEntry(value, entry);
   if (const uint32_t schema = SchemaIn(value); schema > kNewestSchema) {
-    return absl::InvalidArgumentError(absl::StrCat("the entry has schema ", schema,
-                                                   ", this build knows up to ", kNewestSchema));
+    return absl::InvalidArgumentError(
+        absl::StrCat("the entry has schema ", schema, ", this build knows up to ", kNewestSchema));
   }
   return parsed;
 }

@@ -80,13 +80,14 @@ std::vector<ScannedTable> Task::ScannedTables(const Service& service) {
 
 absl::Status Task::Fold(const Record& record) {
   const absl::Status parsed = decoder_.Decode(record.value);
-  if (parsed.ok()) return FoldEntry(record.offset, record.timestamp, decoder_.entry(), record.value);
+  if (parsed.ok())
+    return FoldEntry(record.offset, record.timestamp, decoder_.entry(), record.value);
   if (absl::Status known = CheckKnown(); !known.ok()) return known;
   // By the schema first: a build that has more contents to parse has to say the same.
   const uint32_t schema = SchemaIn(record.value);
-  return Park(record.offset, record.timestamp, record.value,
-              schema > this->schema() ? TooNew(schema, this->schema())
-                                      : std::string(parsed.message()));
+  return Park(
+      record.offset, record.timestamp, record.value,
+      schema > this->schema() ? TooNew(schema, this->schema()) : std::string(parsed.message()));
 }
 
 absl::Status Task::Park(Offset offset, absl::Time timestamp, absl::string_view value,
