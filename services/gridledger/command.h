@@ -69,6 +69,9 @@ CLI::App* AddCommand(CLI::App& app, const Teaching& teaching, CommonOptions* opt
 // error.
 absl::StatusOr<std::unique_ptr<host::Folder>> OpenForReading(const CommonOptions& options);
 
+// The same to append a few records to it: a folder has one writer, on a cluster anybody may append.
+absl::StatusOr<std::unique_ptr<host::Folder>> OpenToAppend(const CommonOptions& options);
+
 // That the ledger of a cluster may be written to: see host::CheckLedgerIsSafe. `common` has the
 // clients' properties.
 absl::Status CheckClusterIsSafe(const std::string& log, const CommonOptions& common);
@@ -93,6 +96,7 @@ void AddDigest(CLI::App& app, Command* chosen);
 void AddExport(CLI::App& app, Command* chosen);
 void AddDoctor(CLI::App& app, Command* chosen);
 void AddDeadLetters(CLI::App& app, Command* chosen);
+void AddUpgrade(CLI::App& app, Command* chosen);
 void AddTopics(CLI::App& app, Command* chosen);
 void AddCopy(CLI::App& app, Command* chosen);
 void AddCompletion(CLI::App& app, Command* chosen);
