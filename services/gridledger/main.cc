@@ -45,6 +45,7 @@ int Main(int argc, char** argv) {
   AddExport(app, &chosen);
   AddDoctor(app, &chosen);
   AddDeadLetters(app, &chosen);
+  AddUpgrade(app, &chosen);
   AddCopy(app, &chosen);
   AddTopics(app, &chosen);
   AddCompletion(app, &chosen);

@@ -48,7 +48,7 @@ void Fold(absl::string_view records) {
     for (const auto& task : tasks) {
       const absl::Status folded = task->Fold(record);
       if (folded.ok()) continue;
-      INVARIANT(absl::IsFailedPrecondition(folded), "only a newer schema stops a partition");
+      INVARIANT(absl::IsFailedPrecondition(folded), "only a schema raised stops a partition");
       return;
     }
   }

@@ -50,6 +50,7 @@ void AddDigest(CLI::App& app, Command* chosen);
 void AddExport(CLI::App& app, Command* chosen);
 void AddDoctor(CLI::App& app, Command* chosen);
 void AddDeadLetters(CLI::App& app, Command* chosen);
+void AddUpgrade(CLI::App& app, Command* chosen);
 void AddTopics(CLI::App& app, Command* chosen);
 void AddCopy(CLI::App& app, Command* chosen);
 void AddCompletion(CLI::App& app, Command* chosen);

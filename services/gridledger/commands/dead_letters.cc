@@ -48,6 +48,7 @@ struct Place {
 
 struct Letter {
   Place at;
+  uint32_t schema = 0;  // that its partition has been raised to by now
   std::string reason;
   std::optional<engine::Resolution> resolution;
 };
@@ -87,7 +88,7 @@ absl::StatusOr<std::vector<Letter>> Letters(const CommonOptions& options, host::
             "", [&](const engine::DeadLetterKey& key, const engine::DeadLetter& letter) {
               const engine::Resolution* resolution = task.FindResolution(key.offset);
               letters.push_back(
-                  Letter{Place{seen.partition, key.offset}, letter.reason,
+                  Letter{Place{seen.partition, key.offset}, task.schema(), letter.reason,
                          resolution == nullptr ? std::nullopt : std::optional(*resolution)});
             });
         return absl::OkStatus();
@@ -206,8 +207,9 @@ absl::Status Show(const DeadLetterOptions& options, const Place& at) {
   if (!letter.ok()) return letter.status();
   const auto record = ReadRecord(*(*folder)->log().NewReader(), at);
   if (!record.ok()) return record.status();
-  v1::Entry ignored;
-  const bool now_readable = engine::DecodeEntry(record->value, &ignored).ok();
+  v1::Entry entry;
+  const bool now_readable =
+      engine::DecodeEntry(record->value, &entry).ok() && entry.schema() <= letter->schema;
   if (options.common.json) {
     nlohmann::ordered_json json = Json(*letter, *record);
     json["readable_now"] = now_readable;
@@ -222,8 +224,8 @@ absl::Status Show(const DeadLetterOptions& options, const Place& at) {
   }
   std::string out = absl::StrCat("letter   ", at.Text(), ", ", Became(*letter), "\n", "came     ",
                                  TimeText(record->timestamp), "\n", "why      ", letter->reason,
-                                 now_readable ? "; this build can read it" : "", "\n", "key      ",
-                                 Printable(record->key), "\n");
+                                 now_readable ? "; it can be retried by now" : "", "\n",
+                                 "key      ", Printable(record->key), "\n");
   absl::string_view headers = record->headers, name, value;
   while (TakeHeader(&headers, &name, &value)) {
     absl::StrAppend(&out, "header   ", Printable(name), ": ", Printable(value), "\n");
@@ -234,7 +236,8 @@ absl::Status Show(const DeadLetterOptions& options, const Place& at) {
 }
 
 // What the letter should have said: from a file, or what this build reads in its bytes.
-absl::Status ReadMeant(const DeadLetterOptions& options, const Kept& record, v1::Entry* entry) {
+absl::Status ReadMeant(const DeadLetterOptions& options, const Letter& letter, const Kept& record,
+                       v1::Entry* entry) {
   if (options.with.empty()) {
     const absl::Status decoded = engine::DecodeEntry(record.value, entry);
     if (!decoded.ok()) {
@@ -260,6 +263,15 @@ absl::Status ReadMeant(const DeadLetterOptions& options, const Kept& record, v1:
     }
   }
   entry->clear_source();
+  if (entry->schema() > letter.schema) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the entry has schema ", entry->schema(), ", and partition ",
+                     letter.at.partition.value, " is raised to ", letter.schema,
+                     entry->schema() <= engine::kNewestSchema
+                         ? ": raise it with `gridledger upgrade`, or say with --with FILE what it "
+                           "was meant to be"
+                         : ": say with --with FILE what it was meant to be, or discard it"));
+  }
   if (entry->schema() == 0) entry->set_schema(engine::kEntrySchema);
   if (entry->has_fact() && (entry->fact().incident_id().empty() ||
                             entry->fact().kind_case() == v1::Fact::KIND_NOT_SET)) {
@@ -270,14 +282,6 @@ absl::Status ReadMeant(const DeadLetterOptions& options, const Kept& record, v1:
       "a letter can be retried as a fact or as a policy, area, grid, member or roster entry, and "
       "as "
       "nothing else: decisions and ticks are the services' own");
-}
-
-// On a cluster anybody may append; a folder has one writer.
-absl::StatusOr<std::unique_ptr<host::Folder>> OpenToAppend(const CommonOptions& options) {
-  if (options.log.empty()) return OpenForWriting(options, 0);
-  absl::Status safe = CheckClusterIsSafe(options.log, options);
-  if (!safe.ok()) return safe;
-  return OpenForReading(options);
 }
 
 absl::Status Resolve(const DeadLetterOptions& options, const Place& at) {
@@ -298,7 +302,7 @@ absl::Status Resolve(const DeadLetterOptions& options, const Place& at) {
   if (retry) {
     v1::DeadLetterRetried& retried = *entry.mutable_dead_letter_retried();
     retried.set_offset(at.offset.value);
-    absl::Status meant = ReadMeant(options, *record, retried.mutable_entry());
+    absl::Status meant = ReadMeant(options, *letter, *record, retried.mutable_entry());
     if (!meant.ok()) return meant;
     by = retried.mutable_by();
   } else {

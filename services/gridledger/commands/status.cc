@@ -27,6 +27,7 @@ struct Standing {
 struct City {
   std::vector<Offset> ends;  // by partition
   std::vector<absl::Time> times;
+  std::vector<uint32_t> schemas;  // that each is raised to
   absl::btree_map<TaskId, Standing> standings;
   int64_t records = 0;
   int64_t incidents = 0, open = 0, closed = 0, parked = 0;
@@ -68,6 +69,7 @@ void Add(const host::Seen& seen, City* city) {
   const incident::Counts& counts = task.incidents().counts.Get();
   city->ends[seen.partition.value] = seen.end;
   city->times[seen.partition.value] = seen.now;
+  city->schemas[seen.partition.value] = task.schema();
   city->now = std::max(city->now, seen.now);
   city->records += seen.end.value;
   city->incidents += static_cast<int64_t>(counts.incidents);
@@ -106,6 +108,7 @@ std::string PrintJson(const City& city, const std::string& path, absl::TimeZone 
   json["void_decisions"] = city.decisions_void;
   json["parked"] = city.parked;
   json["dead_letters"] = city.dead_letters;
+  json["schemas"] = city.schemas;
   json["services"] = nlohmann::ordered_json::array();
   for (const auto& [task, standing] : city.standings) {
     json["services"].push_back({{"service", task.service.text()},
@@ -140,14 +143,17 @@ std::string PrintText(const City& city, const std::string& path, absl::TimeZone 
   absl::StrAppend(&out, "dead letters  ", Grouped(city.dead_letters), "\n\n");
 
   using Align = TextTable::Align;
-  std::vector<TextTable::Column> columns = {
-      {"partition", Align::kRight}, {"records", Align::kRight}, {"time", Align::kLeft}};
+  std::vector<TextTable::Column> columns = {{"partition", Align::kRight},
+                                            {"records", Align::kRight},
+                                            {"schema", Align::kRight},
+                                            {"time", Align::kLeft}};
   for (const engine::Service& service : host::AllServices()) {
     columns.push_back({absl::StrCat(service.name.text(), " lag"), Align::kRight});
   }
   TextTable table(std::move(columns));
   for (size_t p = 0; p < city.ends.size(); ++p) {
     std::vector<TextTable::Cell> row = {absl::StrCat(p), Grouped(city.ends[p].value),
+                                        absl::StrCat(city.schemas[p]),
                                         ShownInstant(city.times[p], zone)};
     for (const engine::Service& service : host::AllServices()) {
       const TaskId task{service.name, Partition{static_cast<int32_t>(p)}};
@@ -171,6 +177,7 @@ absl::Status Status(const CommonOptions& options) {
   if (absl::Status status = ReadStandings(**folder, &city); !status.ok()) return status;
   city.ends.resize((*folder)->log().partitions());
   city.times.resize(city.ends.size(), absl::FromUnixMillis(0));
+  city.schemas.resize(city.ends.size());
   host::View view;
   view.folder = folder->get();
   view.services = {Furthest(city)};

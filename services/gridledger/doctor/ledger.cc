@@ -68,11 +68,6 @@ Finding Records(EventLog& log) {
                           "look at the disk or the cluster");
       }
       const absl::Status decoded = engine::DecodeEntry((*record)->value, &entry);
-      if (absl::IsFailedPrecondition(decoded)) {
-        return BadFinding(
-            "records", absl::FailedPreconditionError(absl::StrCat(place, ": ", decoded.message())),
-            "use the newer build that wrote it");
-      }
       if (!decoded.ok()) ++letters;
     }
   }

@@ -78,6 +78,13 @@ absl::StatusOr<std::unique_ptr<host::Folder>> OpenForReading(const CommonOptions
   return folder;
 }
 
+absl::StatusOr<std::unique_ptr<host::Folder>> OpenToAppend(const CommonOptions& options) {
+  if (options.log.empty()) return OpenForWriting(options, 0);
+  absl::Status safe = CheckClusterIsSafe(options.log, options);
+  if (!safe.ok()) return safe;
+  return OpenForReading(options);
+}
+
 absl::Status CheckClusterIsSafe(const std::string& log, const CommonOptions& common) {
   CommonOptions options = common;
   options.log = log;

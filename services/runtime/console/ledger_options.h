@@ -45,6 +45,9 @@ struct CommonOptions {
 // error.
 absl::StatusOr<std::unique_ptr<host::Folder>> OpenForReading(const CommonOptions& options);
 
+// The same to append a few records to it: a folder has one writer, on a cluster anybody may append.
+absl::StatusOr<std::unique_ptr<host::Folder>> OpenToAppend(const CommonOptions& options);
+
 // That the ledger of a cluster may be written to: see host::CheckLedgerIsSafe. `common` has the
 // clients' properties.
 absl::Status CheckClusterIsSafe(const std::string& log, const CommonOptions& common);

@@ -2,8 +2,8 @@
 
 #include <absl/strings/str_cat.h>
 #include <absl/strings/strip.h>
-
-#include <algorithm>
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/wire_format_lite.h>
 
 namespace gridledger::engine {
 namespace {
@@ -68,20 +68,62 @@ void EncodeEntry(const v1::Entry& entry, absl::string_view source, absl::string_
   entry.AppendToString(value);
 }
 
-absl::Status DecodeEntry(absl::string_view value, v1::Entry* entry) {
+absl::Status ParseEntry(absl::string_view value, v1::Entry* entry) {
   if (!entry->ParseFromArray(value.data(), static_cast<int>(value.size()))) {
     return absl::InvalidArgumentError("the value is not a gridledger.v1.Entry");
   }
-  const uint32_t schema = std::max(entry->schema(), entry->dead_letter_retried().entry().schema());
-  if (schema > kNewestSchema) {
-    return absl::FailedPreconditionError(absl::StrCat("the entry has schema ", schema,
-                                                      ", this build knows up to ", kNewestSchema,
-                                                      ": run a newer build on this partition"));
-  }
-  if (entry->content_case() == v1::Entry::CONTENT_NOT_SET) {
+  // A build that has not got a content yet finds none in it, and the others have to say the same.
+  const bool too_early = entry->has_schema_raised() && entry->schema() < kSchemaRaisedSchema;
+  if (entry->content_case() == v1::Entry::CONTENT_NOT_SET || too_early) {
     return absl::InvalidArgumentError("the entry has no content that this build knows");
   }
   return absl::OkStatus();
+}
+
+absl::Status DecodeEntry(absl::string_view value, v1::Entry* entry) {
+  const absl::Status parsed = ParseEntry(value, entry);
+  if (const uint32_t schema = SchemaIn(value); schema > kNewestSchema) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the entry has schema ", schema, ", this build knows up to ", kNewestSchema));
+  }
+  return parsed;
+}
+
+uint32_t SchemaIn(absl::string_view value) {
+  using google::protobuf::internal::WireFormatLite;
+  google::protobuf::io::CodedInputStream in(reinterpret_cast<const uint8_t*>(value.data()),
+                                            static_cast<int>(value.size()));
+  constexpr uint32_t kSchemaTag = GOOGLE_PROTOBUF_WIRE_FORMAT_MAKE_TAG(
+      v1::Entry::kSchemaFieldNumber, WireFormatLite::WIRETYPE_VARINT);
+  uint32_t schema = 0;
+  while (in.CurrentPosition() < static_cast<int>(value.size())) {
+    const uint32_t tag = in.ReadTag();
+    if (tag == 0) return 0;
+    if (!(tag == kSchemaTag ? in.ReadVarint32(&schema) : WireFormatLite::SkipField(&in, tag))) {
+      return 0;
+    }
+  }
+  return schema;
+}
+
+v1::Entry RaiseSchema(Partition partition, uint32_t from, absl::string_view reason) {
+  v1::Entry entry;
+  entry.set_schema(from + 1);
+  v1::SchemaRaised& raised = *entry.mutable_schema_raised();
+  raised.set_from(from);
+  raised.set_to(from + 1);
+  raised.set_partition(partition.value);
+  raised.set_mark(kSchemaMark);
+  raised.set_reason(std::string(reason));
+  return entry;
+}
+
+bool RaisesSchema(const v1::Entry& entry, Partition partition, uint32_t present) {
+  const v1::SchemaRaised& raised = entry.schema_raised();
+  return entry.has_schema_raised() && raised.mark() == kSchemaMark && raised.from() == present &&
+         raised.to() == present + 1 && entry.schema() == raised.to() &&
+         raised.partition() == partition.value && !raised.reason().empty() &&
+         raised.reason().size() <= kSchemaReasonMax;
 }
 
 bool IsRetriable(const v1::Entry& entry) {
@@ -96,6 +138,7 @@ bool IsRetriable(const v1::Entry& entry) {
     case v1::Entry::kTick:
     case v1::Entry::kDeadLetterRetried:
     case v1::Entry::kDeadLetterDiscarded:
+    case v1::Entry::kSchemaRaised:
     case v1::Entry::CONTENT_NOT_SET: return false;
   }
   return false;

@@ -15,13 +15,22 @@
 
 namespace gridledger::engine {
 
-// The newest schema that this build can fold. An entry of a newer one stops the partition (law L8).
+// The newest schema that this build can fold. A partition is raised to a schema by an entry of its
+// own (SchemaRaised), where programs that know less stop; an entry newer than what its partition
+// has been raised to is a dead letter (law L8).
 //   2  dead letters retried and discarded
-inline constexpr uint32_t kNewestSchema = 2;
+//   3  schemas raised by an entry; older builds take part no more
+inline constexpr uint32_t kNewestSchema = 3;
+// Of a partition that was never raised: all that there was before one could be.
+inline constexpr uint32_t kBaseSchema = 2;
 // What most entries are written with: an entry names the oldest schema that has all it says, so
 // that older builds go on as long as they can.
 inline constexpr uint32_t kEntrySchema = 1;
 inline constexpr uint32_t kDeadLetterSchema = 2;
+inline constexpr uint32_t kSchemaRaisedSchema = 3;
+// See SchemaRaised.mark: ".sraised", least byte first.
+inline constexpr uint64_t kSchemaMark = 0x646573696172732e;
+constexpr size_t kSchemaReasonMax = 1000;  // bytes: some 150 words, or 330 Chinese characters
 
 // "gridledger.v1.IncidentReported", "gridledger.v1.Decision", …: the CloudEvents type.
 absl::string_view EntryType(const v1::Entry& entry);
@@ -37,8 +46,19 @@ void EncodeEntry(const v1::Entry& entry, absl::string_view source, absl::string_
                  std::string* headers, std::string* value);
 
 // InvalidArgument when the bytes are not an entry, or one without content: such a record is parked
-// and the shard goes on. FailedPrecondition when its schema is newer than this build knows.
+// and the shard goes on. Whether its schema is one that its partition has, the fold alone can tell.
+absl::Status ParseEntry(absl::string_view value, v1::Entry* entry);
+// The same for who reads an entry without its partition's state: InvalidArgument also when its
+// schema is newer than this build knows.
 absl::Status DecodeEntry(absl::string_view value, v1::Entry* entry);
+// The schema that an entry's bytes name, also where the rest of them says what this build cannot
+// parse; 0 when they name none or are no message at all.
+uint32_t SchemaIn(absl::string_view value);
+
+// The entry that raises `partition` from a schema to the next one.
+v1::Entry RaiseSchema(Partition partition, uint32_t from, absl::string_view reason);
+// Whether that is what the entry does, in a partition that has been raised to `present` so far.
+bool RaisesSchema(const v1::Entry& entry, Partition partition, uint32_t present);
 
 // Whether a dead letter may be retried as this entry: a fact or a registry entry, without a source,
 // whose positions would otherwise jump.
@@ -52,7 +72,7 @@ class EntryDecoder {
   EntryDecoder(const EntryDecoder&) = delete;
   EntryDecoder& operator=(const EntryDecoder&) = delete;
 
-  // As DecodeEntry. What was decoded before is gone.
+  // As ParseEntry. What was decoded before is gone.
   absl::Status Decode(absl::string_view value);
   // REQUIRES: the last Decode was well.
   const v1::Entry& entry() const { return *entry_; }

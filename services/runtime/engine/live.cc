@@ -69,6 +69,9 @@ void Live::AddTasks(std::vector<std::unique_ptr<Task>> tasks) {
 // Reads from one record before the tasks' position: it tells whether this is the log that they
 // folded.
 absl::Status Live::OpenReader(Group& group) {
+  for (const Owned& owned : group.owned) {
+    if (absl::Status known = owned.task->CheckKnown(); !known.ok()) return known;
+  }
   const absl::StatusOr<Offset> end = log_->End(group.partition);
   if (!end.ok()) return end.status();
   Offset from = group.owned[0].task->next();

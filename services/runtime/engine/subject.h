@@ -13,6 +13,7 @@
 #include "gridledger/v1/entry.pb.h"
 #include "services/base/table.h"
 #include "services/domain/incident/incident.h"
+#include "services/runtime/engine/entry_codec.h"
 
 namespace gridledger::engine {
 
@@ -48,6 +49,8 @@ struct Service {
   ServiceName name;
   uint64_t schema = 1;  // of the subject's tables; moves with every change of a layout
   std::function<std::unique_ptr<Subject>(TableSet& tables, incident::State& incidents)> make;
+  // The newest schema of entries that it folds: other than the build's in tests of older programs.
+  uint32_t knows = kNewestSchema;
 };
 
 // The schema of what all tasks share; moves with every change of a shared layout.

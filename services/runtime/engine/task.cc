@@ -16,6 +16,11 @@ namespace {
 constexpr int64_t kScanBlock = 65'536;
 constexpr size_t kScanPrefix = sizeof(int64_t) - 2;
 
+// The same words whatever the build knows: a dead letter's reason is part of the state.
+std::string TooNew(uint32_t schema, uint32_t present) {
+  return absl::StrCat("its schema is ", schema, ", and its partition is raised to ", present);
+}
+
 }  // namespace
 
 uint64_t SchemaOf(const Service& service) {
@@ -35,7 +40,8 @@ std::string Describe(const TaskId& task, Offset offset) {
 
 Task::Task(const Service& service, Partition partition, std::string code_id)
     : id_{service.name, partition},
-      schema_(SchemaOf(service)),
+      layouts_(SchemaOf(service)),
+      knows_(service.knows),
       code_id_(std::move(code_id)),
       ce_source_(absl::StrCat("/gridledger/", service.name.text(), "/", partition.value)),
       subject_(service.make(tables_, incidents_)) {}
@@ -47,7 +53,7 @@ absl::StatusOr<std::unique_ptr<Task>> Task::Open(const Service& service, Partiti
   task->store_ = store;
   absl::StatusOr<std::optional<Checkpoint>> found = store->Find(task->id_);
   if (!found.ok()) return found.status();
-  if (!found->has_value() || (*found)->schema != task->schema_) {
+  if (!found->has_value() || (*found)->schema != task->layouts_) {
     task->replaces_all_ = true;
     return task;
   }
@@ -73,26 +79,50 @@ std::vector<ScannedTable> Task::ScannedTables(const Service& service) {
 }
 
 absl::Status Task::Fold(const Record& record) {
-  const absl::Status decoded = decoder_.Decode(record.value);
-  if (decoded.ok())
+  const absl::Status parsed = decoder_.Decode(record.value);
+  if (parsed.ok())
     return FoldEntry(record.offset, record.timestamp, decoder_.entry(), record.value);
-  if (absl::IsFailedPrecondition(decoded)) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(Describe(id_, record.offset), ": ", decoded.message()));
-  }
-  INVARIANT(record.offset == next_, "a task folds its records in order, without gaps");
+  if (absl::Status known = CheckKnown(); !known.ok()) return known;
+  // By the schema first: a build that has more contents to parse has to say the same.
+  const uint32_t schema = SchemaIn(record.value);
+  return Park(
+      record.offset, record.timestamp, record.value,
+      schema > this->schema() ? TooNew(schema, this->schema()) : std::string(parsed.message()));
+}
+
+absl::Status Task::Park(Offset offset, absl::Time timestamp, absl::string_view value,
+                        std::string reason) {
+  INVARIANT(offset == next_, "a task folds its records in order, without gaps");
   next_ = next_.Next();
   Progress& progress = progress_.Change();
-  progress.now = std::max(progress.now, record.timestamp);
-  progress.last_fingerprint = Fingerprint(record.value);
+  progress.now = std::max(progress.now, timestamp);
+  progress.last_fingerprint = Fingerprint(value);
   ++progress.undecodable;
-  dead_letters_.Add(DeadLetterKey{record.offset}, DeadLetter{std::string(decoded.message())});
-  subject_->EvolveTime(incident::Moment{record.offset, progress.now});
+  dead_letters_.Add(DeadLetterKey{offset}, DeadLetter{std::move(reason)});
+  subject_->EvolveTime(incident::Moment{offset, progress.now});
   return status();
+}
+
+absl::Status Task::RaisedBeyondUs(Offset at, uint32_t to) const {
+  return absl::FailedPreconditionError(
+      absl::StrCat(Describe(id_, at), ": the partition is raised to schema ", to,
+                   " here, this program knows up to ", knows_, ": run a newer one on it"));
+}
+
+absl::Status Task::CheckKnown() const {
+  if (schema() <= knows_) return absl::OkStatus();
+  return RaisedBeyondUs(schema_state_.Get().raised_by, schema());
 }
 
 absl::Status Task::FoldEntry(Offset offset, absl::Time timestamp, const v1::Entry& entry,
                              absl::string_view value) {
+  if (absl::Status known = CheckKnown(); !known.ok()) return known;
+  if (entry.schema() > schema()) {
+    if (!RaisesSchema(entry, id_.partition, schema())) {
+      return Park(offset, timestamp, value, TooNew(entry.schema(), schema()));
+    }
+    if (entry.schema() > knows_) return RaisedBeyondUs(offset, entry.schema());
+  }
   INVARIANT(offset == next_, "a task folds its records in order, without gaps");
   next_ = next_.Next();
   Progress& progress = progress_.Change();
@@ -134,6 +164,7 @@ void Task::FoldContent(const incident::Moment& moment, const v1::Entry& entry) {
     case v1::Entry::kRosterPublished: return subject_->EvolveRegistry(moment, entry);
     case v1::Entry::kDeadLetterRetried: return FoldRetry(moment, entry.dead_letter_retried());
     case v1::Entry::kDeadLetterDiscarded: return FoldDiscard(moment, entry.dead_letter_discarded());
+    case v1::Entry::kSchemaRaised: return FoldRaise(moment, entry);
     case v1::Entry::CONTENT_NOT_SET: INVARIANT(false, "an entry without content does not decode");
   }
 }
@@ -176,7 +207,7 @@ bool Task::Waits(Offset letter) {
 
 void Task::FoldRetry(const incident::Moment& moment, const v1::DeadLetterRetried& retried) {
   const Offset letter{retried.offset()};
-  if (!IsRetriable(retried.entry()) || !Waits(letter)) {
+  if (!IsRetriable(retried.entry()) || retried.entry().schema() > schema() || !Waits(letter)) {
     ++resolution_counts_.Change().void_entries;
     return;
   }
@@ -193,6 +224,18 @@ void Task::FoldDiscard(const incident::Moment& moment, const v1::DeadLetterDisca
   }
   resolutions_.Insert(DeadLetterKey{letter}) = Resolution{.by = moment.offset, .retried = false};
   ++resolution_counts_.Change().discarded;
+}
+
+// One that is newer than the partition has been looked at before; one that is not comes too late,
+// as where two people raise the same partition.
+void Task::FoldRaise(const incident::Moment& moment, const v1::Entry& entry) {
+  SchemaState& state = schema_state_.Change();
+  if (entry.schema() <= state.present) {
+    ++state.void_entries;
+    return;
+  }
+  state.present = entry.schema();
+  state.raised_by = moment.offset;
 }
 
 void Task::Expect(const v1::Entry& entry, Ahead ahead) const {
@@ -336,7 +379,7 @@ void Task::BeginCollect() {
   newest_mark_ = nullptr;
   TaskCheckpoint& out = collecting_.emplace();
   out.task = id_;
-  out.checkpoint = Checkpoint{.next = next_, .digest = {}, .code_id = code_id_, .schema = schema_};
+  out.checkpoint = Checkpoint{.next = next_, .digest = {}, .code_id = code_id_, .schema = layouts_};
   tables_.BeginCollect(&out.pairs);
   pending_.Collect(&out.pairs);
   out.replaces_all = replaces_all_;

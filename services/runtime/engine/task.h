@@ -103,6 +103,17 @@ struct ResolutionCounts {
   }
 };
 
+// What the partition has been raised to. One that never was has no pair of this.
+struct SchemaState {
+  uint32_t present = kBaseSchema;
+  Offset raised_by{-1};       // the newest entry that raised it
+  uint64_t void_entries = 0;  // that would have, and said it of another place or too late
+  template <class A>
+  void Fields(A& a) {
+    a(present, raised_by, void_entries);
+  }
+};
+
 class Task {
  public:
   // Opens the task at its newest checkpoint in `store`, or at offset 0 when there is none of this
@@ -124,13 +135,21 @@ class Task {
   // From now on the task makes no decisions: for whoever only looks, and sends nothing.
   void OnlyFold() { decides_ = false; }
 
-  // Folds the next record. REQUIRES: record.offset == next(). An undecodable record is counted and
-  // parked, not an error. FailedPrecondition for an entry of a newer schema, DataLoss when a stored
-  // pair cannot be read: then the task must not go on, and nothing of it may leave the process.
+  // Folds the next record. REQUIRES: record.offset == next(). A record that cannot be read, or is
+  // newer than the partition's schema, is counted and parked, not an error. FailedPrecondition
+  // where the partition is raised beyond what this program knows, DataLoss when a stored pair
+  // cannot be read: then the task must not go on, and nothing of it may leave the process.
   absl::Status Fold(const Record& record);
   // The same for a record whose entry is at hand; `value` is its serialised form.
   absl::Status FoldEntry(Offset offset, absl::Time timestamp, const v1::Entry& entry,
                          absl::string_view value);
+
+  // What the partition has been raised to.
+  uint32_t schema() const { return schema_state_.Get().present; }
+  const SchemaState& schema_state() const { return schema_state_.Get(); }
+  // FailedPrecondition when the task was opened at a checkpoint of a newer program, beyond a schema
+  // that this one does not know: it folds nothing.
+  absl::Status CheckKnown() const;
 
   // The record that was folded last had these headers: what is decided on it goes on in its trace,
   // as far as that is sent by this process.
@@ -195,18 +214,24 @@ class Task {
  private:
   Task(const Service& service, Partition partition, std::string code_id);
 
+  // The record becomes a dead letter: the one way that there is.
+  absl::Status Park(Offset offset, absl::Time timestamp, absl::string_view value,
+                    std::string reason);
+  absl::Status RaisedBeyondUs(Offset at, uint32_t to) const;
   SourceMark& MarkOf(const std::string& source);
   void FoldContent(const incident::Moment& moment, const v1::Entry& entry);
   void FoldFact(const incident::Moment& moment, const v1::Fact& fact);
   void FoldDecision(const incident::Moment& moment, const v1::Decision& decision);
   void FoldRetry(const incident::Moment& moment, const v1::DeadLetterRetried& retried);
   void FoldDiscard(const incident::Moment& moment, const v1::DeadLetterDiscarded& discarded);
+  void FoldRaise(const incident::Moment& moment, const v1::Entry& entry);
   // Whether the entry may say what becomes of that letter.
   bool Waits(Offset letter);
   void Decide(const incident::Moment& cause);
 
   const TaskId id_;
-  const uint64_t schema_;
+  const uint64_t layouts_;  // SchemaOf the service
+  const uint32_t knows_;
   const std::string code_id_;
   const std::string ce_source_;
   StateStore* store_ = nullptr;
@@ -219,6 +244,7 @@ class Task {
   AppendTable<DeadLetterKey, DeadLetter> dead_letters_{tables_, 8};
   Table<DeadLetterKey, Resolution> resolutions_{tables_, 9};
   Cell<ResolutionCounts> resolution_counts_{tables_, 10};
+  Cell<SchemaState> schema_state_{tables_, 11};
   std::unique_ptr<Subject> subject_;
   std::string newest_source_;                // most entries come from the source of the one before
   const SourceMark* newest_mark_ = nullptr;  // of it; null when the tables may have moved it

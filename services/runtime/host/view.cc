@@ -356,7 +356,10 @@ class PartitionLook {
   }
 
   void Fold() {
-    if (next_ < bound_) status_ = FoldRecords();
+    for (auto& folding : tasks_) {
+      if (status_.ok()) status_ = folding->task().CheckKnown();
+    }
+    if (status_.ok() && next_ < bound_) status_ = FoldRecords();
     TakeProbes(next_);
     for (auto& folding : tasks_) {
       const absl::Status stored = folding->Finish(view_.together);

@@ -451,19 +451,131 @@ TEST_F(TaskTest, WhatBecameOfALetterIsInTheCheckpoint) {
   EXPECT_EQ(task->resolution_counts().discarded, 1u);
 }
 
-TEST_F(TaskTest, ANewerSchemaStopsTheTaskWhereItStands) {
+std::string ReasonOf(Task& task, int64_t letter) {
+  std::string reason;
+  task.dead_letters().Scan("", [&](const DeadLetterKey& key, const DeadLetter& said) {
+    if (key.offset.value == letter) reason = said.reason;
+  });
+  return reason;
+}
+
+Service Knowing(uint32_t schema) {
+  Service service = SendAllTo("U1");
+  service.knows = schema;
+  return service;
+}
+
+v1::Entry FileAs(uint32_t schema, absl::string_view id = "I1") {
+  v1::Entry entry = File(id);
+  entry.set_schema(schema);
+  return entry;
+}
+
+TEST_F(TaskTest, WhatIsNewerThanItsPartitionIsADeadLetter) {
   const auto task = NewTask(SendAllTo("U1"), kPartition);
   Fold(*task, Report("I1"));
+  Fold(*task, FileAs(kBaseSchema + 1));
+  Fold(*task, NewRecord{TestTime(70), "", "", std::string("\x08\xe7\x24\xa2\x01\x04lamp", 10)});
+  Fold(*task, NewRecord{TestTime(71), "", "", std::string("\x08\x09\x12\x02\xff\xff", 6)});
+  EXPECT_EQ(ReasonOf(*task, 1), "its schema is 3, and its partition is raised to 2");
+  EXPECT_EQ(ReasonOf(*task, 2), "its schema is 4711, and its partition is raised to 2");
+  EXPECT_EQ(ReasonOf(*task, 3), "its schema is 9, and its partition is raised to 2");
+  EXPECT_EQ(task->progress().undecodable, 3u);
+  EXPECT_EQ(task->now(), TestTime(71));
+  EXPECT_TRUE(task->pending().empty());
+  EXPECT_EQ(task->incidents().incidents.Find("I1")->phase, Phase::kReported);
+  Fold(*task, Discarded(2));
+  EXPECT_EQ(task->resolution_counts().discarded, 1u);
+  Fold(*task, File("I1"));
+  EXPECT_EQ(task->pending().size(), 1u) << "the partition goes on";
+}
+
+TEST_F(TaskTest, ALetterIsNotRetriedAsWhatIsNewerThanThePartition) {
+  const auto task = NewTask(SendAllTo("U1"), kPartition);
+  Fold(*task, Report("I1"));
+  Fold(*task, FileAs(3));
+  Fold(*task, Retried(1, FileAs(3)));
+  EXPECT_EQ(task->FindResolution(Offset{1}), nullptr) << "it waits still";
+  EXPECT_EQ(task->resolution_counts().void_entries, 1u);
+  Fold(*task, RaiseSchema(kPartition, 2, "all know it"));
+  Fold(*task, Retried(1, FileAs(3)));
+  EXPECT_TRUE(task->FindResolution(Offset{1})->retried) << "it was only too new";
+  EXPECT_EQ(task->pending().size(), 1u);
+}
+
+TEST_F(TaskTest, AnEntryOfItsOwnRaisesTheSchema) {
+  const auto task = NewTask(Knowing(4), kPartition);
+  Fold(*task, Report("I1"));
+  Fold(*task, Report("I2"));
+  Fold(*task, RaiseSchema(kPartition, 2, "all know it"));
+  EXPECT_EQ(task->schema(), 3u);
+  EXPECT_EQ(task->schema_state().raised_by, Offset{2});
+  Fold(*task, FileAs(3));
+  EXPECT_EQ(task->pending().size(), 1u);
+  Fold(*task, RaiseSchema(kPartition, 2, "somebody else at the same time"));
+  EXPECT_EQ(task->schema(), 3u);
+  EXPECT_EQ(task->schema_state().void_entries, 1u);
+  Fold(*task, FileAs(4, "I2"));
+  Fold(*task, RaiseSchema(kPartition, 4, "two at once"));
+  Fold(*task, RaiseSchema(Partition{kPartition.value + 1}, 3, "another's"));
+  EXPECT_EQ(task->progress().undecodable, 3u);
+  Fold(*task, RaiseSchema(kPartition, 3, "all know this, too"));
+  EXPECT_EQ(task->schema(), 4u);
+  EXPECT_EQ(task->schema_state().void_entries, 1u);
+  EXPECT_EQ(task->incidents().incidents.Find("I2")->phase, Phase::kReported);
+}
+
+TEST_F(TaskTest, AProgramThatKnowsLessStopsWhereThePartitionIsRaised) {
+  const auto knows_more = NewTask(Knowing(4), kPartition);
+  const auto task = NewTask(Knowing(3), kPartition);
+  Fold(*task, Report("I1"));
+  Fold(*task, RaiseSchema(kPartition, 2, "all know it"));
   const Digest digest = task->digest();
-  v1::Entry newer = File("I1");
-  newer.set_schema(kNewestSchema + 1);
-  ledger_.push_back(RecordOf(newer, TestTime(9)));
+  const absl::Time now = task->now();
+  Fold(*knows_more, RaiseSchema(kPartition, 3, "not all of them know it"));
+  EXPECT_EQ(knows_more->schema(), 4u);
   const absl::Status status = FoldAll(*task, ledger_);
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_THAT(std::string(status.message()), HasSubstr("dispatch/3@1: the entry has schema 3"));
-  EXPECT_EQ(task->next(), Offset{1});
-  EXPECT_EQ(task->now(), TestTime(0));
+  EXPECT_EQ(status.message(),
+            "dispatch/3@2: the partition is raised to schema 4 here, this program knows up to 3: "
+            "run a newer one on it");
+  EXPECT_EQ(task->next(), Offset{2});
+  EXPECT_EQ(task->now(), now);
   EXPECT_EQ(task->digest(), digest);
+}
+
+TEST_F(TaskTest, AProgramThatKnowsLessDoesNotGoOnFromTheStateOfOneThatKnowsMore) {
+  auto task = *Open(Knowing(4));
+  Fold(*task, Report("I1"));
+  Fold(*task, RaiseSchema(kPartition, 2, "all know it"));
+  Fold(*task, RaiseSchema(kPartition, 3, "all know it"));
+  Fold(*task, Report("I2"));
+  Store(*task, 0);
+  task = *Open(Knowing(4));
+  EXPECT_EQ(task->schema(), 4u);
+  EXPECT_TRUE(task->CheckKnown().ok());
+  task = *Open(Knowing(3));
+  EXPECT_EQ(task->CheckKnown().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(task->CheckKnown().message()), HasSubstr("dispatch/3@2: "));
+  ledger_.push_back(RecordOf(File("I1"), TestTime(9)));
+  EXPECT_EQ(FoldAll(*task, ledger_).code(), absl::StatusCode::kFailedPrecondition);
+  ledger_.back() = NewRecord{TestTime(9), "", "", "\xff no entry"};
+  EXPECT_EQ(FoldAll(*task, ledger_).code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(task->next(), Offset{4});
+}
+
+// What every build may fold has one digest, whatever each of them could read beyond it.
+TEST_F(TaskTest, WhatAProgramKnowsDoesNotMoveTheDigestOfAPartitionThatHasLess) {
+  const auto older = NewTask(Knowing(2), kPartition);
+  const auto newer = NewTask(Knowing(9), kPartition);
+  Fold(*older, Report("I1"));
+  Fold(*older, FileAs(3));
+  Fold(*older, FileAs(9));
+  Fold(*older, RaiseSchema(kPartition, 8, "from where it does not stand"));
+  Fold(*older, NewRecord{TestTime(9), "", "", std::string("\x08\x09\x12\x02\xff\xff", 6)});
+  ASSERT_TRUE(FoldAll(*newer, ledger_).ok());
+  EXPECT_EQ(older->progress().undecodable, 4u);
+  EXPECT_EQ(older->digest(), newer->digest());
 }
 
 TEST_F(TaskTest, AStateThatCannotBeReadStopsTheTask) {
