@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "services/domain/policy/policy.h"
+
 namespace gridledger::engine {
 namespace {
 
@@ -81,6 +83,11 @@ absl::Status DecodeEntry(absl::string_view value, v1::Entry* entry) {
   if (entry->content_case() == v1::Entry::CONTENT_NOT_SET) {
     return absl::InvalidArgumentError("the entry has no content that this build knows");
   }
+  absl::Status zone = policy::CheckZoneRules(entry->policy_activated().policy());
+  if (!zone.ok()) return zone;
+  const v1::Entry& retried = entry->dead_letter_retried().entry();
+  zone = policy::CheckZoneRules(retried.policy_activated().policy());
+  if (!zone.ok()) return zone;
   return absl::OkStatus();
 }
 
