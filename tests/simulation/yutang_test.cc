@@ -223,8 +223,8 @@ TEST_P(Figures, ComeOutExactly) {
   EXPECT_EQ(outcome.voids, std::vector<uint64_t>(incident::kVoidReasons));
   EXPECT_EQ(outcome.late, 0);
   const metrics::Row total = outcome.sheet.Total();
-  EXPECT_EQ(total.reported, incidents);
-  EXPECT_EQ(total.voided, 0);
+  EXPECT_EQ(total[metrics::Count::kReported], incidents);
+  EXPECT_EQ(total[metrics::Count::kVoided], 0);
 }
 
 INSTANTIATE_TEST_SUITE_P(Yutang, Figures, testing::Values(0, 1, 2, 18, 19, 37, 1000));
@@ -237,15 +237,17 @@ TEST(Yutang, ThePublishedPeriod) {
   EXPECT_EQ(outcome.voids, std::vector<uint64_t>(incident::kVoidReasons));
   EXPECT_EQ(outcome.late, 0);
   const metrics::Row total = outcome.sheet.Total();
-  EXPECT_EQ(metrics::PrintedRate(total.closed, total.reported), "97.29 %");
+  EXPECT_EQ(metrics::PrintedRate(total[metrics::Count::kClosed], total[metrics::Count::kReported]),
+            "97.29 %");
 
   for (const auto& [name, count] : outcome.facts) std::cout << name << " " << count << "\n";
   for (const auto& [phase, count] : outcome.open_phases) {
     std::cout << "open " << incident::PhaseName(phase) << " " << count << "\n";
   }
   for (const int64_t records : outcome.records) std::cout << records << " ";
-  std::cout << "\nlives " << outcome.lives_max << " on time " << total.closed_on_time << "/"
-            << total.due_to_close << " filed " << total.filed << "\n";
+  std::cout << "\nlives " << outcome.lives_max << " on time "
+            << total[metrics::Count::kClosedOnTime] << "/" << total[metrics::Count::kDueToClose]
+            << " filed " << total[metrics::Count::kFiled] << "\n";
 }
 
 }  // namespace

@@ -328,8 +328,8 @@ class Judgement {
     const metrics::Row row = found == sheet.rows.end() ? metrics::Row{} : found->second;
     for (const auto& [name, value] : expected.fields) {
       std::string actual = "no count";
-      for (const metrics::Count& count : metrics::CountNames()) {
-        if (count.name == name) actual = absl::StrCat(count.of(row));
+      for (const metrics::NamedCount& count : metrics::NamedCounts()) {
+        if (count.name == name) actual = absl::StrCat(count.Of(row));
       }
       Compare(expected.line, name, value, actual);
     }
@@ -435,8 +435,8 @@ std::string Outcome(const Scenario& scenario, const City& city) {
       metrics::AsOf(host::MetricsOf(city.Of("metrics").subject()), scenario.until);
   for (const auto& [key, row] : sheet.rows) {
     absl::StrAppend(&out, metrics::DimensionName(key.dimension), " ", metrics::ShownKey(key));
-    for (const metrics::Count& count : metrics::CountNames()) {
-      absl::StrAppend(&out, " ", count.name, "=", count.of(row));
+    for (const metrics::NamedCount& count : metrics::NamedCounts()) {
+      absl::StrAppend(&out, " ", count.name, "=", count.Of(row));
     }
     absl::StrAppend(&out, "\n");
   }

@@ -195,8 +195,9 @@ std::string Outcome(const Ledger& ledger) {
   host::MetricsOf(metrics->subject()).rows.ForEach([&](const auto& key, const auto& row) {
     std::string bytes;
     AppendLayout(row, &bytes);
-    absl::StrAppend(&text, metrics::DimensionName(key.dimension), " ", key.key, " ", row.reported,
-                    " reported ", row.closed, " closed #", Fingerprint(bytes), "\n");
+    absl::StrAppend(&text, metrics::DimensionName(key.dimension), " ", key.key, " ",
+                    row[metrics::Count::kReported], " reported ", row[metrics::Count::kClosed],
+                    " closed #", Fingerprint(bytes), "\n");
   });
   return text;
 }

@@ -258,6 +258,9 @@ BREAKS_REPLAY = [
     (r"\bstd::chrono\b|\b(?:time|clock|gettimeofday|clock_gettime|localtime|gmtime)\s*\(",
      "the clock", "absl::Time of the record being folded"),
     (r"\babsl::LocalTimeZone\b", "the machine's time zone", "the zone that the policy names"),
+    (r"\bLoadTimeZone\b|\bcctz\b|\btzset\s*\(|\bmktime\s*\(|\b(?:localtime|gmtime)_r\b"
+     r"|\bstd::chrono::(?:locate_zone|current_zone|zoned_time)\b",
+     "the machine's time-zone files", "policy::Zone, by the rules of the policy's record"),
     (r"\bs?rand(?:om)?\s*\(|\bstd::(?:random_\w+|mt19937\w*|shuffle|sample)\b|\babsl::BitGen\b",
      "chance", "what the records say, e.g. a digest of the key"),
     (r"\bgetenv\s*\(", "the environment", "a setting that main passes down"),

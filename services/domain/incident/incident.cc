@@ -194,7 +194,7 @@ void Mutate(const policy::Compiled& policy, Incident& incident, const Fact& fact
       incident.channel = reported.channel();
       incident.named_unit = UnitCode(reported.unit());
       incident.reported_at = at;
-      incident.reported_hour = static_cast<uint32_t>(policy.local_time().At(at).cs.hour());
+      incident.reported_hour = static_cast<uint32_t>(policy.zone().HourAt(at));
       if (reported.due_at_ms() != 0) incident.named_due_at = FromMillis(reported.due_at_ms());
       break;
     }

@@ -4,6 +4,9 @@
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_format.h>
 
+#include <iterator>
+#include <type_traits>
+
 namespace gridledger::metrics {
 namespace {
 
@@ -57,25 +60,81 @@ bool HasRunningDeadline(const Standing& standing) {
          (incident::IsOpenCase(standing.phase) || standing.phase == Phase::kClosed);
 }
 
+// A deadline that has passed, of a case that has to meet it.
+struct Passed {
+  bool closed = false;
+  bool on_time = false;
+};
+
+// How a count is counted: of an incident as it stands, or of its deadline once that has passed.
+struct Rule {
+  absl::string_view name;
+  Count count;
+  bool (*of_standing)(const Standing&) = nullptr;
+  bool (*of_passed)(const Passed&) = nullptr;
+  std::optional<Count> less = std::nullopt;  // not kept in a row: `count` without these
+};
+
+// All that is counted, in the order in which it is listed.
+constexpr Rule kRules[] = {
+    {"reported", Count::kReported, [](const Standing&) { return true; }},
+    {"filed", Count::kFiled, [](const Standing& is) { return is.filed; }},
+    {"open", Count::kOpen, [](const Standing& is) { return incident::IsOpen(is.phase); }},
+    {"closed", Count::kClosed, [](const Standing& is) { return is.phase == Phase::kClosed; }},
+    {"solved", Count::kSolved, [](const Standing& is) { return is.solved; }},
+    {"due_to_close", Count::kDueToClose, nullptr, [](const Passed&) { return true; }},
+    {"closed_of_due", Count::kClosedOfDue, nullptr, [](const Passed& is) { return is.closed; }},
+    {"closed_on_time", Count::kClosedOnTime, nullptr, [](const Passed& is) { return is.on_time; }},
+    {"deadline_missed", Count::kDueToClose, nullptr, nullptr, Count::kClosedOnTime},
+    {"voided", Count::kVoided, [](const Standing& is) { return is.phase == Phase::kVoided; }},
+    {"reopened", Count::kReopened, [](const Standing& is) { return is.reopened; }},
+    {"reworked", Count::kReworked, [](const Standing& is) { return is.reworked; }},
+};
+
+constexpr bool EachCountHasOneRule() {
+  int next = 0;
+  for (const Rule& rule : kRules) {
+    if (rule.less) continue;
+    if (static_cast<int>(rule.count) != next++) return false;
+    if ((rule.of_standing == nullptr) == (rule.of_passed == nullptr)) return false;
+  }
+  return next == kCounts;
+}
+static_assert(EachCountHasOneRule(), "in the order of Count, and by one of the two");
+
+// Calls `visit` with the place of each rule as a constant, so that their functions are inlined:
+// this is done twice for each fact.
+template <class Visit>
+void ForEachRule(Visit visit) {
+  [&]<size_t... kPlaces>(std::index_sequence<kPlaces...>) {
+    (visit(std::integral_constant<size_t, kPlaces>()), ...);
+  }(std::make_index_sequence<std::size(kRules)>());
+}
+
 // What a passed deadline adds to the counts.
-Row DueCounts(bool closed, bool on_time) {
-  return Row{.due_to_close = 1, .closed_of_due = closed, .closed_on_time = on_time};
+Row DueCounts(const Passed& passed) {
+  Row row;
+  ForEachRule([&](auto place) {
+    constexpr Rule kRule = kRules[place];
+    if constexpr (kRule.of_passed != nullptr) row[kRule.count] = kRule.of_passed(passed) ? 1 : 0;
+  });
+  return row;
 }
 
 Row CountsOf(const Standing& standing, absl::Time now) {
-  if (standing.phase == Phase::kNone) return Row{};
-  const bool closed = standing.phase == Phase::kClosed;
-  Row row{.reported = 1,
-          .filed = standing.filed,
-          .open = incident::IsOpen(standing.phase),
-          .closed = closed,
-          .solved = standing.solved,
-          .voided = standing.phase == Phase::kVoided,
-          .reopened = standing.reopened,
-          .reworked = standing.reworked};
+  Row row;
+  if (standing.phase == Phase::kNone) return row;
   if (HasRunningDeadline(standing) && *standing.due_at <= now) {
-    row += DueCounts(closed, closed && *standing.closed_at <= *standing.due_at);
+    const bool closed = standing.phase == Phase::kClosed;
+    row =
+        DueCounts({.closed = closed, .on_time = closed && *standing.closed_at <= *standing.due_at});
   }
+  ForEachRule([&](auto place) {
+    constexpr Rule kRule = kRules[place];
+    if constexpr (kRule.of_standing != nullptr) {
+      row[kRule.count] = kRule.of_standing(standing) ? 1 : 0;
+    }
+  });
   return row;
 }
 
@@ -159,32 +218,14 @@ void MoveDue(State& state, const incident::Change& change, const Standing& befor
 }  // namespace
 
 Row& Row::operator+=(const Row& other) {
-  reported += other.reported;
-  filed += other.filed;
-  open += other.open;
-  closed += other.closed;
-  solved += other.solved;
-  due_to_close += other.due_to_close;
-  closed_of_due += other.closed_of_due;
-  closed_on_time += other.closed_on_time;
-  voided += other.voided;
-  reopened += other.reopened;
-  reworked += other.reworked;
+  for (size_t i = 0; i < counts.size(); ++i) counts[i] += other.counts[i];
   return *this;
 }
 
 Row Row::operator-() const {
-  return Row{.reported = -reported,
-             .filed = -filed,
-             .open = -open,
-             .closed = -closed,
-             .solved = -solved,
-             .due_to_close = -due_to_close,
-             .closed_of_due = -closed_of_due,
-             .closed_on_time = -closed_on_time,
-             .voided = -voided,
-             .reopened = -reopened,
-             .reworked = -reworked};
+  Row negative;
+  for (size_t i = 0; i < counts.size(); ++i) negative.counts[i] = -counts[i];
+  return negative;
 }
 
 void RowKey::AppendKey(std::string* out) const {
@@ -216,7 +257,7 @@ void EvolveTime(State& state, absl::Time now) {
     const DueKey key = state.to_come.FirstKey();
     const Due& due = *state.to_come.Find(key);
     AddToPlaces(due.places, [&](const RowKey& row) {
-      AddToRow(state, row, DueCounts(due.closed, due.closed));
+      AddToRow(state, row, DueCounts({.closed = due.closed, .on_time = due.closed}));
     });
     state.to_come.Erase(key);
   }
@@ -236,14 +277,14 @@ Sheet AsOf(const State& state, absl::Time at) {
   Sheet sheet;
   sheet.as_of = at;
   state.rows.ForEach([&](const RowKey& key, const Row& row) { sheet.rows.emplace(key, row); });
-  state.to_come.Scan(DueKey{absl::InfinitePast(), IncidentId()},
-                     [&](const DueKey& key, const Due& due) {
-                       if (key.due_at > at) return false;
-                       AddToPlaces(due.places, [&](const RowKey& row) {
-                         sheet.rows[row] += DueCounts(due.closed, due.closed);
-                       });
-                       return true;
-                     });
+  state.to_come.Scan(
+      DueKey{absl::InfinitePast(), IncidentId()}, [&](const DueKey& key, const Due& due) {
+        if (key.due_at > at) return false;
+        AddToPlaces(due.places, [&](const RowKey& row) {
+          sheet.rows[row] += DueCounts({.closed = due.closed, .on_time = due.closed});
+        });
+        return true;
+      });
   return sheet;
 }
 
@@ -259,24 +300,31 @@ Row Sheet::Total() const {
 
 std::string ShownKey(const RowKey& key) { return key.key.empty() ? "—" : key.key; }
 
+std::string Formula::Text() const {
+  const auto name_of = [](Count count) {
+    for (const NamedCount& named : NamedCounts()) {
+      if (named.count == count && !named.less) return named.name;
+    }
+    return absl::string_view();
+  };
+  return absl::StrCat(name_of(numerator), " / ", name_of(denominator));
+}
+
 const std::vector<Formula>& Formulas() {
   static const auto* const formulas = new std::vector<Formula>{
-      {"filing", "立案率", "filed / reported",
+      {"filing", "立案率",
        "GB/T 30428.4 as city bulletins print it: 立案数 / 上报数, e.g. 996 / 1054 = 94.50 %",
-       [](const Row& row) { return row.filed; }, [](const Row& row) { return row.reported; }},
-      {"closing", "结案率", "closed_of_due / due_to_close",
+       Count::kFiled, Count::kReported},
+      {"closing", "结案率",
        "GB/T 30428.4 as city bulletins print it: 结案数 / 应结案数, e.g. 911 / 972 = 93.72 %",
-       [](const Row& row) { return row.closed_of_due; },
-       [](const Row& row) { return row.due_to_close; }},
-      {"on_time", "按期结案率", "closed_on_time / due_to_close",
+       Count::kClosedOfDue, Count::kDueToClose},
+      {"on_time", "按期结案率",
        "GB/T 30428.4 as city bulletins print it: 按期结案数 / 应结案数, e.g. 737 / 972 = 75.82 %",
-       [](const Row& row) { return row.closed_on_time; },
-       [](const Row& row) { return row.due_to_close; }},
-      {"rectification", "整治率", "solved / filed",
+       Count::kClosedOnTime, Count::kDueToClose},
+      {"rectification", "整治率",
        "Yutang Subdistrict, January 2021: 已整治 / 累计发布, 50879 / 52297 = 97.29 %; closed is "
-       "not "
-       "solved",
-       [](const Row& row) { return row.solved; }, [](const Row& row) { return row.filed; }},
+       "not solved",
+       Count::kSolved, Count::kFiled},
   };
   return *formulas;
 }
@@ -288,22 +336,20 @@ const Formula* FindFormula(absl::string_view name) {
   return nullptr;
 }
 
-const std::vector<Count>& CountNames() {
-  static const auto* const counts = new std::vector<Count>{
-      {"reported", [](const Row& row) { return row.reported; }},
-      {"filed", [](const Row& row) { return row.filed; }},
-      {"open", [](const Row& row) { return row.open; }},
-      {"closed", [](const Row& row) { return row.closed; }},
-      {"solved", [](const Row& row) { return row.solved; }},
-      {"due_to_close", [](const Row& row) { return row.due_to_close; }},
-      {"closed_of_due", [](const Row& row) { return row.closed_of_due; }},
-      {"closed_on_time", [](const Row& row) { return row.closed_on_time; }},
-      {"deadline_missed", [](const Row& row) { return row.deadline_missed(); }},
-      {"voided", [](const Row& row) { return row.voided; }},
-      {"reopened", [](const Row& row) { return row.reopened; }},
-      {"reworked", [](const Row& row) { return row.reworked; }},
-  };
+const std::vector<NamedCount>& NamedCounts() {
+  static const auto* const counts = [] {
+    auto* named = new std::vector<NamedCount>;
+    for (const Rule& rule : kRules) named->push_back({rule.name, rule.count, rule.less});
+    return named;
+  }();
   return *counts;
+}
+
+const NamedCount* FindCount(absl::string_view name) {
+  for (const NamedCount& count : NamedCounts()) {
+    if (count.name == name) return &count;
+  }
+  return nullptr;
 }
 
 std::string PrintedRate(int64_t numerator, int64_t denominator, int decimals) {

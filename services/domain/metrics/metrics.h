@@ -9,6 +9,7 @@
 #include <absl/strings/string_view.h>
 #include <absl/time/time.h>
 
+#include <array>
 #include <optional>
 #include <string>
 #include <utility>
@@ -23,33 +24,44 @@ namespace gridledger::metrics {
 
 // ---- State --------------------------------------------------------------------------------------
 
-// Counts of incidents, each counted once a row.
-struct Row {
-  int64_t reported = 0;  // 上报数, whatever became of them
-  int64_t filed = 0;     // 立案数: ever filed
-  int64_t open = 0;      // somebody's work now, filed or not
-  int64_t closed = 0;    // 结案数: closed now; a reopened case is not
-  int64_t solved = 0;    // 整治: closed now, and a check said that it is done
+// What is counted of incidents, in the order in which a row keeps it. A count is a line here and a
+// line of the table in metrics.cc, which has its name and says how it is counted; whoever lists
+// counts reads that table.
+enum class Count : uint8_t {
+  kReported,  // 上报数, whatever became of them
+  kFiled,     // 立案数: ever filed
+  kOpen,      // somebody's work now, filed or not
+  kClosed,    // 结案数: closed now; a reopened case is not
+  kSolved,    // 整治: closed now, and a check said that it is done
   // 应结案数: the deadline is at or before the as-of instant, and the case stands: not voided or
   // merged, and its clock not stopped before the deadline (缓办 is taken off, as in 金华's rules; a
   // pause after the deadline takes nothing off). Cases without a deadline never are.
-  int64_t due_to_close = 0;
-  int64_t closed_of_due = 0;
-  int64_t closed_on_time = 0;  // 按期结案数: of the due, closed at or before the deadline
-  int64_t voided = 0;          // 作废数
-  int64_t reopened = 0;        // ever reopened
-  int64_t reworked = 0;        // 返工数: ever failed a check
+  kDueToClose,
+  kClosedOfDue,
+  kClosedOnTime,  // 按期结案数: of the due, closed at or before the deadline
+  kVoided,        // 作废数
+  kReopened,      // ever reopened
+  kReworked,      // 返工数: ever failed a check
+};
+constexpr int kCounts = 11;
 
+// Each incident is counted once a row.
+struct Row {
+  std::array<int64_t, kCounts> counts = {};
+
+  int64_t operator[](Count count) const { return counts[static_cast<size_t>(count)]; }
+  int64_t& operator[](Count count) { return counts[static_cast<size_t>(count)]; }
   // 超期: due and not closed on time, closed since or not.
-  int64_t deadline_missed() const { return due_to_close - closed_on_time; }
+  int64_t DeadlineMissed() const {
+    return (*this)[Count::kDueToClose] - (*this)[Count::kClosedOnTime];
+  }
 
   Row& operator+=(const Row& other);
   Row operator-() const;
   friend bool operator==(const Row&, const Row&) = default;
   template <class A>
   void Fields(A& a) {
-    a(reported, filed, open, closed, solved, due_to_close, closed_of_due, closed_on_time, voided,
-      reopened, reworked);
+    for (int64_t& count : counts) a(count);
   }
 };
 
@@ -139,16 +151,16 @@ struct Rate {
   int64_t denominator = 0;
 };
 
-// An index: what it is called, which rows it divides, and where the rule is from.
+// An index: what it is called, which counts it divides, and where the rule is from.
 struct Formula {
   absl::string_view name;     // in programs, e.g. "on_time"
   absl::string_view chinese;  // the term of art
-  absl::string_view formula;  // in the names of Row's counts
   absl::string_view source;
-  int64_t (*numerator)(const Row&);
-  int64_t (*denominator)(const Row&);
+  Count numerator;
+  Count denominator;
 
-  Rate Of(const Row& row) const { return Rate{numerator(row), denominator(row)}; }
+  Rate Of(const Row& row) const { return Rate{row[numerator], row[denominator]}; }
+  std::string Text() const;  // "closed_on_time / due_to_close"
 };
 // filing, closing, on_time, rectification; in this order.
 const std::vector<Formula>& Formulas();
@@ -156,12 +168,17 @@ const std::vector<Formula>& Formulas();
 const Formula* FindFormula(absl::string_view name);
 constexpr int kFormulasVersion = 2;  // moves when a formula's meaning does
 
-// A count by its name, for whoever lists them.
-struct Count {
+// A count by its name, for whoever lists them: those of a row, and what is missed of the due.
+struct NamedCount {
   absl::string_view name;
-  int64_t (*of)(const Row&);
+  Count count;
+  std::optional<Count> less;  // that is taken off it
+
+  int64_t Of(const Row& row) const { return row[count] - (less ? row[*less] : 0); }
 };
-const std::vector<Count>& CountNames();
+const std::vector<NamedCount>& NamedCounts();
+// Null for a name that is none of them.
+const NamedCount* FindCount(absl::string_view name);
 
 // "97.29 %": numerator of denominator in percent, half-up, with 0 to 5 decimals; "—" for nothing of
 // nothing. REQUIRES: neither is negative.

@@ -3,13 +3,33 @@
 #include <algorithm>
 
 namespace gridledger::policy {
+namespace {
+
+std::string BytesWithoutRules(v1::Policy policy) {
+  policy.clear_zone_rules();
+  return policy.SerializeAsString();
+}
+
+}  // namespace
+
+std::optional<Zone> FindZone(const v1::Policy& policy) {
+  if (policy.has_zone_rules()) {
+    absl::StatusOr<Zone> zone = Zone::Of(policy.zone(), policy.zone_rules());
+    return zone.ok() ? std::optional<Zone>(*std::move(zone)) : std::nullopt;
+  }
+  return policy.zone().empty() ? Zone() : Zone::Named(policy.zone());
+}
+
+absl::Status CheckZoneRules(const v1::Policy& policy) {
+  return policy.has_zone_rules() ? Zone::Of(policy.zone(), policy.zone_rules()).status()
+                                 : absl::OkStatus();
+}
 
 Compiled::Compiled(const v1::Policy& policy)
     : version_(policy.version()),
-      zone_(policy.zone()),
+      zone_(FindZone(policy).value_or(Zone())),
       default_unit_(policy.default_unit()),
       warn_percent_(static_cast<int>(policy.escalation().warn_percent())) {
-  if (!zone_.empty() && !absl::LoadTimeZone(zone_, &local_time_)) local_time_ = absl::UTCTimeZone();
   for (const v1::Category& category : policy.categories()) {
     if (category.limit_minutes() > 0) {
       limits_[category.code()] = absl::Minutes(category.limit_minutes());
@@ -66,6 +86,13 @@ const Compiled& State::now() const {
     is_compiled_ = true;
   }
   return compiled_;
+}
+
+bool State::IsInForce(const v1::Policy& policy, absl::Time since) const {
+  v1::Policy in_force;
+  INVARIANT(in_force.ParseFromString(in_force_.Get().bytes), "the policy in force does not parse");
+  if (BytesWithoutRules(policy) != BytesWithoutRules(in_force)) return false;
+  return Zone::AgreeFrom(now().zone(), FindZone(policy).value_or(Zone()), since);
 }
 
 }  // namespace gridledger::policy

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <absl/container/flat_hash_map.h>
+#include <absl/status/status.h>
+#include <absl/strings/string_view.h>
 #include <absl/time/time.h>
 
 #include <optional>
@@ -12,6 +14,7 @@
 #include "gridledger/v1/policy.pb.h"
 #include "services/base/ids.h"
 #include "services/base/table.h"
+#include "services/domain/policy/zone.h"
 
 namespace gridledger::policy {
 
@@ -26,6 +29,12 @@ struct Rung {
   std::string post;
 };
 
+// The clock of the policy's zone. Nothing when the policy names a zone without its rules that is
+// none of those that are known by their names.
+std::optional<Zone> FindZone(const v1::Policy& policy);
+// InvalidArgument when the policy carries rules that are none: its record is a dead letter.
+absl::Status CheckZoneRules(const v1::Policy& policy);
+
 // A policy made ready for lookups.
 class Compiled {
  public:
@@ -33,9 +42,8 @@ class Compiled {
   explicit Compiled(const v1::Policy& policy);
 
   const std::string& version() const { return version_; }
-  const std::string& zone() const { return zone_; }
-  // The clock of the zone; UTC when the policy names none, or one that this machine does not know.
-  absl::TimeZone local_time() const { return local_time_; }
+  // UTC when the policy names none, or one that FindZone does not find: `doctor` then says so.
+  const Zone& zone() const { return zone_; }
   // Nothing when the catalogue gives the category no limit or does not know it.
   std::optional<absl::Duration> Limit(const CategoryCode& category) const;
   // 权责清单 (S13): the first entry in the list that fits the category and the area or community.
@@ -54,8 +62,7 @@ class Compiled {
   };
 
   std::string version_;
-  std::string zone_;
-  absl::TimeZone local_time_ = absl::UTCTimeZone();
+  Zone zone_;
   UnitCode default_unit_;
   absl::flat_hash_map<std::string, absl::Duration> limits_;  // lookups only
   std::vector<Entry> list_;
@@ -85,10 +92,10 @@ class State {
   // ---- queries
   // The empty policy before the first activation.
   const Compiled& now() const;
-  // Whether this very policy was the last one to be activated.
-  bool IsInForce(const v1::Policy& policy) const {
-    return in_force_.Get().bytes == policy.SerializeAsString();
-  }
+  // Whether this policy was the last one to be activated. Of the rules of its zone only what they
+  // say from `since` on counts: what is past has been counted by those in force, and from which
+  // tzdata another machine has the same ones does not make another policy.
+  bool IsInForce(const v1::Policy& policy, absl::Time since) const;
 
  private:
   Cell<InForce> in_force_;

@@ -2,6 +2,7 @@
 
 #include <absl/strings/str_cat.h>
 
+#include "services/history/importing/read_yaml.h"
 #include "services/runtime/adapters/yaml/yaml.h"
 
 namespace gridledger::cli {
@@ -20,8 +21,10 @@ absl::StatusOr<v1::Policy> PackPolicy(absl::string_view pack) {
         absl::StrCat("there is no pack \"", pack, "\": yutang is the one there is"));
   }
   v1::Policy policy;
-  absl::Status parsed = yaml::ParseYaml(kYutang, "yutang.yaml (built in)", &policy);
-  if (!parsed.ok()) return parsed;
+  constexpr absl::string_view kPath = "yutang.yaml (built in)";
+  absl::Status made = yaml::ParseYaml(kYutang, kPath, &policy);
+  if (made.ok()) made = GiveZoneRules(kPath, &policy);
+  if (!made.ok()) return made;
   return policy;
 }
 

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "services/base/digest.h"
+#include "services/domain/policy/policy.h"
 #include "services/gridledger/commands/command.h"
 #include "services/gridledger/commands/option_checks.h"
 #include "services/history/importing/import_account.h"
@@ -45,21 +46,22 @@ struct ImportOptions {
 // What is to be imported, checked before anything is written.
 struct Import {
   ImportMeans means;
+  v1::Policy policy;  // that of the means, and the rules of its zone
   absl::Time until = absl::InfinitePast();
   std::vector<ImportInput> inputs;
   ImportRecord record;
 };
 
 // Up to where time runs on after the last row.
-absl::StatusOr<absl::Time> UntilOf(const ImportOptions& options, const ImportMeans& means) {
+absl::StatusOr<absl::Time> UntilOf(const ImportOptions& options, const Import& import) {
   if (options.until.empty()) return absl::InfinitePast();
-  absl::TimeZone zone = absl::UTCTimeZone();
-  const std::string& name =
-      means.policy.zone().empty() ? means.mapping.zone() : means.policy.zone();
-  if (!name.empty() && !absl::LoadTimeZone(name, &zone)) {
-    return absl::InvalidArgumentError(absl::StrCat("this machine does not know the zone ", name));
+  v1::Policy told = import.policy;
+  if (told.zone().empty()) {
+    told.set_zone(import.means.mapping.zone());
+    if (absl::Status zone = GiveZoneRules(options.mapping, &told); !zone.ok()) return zone;
   }
-  const absl::StatusOr<absl::Time> until = ParseInstantOf("--until", options.until, zone);
+  const absl::StatusOr<absl::Time> until =
+      ParseInstantOf("--until", options.until, policy::FindZone(told).value_or(policy::Zone()));
   if (!until.ok()) return until.status();
   // Beyond it no time is written in four digits, and none that a ledger reaches can be taken back.
   if (*until >= absl::FromCivil(absl::CivilYear(10'000), absl::UTCTimeZone())) {
@@ -77,8 +79,10 @@ absl::StatusOr<Import> Prepare(const ImportOptions& options) {
   absl::StatusOr<v1::Policy> policy =
       ReadPolicy(PolicyPathOf(import.means.mapping, options.mapping));
   if (!policy.ok()) return policy.status();
-  import.means.policy = *std::move(policy);
-  const absl::StatusOr<absl::Time> until = UntilOf(options, import.means);
+  import.policy = *std::move(policy);
+  import.means.policy = import.policy;
+  import.means.policy.clear_zone_rules();  // of this machine; another one tells the same rows
+  const absl::StatusOr<absl::Time> until = UntilOf(options, import);
   if (!until.ok()) return until.status();
   import.until = *until;
   auto beside = FingerprintPlaces(import.means.mapping, options.mapping);
@@ -271,10 +275,10 @@ absl::Status RunImport(const ImportOptions& options) {
   absl::StatusOr<mapping::LifeWalk::Setting> walk = mapping::LifeWalk::SettingOf(mapping);
   if (!walk.ok()) return walk.status();
   ImportTelling telling;
-  telling.opening.policy = import->means.policy;
+  telling.opening.policy = import->policy;
   telling.opening.source =
       absl::StrFormat("%s#policy-%08x", mapping.source(),
-                      static_cast<uint32_t>(Fingerprint(import->means.policy.SerializeAsString())));
+                      static_cast<uint32_t>(Fingerprint(import->policy.SerializeAsString())));
   telling.opening.at = read->first_at;
   telling.walk = *std::move(walk);
   telling.source = mapping.source();

@@ -164,7 +164,7 @@ std::string Candidates(const google::protobuf::RepeatedFieldRef<v1::Candidate>& 
 }
 
 // The fields that are set, as "name value": enums in words, instants in the ledger's zone.
-std::string Details(const google::protobuf::Message& message, absl::TimeZone zone) {
+std::string Details(const google::protobuf::Message& message, const policy::Zone& zone) {
   using google::protobuf::FieldDescriptor;
   const auto& reflection = *message.GetReflection();
   std::vector<const FieldDescriptor*> fields;
@@ -207,11 +207,11 @@ std::string Details(const google::protobuf::Message& message, absl::TimeZone zon
   return absl::StrJoin(words, ", ");
 }
 
-nlohmann::ordered_json InstantJson(const std::optional<absl::Time>& at, absl::TimeZone zone) {
+nlohmann::ordered_json InstantJson(const std::optional<absl::Time>& at, const policy::Zone& zone) {
   return at ? nlohmann::ordered_json(Rfc3339(*at, zone)) : nlohmann::ordered_json();
 }
 
-nlohmann::ordered_json PresentJson(const incident::Incident& now, absl::TimeZone zone) {
+nlohmann::ordered_json PresentJson(const incident::Incident& now, const policy::Zone& zone) {
   nlohmann::ordered_json json;
   json["phase"] = std::string(incident::PhaseName(now.phase));
   json["stage"] = now.stage.value;
@@ -241,7 +241,7 @@ nlohmann::ordered_json PresentJson(const incident::Incident& now, absl::TimeZone
   return json;
 }
 
-nlohmann::ordered_json LineJson(const Life& life, const Line& line, absl::TimeZone zone) {
+nlohmann::ordered_json LineJson(const Life& life, const Line& line, const policy::Zone& zone) {
   nlohmann::ordered_json json;
   json["at"] = Rfc3339(line.judged.at, zone);
   json["happened_at"] = Rfc3339(line.judged.happened_at, zone);
@@ -272,7 +272,8 @@ nlohmann::ordered_json LineJson(const Life& life, const Line& line, absl::TimeZo
   return json;
 }
 
-std::string PrintJson(const std::string& id, const std::vector<Life>& lives, absl::TimeZone zone) {
+std::string PrintJson(const std::string& id, const std::vector<Life>& lives,
+                      const policy::Zone& zone) {
   const Life& life = lives.front();
   nlohmann::ordered_json json;
   json["id"] = id;
@@ -289,7 +290,7 @@ std::string PrintJson(const std::string& id, const std::vector<Life>& lives, abs
   return JsonText(json);
 }
 
-std::string PresentText(const incident::Incident& now, absl::TimeZone zone) {
+std::string PresentText(const incident::Incident& now, const policy::Zone& zone) {
   const auto or_dash = [](const std::string& text) { return text.empty() ? "—" : Printable(text); };
   const auto at = [&](const std::optional<absl::Time>& instant) {
     return instant ? ShownInstant(*instant, zone) : std::string("—");
@@ -311,7 +312,7 @@ std::string PresentText(const incident::Incident& now, absl::TimeZone zone) {
                       at(now.first_acknowledged_at), ", closed ", at(now.closed_at), "\n");
 }
 
-std::string PrintText(const std::string& id, const Life& life, absl::TimeZone zone) {
+std::string PrintText(const std::string& id, const Life& life, const policy::Zone& zone) {
   std::string out = absl::StrCat(Paint(Colour::kBold, Printable(id)), "  in partition ",
                                  life.partition.value, "\n");
   absl::StrAppend(&out,
@@ -348,7 +349,7 @@ absl::Status ShowIncident(const IncidentOptions& options) {
   if (options.id.empty()) return absl::InvalidArgumentError("an incident's id is not empty");
   auto folder = OpenForReading(options.common);
   if (!folder.ok()) return folder.status();
-  const absl::StatusOr<absl::TimeZone> zone = ZoneOf(**folder);
+  const absl::StatusOr<policy::Zone> zone = ZoneOf(**folder);
   if (!zone.ok()) return zone.status();
   host::View view;
   view.folder = folder->get();

@@ -38,7 +38,7 @@ struct Listed {
 };
 
 struct List {
-  absl::TimeZone zone;
+  policy::Zone zone;
   absl::Time as_of;
   std::vector<Listed> items;
 };
@@ -155,7 +155,7 @@ std::string PrintText(const List& list) {
 absl::Status ListIncidents(const IncidentsOptions& options) {
   auto folder = OpenForReading(options.common);
   if (!folder.ok()) return folder.status();
-  const absl::StatusOr<absl::TimeZone> zone = ZoneOf(**folder);
+  const absl::StatusOr<policy::Zone> zone = ZoneOf(**folder);
   if (!zone.ok()) return zone.status();
   List list{.zone = *zone, .as_of = {}, .items = {}};
   if (absl::Status status = Find(options, **folder, &list); !status.ok()) return status;

@@ -31,7 +31,7 @@ struct MetricsOptions {
 };
 
 struct Figures {
-  absl::TimeZone zone;
+  policy::Zone zone;
   metrics::Sheet sheet;
   std::optional<absl::Time> present;  // of the ledger, as far as it was read; none: nothing was
   bool whole = true;                  // it was read to its end
@@ -55,8 +55,8 @@ void ChooseRows(Dimension dimension, Figures* figures) {
 
 nlohmann::ordered_json RowJson(const metrics::Row& row) {
   nlohmann::ordered_json json;
-  for (const metrics::Count& count : metrics::CountNames()) {
-    json[std::string(count.name)] = count.of(row);
+  for (const metrics::NamedCount& count : metrics::NamedCounts()) {
+    json[std::string(count.name)] = count.Of(row);
   }
   for (const metrics::Formula& formula : metrics::Formulas()) {
     const metrics::Rate rate = formula.Of(row);
@@ -87,26 +87,31 @@ std::string PrintJson(const Figures& figures, const MetricsOptions& options) {
   return JsonText(json);
 }
 
+// What a screen has room for.
+struct Shown {
+  const char* title;
+  absl::string_view count;
+};
+constexpr Shown kShown[] = {{"reported", "reported"},     {"filed", "filed"},
+                            {"closed", "closed"},         {"open", "open"},
+                            {"due", "due_to_close"},      {"on time", "closed_on_time"},
+                            {"missed", "deadline_missed"}};
+
 std::string PrintText(const Figures& figures, const MetricsOptions& options) {
   using Align = TextTable::Align;
-  std::vector<TextTable::Column> columns = {{options.by.empty() ? "" : options.by, Align::kLeft},
-                                            {"reported", Align::kRight},
-                                            {"filed", Align::kRight},
-                                            {"closed", Align::kRight},
-                                            {"open", Align::kRight},
-                                            {"due", Align::kRight},
-                                            {"on time", Align::kRight},
-                                            {"missed", Align::kRight}};
+  std::vector<TextTable::Column> columns = {{options.by.empty() ? "" : options.by, Align::kLeft}};
+  std::vector<const metrics::NamedCount*> counts;
+  for (const Shown& shown : kShown) {
+    columns.push_back({shown.title, Align::kRight});
+    counts.push_back(metrics::FindCount(shown.count));
+  }
   for (const metrics::Formula& formula : metrics::Formulas()) {
     columns.push_back({std::string(formula.chinese), Align::kRight});
   }
   TextTable table(std::move(columns));
   const auto add = [&](const std::string& key, const metrics::Row& row) {
     std::vector<TextTable::Cell> cells = {key};
-    for (const int64_t count : {row.reported, row.filed, row.closed, row.open, row.due_to_close,
-                                row.closed_on_time, row.deadline_missed()}) {
-      cells.emplace_back(Grouped(count));
-    }
+    for (const metrics::NamedCount* count : counts) cells.emplace_back(Grouped(count->Of(row)));
     for (const metrics::Formula& formula : metrics::Formulas()) {
       const metrics::Rate rate = formula.Of(row);
       cells.emplace_back(metrics::PrintedRate(rate.numerator, rate.denominator));
@@ -121,7 +126,7 @@ std::string PrintText(const Figures& figures, const MetricsOptions& options) {
       absl::StrCat("As of ", Paint(Colour::kBold, Rfc3339(figures.sheet.as_of, figures.zone)),
                    "\n\n", table.Print(), "\n");
   for (const metrics::Formula& formula : metrics::Formulas()) {
-    absl::StrAppend(&out, formula.chinese, "  ", formula.name, " = ", formula.formula, "\n");
+    absl::StrAppend(&out, formula.chinese, "  ", formula.name, " = ", formula.Text(), "\n");
   }
   if (figures.whole && figures.present && figures.sheet.as_of > *figures.present) {
     absl::StrAppend(&out, "\nThe ledger's present is ", Rfc3339(*figures.present, figures.zone),
@@ -133,7 +138,7 @@ std::string PrintText(const Figures& figures, const MetricsOptions& options) {
 absl::Status PrintMetrics(const MetricsOptions& options) {
   auto folder = OpenForReading(options.common);
   if (!folder.ok()) return folder.status();
-  const absl::StatusOr<absl::TimeZone> zone = ZoneOf(**folder);
+  const absl::StatusOr<policy::Zone> zone = ZoneOf(**folder);
   if (!zone.ok()) return zone.status();
   Figures figures;
   figures.zone = *zone;

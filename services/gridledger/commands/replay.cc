@@ -221,7 +221,7 @@ absl::StatusOr<host::View> ViewFor(const ReplayOptions& options, host::Folder& f
   view.begin = options.from == "snapshot" ? host::Begin::kSnapshot : host::Begin::kZero;
   if (options.to_offset) view.to = Offset{*options.to_offset};
   if (options.until.empty()) return view;
-  const absl::StatusOr<absl::TimeZone> zone = ZoneOf(folder);
+  const absl::StatusOr<policy::Zone> zone = ZoneOf(folder);
   if (!zone.ok()) return zone.status();
   const absl::StatusOr<absl::Time> until = ParseInstantOf("--until", options.until, *zone);
   if (!until.ok()) return until.status();

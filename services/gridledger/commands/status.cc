@@ -91,7 +91,7 @@ std::string ReasonName(size_t reason) {
   return std::string(incident::VoidReasonName(static_cast<incident::VoidReason>(reason)));
 }
 
-std::string PrintJson(const City& city, const std::string& path, absl::TimeZone zone) {
+std::string PrintJson(const City& city, const std::string& path, const policy::Zone& zone) {
   nlohmann::ordered_json json;
   json["data"] = path;
   json["partitions"] = city.ends.size();
@@ -133,7 +133,7 @@ std::string PrintVoids(const City& city) {
   return words.empty() ? "0" : absl::StrCat(Grouped(all), " (", words, ")");
 }
 
-std::string PrintText(const City& city, const std::string& path, absl::TimeZone zone) {
+std::string PrintText(const City& city, const std::string& path, const policy::Zone& zone) {
   std::string out = absl::StrCat(Paint(Colour::kBold, path), "  ", Grouped(city.records),
                                  " records, the newest of ", ShownInstant(city.now, zone), "\n\n");
   absl::StrAppend(&out, "incidents     ", Grouped(city.incidents), ": ", Grouped(city.open),
@@ -187,7 +187,7 @@ absl::Status Status(const CommonOptions& options) {
         return absl::OkStatus();
       });
   if (!looked.ok()) return looked;
-  const absl::StatusOr<absl::TimeZone> zone = ZoneOf(**folder);
+  const absl::StatusOr<policy::Zone> zone = ZoneOf(**folder);
   if (!zone.ok()) return zone.status();
   return WriteOut(options.json ? PrintJson(city, options.data, *zone)
                                : PrintText(city, options.data, *zone));

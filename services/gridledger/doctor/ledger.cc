@@ -84,9 +84,13 @@ Finding Records(EventLog& log) {
 }
 
 Finding Zone(host::Folder& folder) {
-  const absl::StatusOr<absl::TimeZone> zone = ZoneOf(folder);
-  if (!zone.ok()) return BadFinding("its zone", zone.status(), "install tzdata");
-  return {"its zone", Health::kOk, zone->name(), ""};
+  const absl::StatusOr<LedgerZone> found = FindLedgerZone(folder);
+  if (!found.ok()) return BadFinding("its zone", found.status(), "look at the disk or the cluster");
+  if (found->unknown.empty()) return {"its zone", Health::kOk, found->zone.name(), ""};
+  return {"its zone", Health::kWarn,
+          absl::StrCat("the policy names \"", found->unknown,
+                       "\" without its rules, and no program knows it: hours are of UTC"),
+          "activate the policy anew, with a zone that this machine knows"};
 }
 
 // Who brings a state in order, by what `up` and an import each do to it. A city that goes live

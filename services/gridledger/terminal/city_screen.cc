@@ -73,7 +73,7 @@ bool IsPlain(absl::string_view id) {
 CityScreen::CityScreen(host::Folder* folder, std::string data)
     : folder_(folder), data_(std::move(data)) {
   if (!IsScreen()) return;
-  if (const absl::StatusOr<absl::TimeZone> zone = ZoneOf(*folder_); zone.ok()) zone_ = *zone;
+  if (const absl::StatusOr<policy::Zone> zone = ZoneOf(*folder_); zone.ok()) zone_ = *zone;
   reader_ = folder_->log().NewReader();
   for (int p = 0; p < folder_->log().partitions(); ++p) {
     const absl::StatusOr<Offset> end = folder_->log().End(Partition{p});
@@ -117,7 +117,7 @@ void CityScreen::ReadDecisions() {
       if (!engine::DecodeEntry(record.value, &entry).ok() || !entry.has_decision()) continue;
       const bool recent = absl::AbsDuration(now - record.timestamp) < absl::Hours(12);
       const std::string at =
-          absl::FormatTime(recent ? "%H:%M:%S  " : "%Y-%m-%d", record.timestamp, zone_);
+          FormatInstant(recent ? "%H:%M:%S  " : "%Y-%m-%d", record.timestamp, zone_);
       for (const v1::Fact& fact : entry.decision().facts()) {
         const std::string words =
             absl::StrFormat("%s  %-10s %-15s %s", at, entry.decision().service(),
@@ -141,6 +141,7 @@ void CityScreen::ReadDecisions() {
 std::string CityScreen::Picture(const host::CityLook& look, int64_t reported) {
   const int width = std::max(kWidthMin, TerminalWidth(STDOUT_FILENO));
   const absl::Time now = absl::Now();
+  using metrics::Count;
   const metrics::Row& t = look.totals;
   int64_t records = 0;
   std::map<std::string, std::pair<int64_t, int64_t>> services;  // lag, pending
@@ -160,7 +161,7 @@ std::string CityScreen::Picture(const host::CityLook& look, int64_t reported) {
 
   std::string out = absl::StrCat(
       Paint(Colour::kBold, "gridledger"), "  ", data_, "  ",
-      absl::FormatTime("%Y-%m-%d %H:%M:%S %Ez", now, zone_), "  ",
+      FormatInstant("%Y-%m-%d %H:%M:%S %Ez", now, zone_), "  ",
       look.live ? Paint(Colour::kGreen, "live") : Paint(Colour::kYellow, "catching up"), "\n\n");
   TextTable city({{"incidents", TextTable::Align::kRight},
                   {"open", TextTable::Align::kRight},
@@ -171,9 +172,9 @@ std::string CityScreen::Picture(const host::CityLook& look, int64_t reported) {
                   {"records", TextTable::Align::kRight},
                   {"per second", TextTable::Align::kRight}});
   city.Add({Grouped(look.incidents), Grouped(look.open), Grouped(look.closed),
-            metrics::PrintedRate(t.closed, t.filed),
-            metrics::PrintedRate(t.closed_on_time, t.due_to_close), Grouped(t.deadline_missed()),
-            Grouped(records), Grouped(rate)});
+            metrics::PrintedRate(t[Count::kClosed], t[Count::kFiled]),
+            metrics::PrintedRate(t[Count::kClosedOnTime], t[Count::kDueToClose]),
+            Grouped(t.DeadlineMissed()), Grouped(records), Grouped(rate)});
   absl::StrAppend(&out, city.Print(), "\n");
   std::vector<TextTable::Column> names = {{""}};
   std::vector<TextTable::Cell> lags = {"lag"};

@@ -31,8 +31,8 @@ class CityScreen {
 
   host::Folder* const folder_;
   const std::string data_;
-  absl::TimeZone zone_ = absl::UTCTimeZone();  // the ledger's
-  std::unique_ptr<LogReader> reader_;          // follows the log from a little before its end
+  policy::Zone zone_;                  // the ledger's
+  std::unique_ptr<LogReader> reader_;  // follows the log from a little before its end
   RecordBatch batch_;
   struct Decision {
     absl::Time at;

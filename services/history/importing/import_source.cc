@@ -19,6 +19,7 @@ class ImportSource final : public engine::OutsideSource {
       : telling_(telling), facts_(std::move(facts)), walk_(&telling.walk) {}
 
   void Begin(const engine::Task& task) override {
+    now_ = task.now();
     const std::vector<ImportRound>& rounds = telling_.record->rounds;
     for (const int number : telling_.read->rounds) {
       Stream& stream = streams_.emplace_back();
@@ -39,7 +40,7 @@ class ImportSource final : public engine::OutsideSource {
   absl::StatusOr<bool> Next(const incident::State& view, engine::Outside* next) override {
     const ImportOpening& opening = telling_.opening;
     const bool opens = !std::exchange(opened_, true) && opening.at != absl::InfiniteFuture();
-    if (!opens || view.policy.IsInForce(opening.policy)) return NextSorted(view, next);
+    if (!opens || view.policy.IsInForce(opening.policy, now_)) return NextSorted(view, next);
     next->at = opening.at;
     next->key.clear();
     next->entry.Clear();
@@ -129,6 +130,7 @@ class ImportSource final : public engine::OutsideSource {
   const ImportTelling& telling_;
   const std::unique_ptr<files::SortedFacts> facts_;
   std::vector<Stream> streams_;
+  absl::Time now_;  // the partition's, as the run begins
   bool opened_ = false;
   mapping::LifeWalk walk_;
   ToldRow told_;                    // its observation is being walked

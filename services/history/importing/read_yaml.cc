@@ -2,7 +2,6 @@
 
 #include <absl/container/flat_hash_set.h>
 #include <absl/strings/str_cat.h>
-#include <absl/time/time.h>
 
 #include <cerrno>
 #include <cstring>
@@ -20,6 +19,7 @@
 #include "services/history/mapping/values/text_rule.h"
 #include "services/history/mapping/values/time_format.h"
 #include "services/runtime/adapters/yaml/yaml.h"
+#include "services/runtime/adapters/zones/zone_rules.h"
 
 namespace gridledger::cli {
 namespace {
@@ -145,17 +145,26 @@ absl::StatusOr<v1::Policy> ReadPolicy(const std::string& path) {
     return absl::InvalidArgumentError(absl::StrCat(
         path, ": version: it names the policy in every automatic act, e.g. city-2024-01"));
   }
-  absl::TimeZone zone;
-  if (!policy.zone().empty() && !absl::LoadTimeZone(policy.zone(), &zone)) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        path, ": zone: \"", policy.zone(), "\" is no zone that this machine knows; an IANA ",
-        "name is like America/New_York"));
-  }
+  if (absl::Status zone = GiveZoneRules(path, &policy); !zone.ok()) return zone;
   if (policy.escalation().warn_percent() > 100) {
     return absl::InvalidArgumentError(absl::StrCat(path, ": escalation.warn_percent: at most 100"));
   }
   if (absl::Status codes = CheckPolicyCodes(path, policy); !codes.ok()) return codes;
   return policy;
+}
+
+absl::Status GiveZoneRules(absl::string_view path, v1::Policy* policy) {
+  if (policy->has_zone_rules()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        path, ": zone_rules: nobody writes them; they are read when the policy is activated"));
+  }
+  if (policy->zone().empty()) return absl::OkStatus();
+  absl::StatusOr<v1::ZoneRules> rules = zones::ReadZoneRules(policy->zone());
+  if (!rules.ok()) {
+    return absl::InvalidArgumentError(absl::StrCat(path, ": zone: ", rules.status().message()));
+  }
+  *policy->mutable_zone_rules() = *std::move(rules);
+  return absl::OkStatus();
 }
 
 absl::Status AtItsPlace(const absl::Status& status, const std::string& mapping_path) {

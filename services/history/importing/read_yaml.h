@@ -2,6 +2,7 @@
 #pragma once
 
 #include <absl/status/statusor.h>
+#include <absl/strings/string_view.h>
 
 #include <string>
 
@@ -13,7 +14,12 @@ namespace gridledger::cli {
 // NotFound or InvalidArgument, with the path, the line and the column.
 absl::StatusOr<v1::Mapping> ReadMapping(const std::string& path);
 // Also checked for what a schema cannot say: a version, a zone that this machine knows, percents.
+// It has the rules of its zone in it, as GiveZoneRules writes them.
 absl::StatusOr<v1::Policy> ReadPolicy(const std::string& path);
+// Writes the rules of its zone into a policy that was read from `path`, by this machine's tzdata:
+// the record of the policy carries them, and nothing that folds it asks the machine again.
+// InvalidArgument when this machine does not know the zone.
+absl::Status GiveZoneRules(absl::string_view path, v1::Policy* policy);
 // `status` of a mapping that a schema cannot refuse, with the path, and the line and column of the
 // field that its message begins with.
 absl::Status AtItsPlace(const absl::Status& status, const std::string& mapping_path);

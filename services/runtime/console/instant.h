@@ -7,23 +7,31 @@
 
 #include <string>
 
+#include "services/domain/policy/zone.h"
 #include "services/runtime/host/folder.h"
 
 namespace gridledger::cli {
 
-// The zone that the ledger's first policy names; UTC when none does. Later policies do not count:
-// what an instant without a zone means must not change while a ledger grows. FailedPrecondition
-// when this machine does not know the zone.
-absl::StatusOr<absl::TimeZone> ZoneOf(host::Folder& folder);
+// The zone that the ledger's first policy names, by the rules that its record carries; UTC when
+// none does. Later policies do not count: what an instant without a zone means must not change
+// while a ledger grows. A zone that is named without its rules, and that no program knows, is UTC
+// as in the fold: `unknown` then is its name.
+struct LedgerZone {
+  policy::Zone zone;
+  std::string unknown;
+};
+absl::StatusOr<LedgerZone> FindLedgerZone(host::Folder& folder);
+// The same; says on standard error what is unknown.
+absl::StatusOr<policy::Zone> ZoneOf(host::Folder& folder);
 
 // RFC 3339 with a zone, or without one and then in `zone`: 2021-02-01, 2021-02-01 08:30,
 // 2021-02-01T08:30:15. A date alone is its first instant. Whole milliseconds; InvalidArgument for
 // anything else.
-absl::StatusOr<absl::Time> ParseInstant(absl::string_view text, absl::TimeZone zone);
+absl::StatusOr<absl::Time> ParseInstant(absl::string_view text, const policy::Zone& zone);
 
 // The value of an option: an error names the option too.
 absl::StatusOr<absl::Time> ParseInstantOf(absl::string_view option, absl::string_view text,
-                                          absl::TimeZone zone);
+                                          const policy::Zone& zone);
 
 // For --help of commands that take an instant.
 inline constexpr absl::string_view kInstantForms =
@@ -31,9 +39,11 @@ inline constexpr absl::string_view kInstantForms =
     "read in the zone of the ledger's policy: 2021-02-01 (that day's first instant, so all\n"
     "before February), \"2021-01-31 18:30\", 2021-01-31T18:30:15.\n";
 
+// As absl::FormatTime does.
+std::string FormatInstant(absl::string_view format, absl::Time at, const policy::Zone& zone);
 // "2021-02-01T00:00:00+08:00", with milliseconds where there are any: for JSON.
-std::string Rfc3339(absl::Time at, absl::TimeZone zone);
+std::string Rfc3339(absl::Time at, const policy::Zone& zone);
 // "2021-02-01 00:00:00": for people.
-std::string ShownInstant(absl::Time at, absl::TimeZone zone);
+std::string ShownInstant(absl::Time at, const policy::Zone& zone);
 
 }  // namespace gridledger::cli

@@ -5,6 +5,8 @@
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/wire_format_lite.h>
 
+#include "services/domain/policy/policy.h"
+
 namespace gridledger::engine {
 namespace {
 
@@ -76,6 +78,12 @@ absl::Status ParseEntry(absl::string_view value, v1::Entry* entry) {
   const bool too_early = entry->has_schema_raised() && entry->schema() < kSchemaRaisedSchema;
   if (entry->content_case() == v1::Entry::CONTENT_NOT_SET || too_early) {
     return absl::InvalidArgumentError("the entry has no content that this build knows");
+  }
+  if (entry->has_policy_activated()) {
+    return policy::CheckZoneRules(entry->policy_activated().policy());
+  }
+  if (entry->has_dead_letter_retried()) {
+    return policy::CheckZoneRules(entry->dead_letter_retried().entry().policy_activated().policy());
   }
   return absl::OkStatus();
 }

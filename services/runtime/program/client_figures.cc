@@ -2,7 +2,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include <string>
 #include <utility>
+#include <vector>
 
 namespace gridledger::host {
 namespace {
@@ -56,59 +58,105 @@ Figures Sum(const json& one) {
   return sum;
 }
 
+// What a client says of itself, and of each broker that it asks: a figure is a line.
+struct ClientFigure {
+  const char* name;
+  const char* help;
+  MetricType type;
+  double (*of)(const json& client, const Figures& sum);
+};
+
+constexpr ClientFigure kClientFigures[] = {
+    {"gridledger_client_brokers_up", "Brokers that a client is connected to.", MetricType::Gauge,
+     [](const json&, const Figures& sum) { return sum.brokers_up; }},
+    {"gridledger_client_queue_records", "Records to be sent, or fetched and not taken yet.",
+     MetricType::Gauge, [](const json&, const Figures& sum) { return sum.records_queued; }},
+    {"gridledger_client_queue_bytes", "Bytes of them.", MetricType::Gauge,
+     [](const json&, const Figures& sum) { return sum.bytes_queued; }},
+    {"gridledger_client_requests_open", "Requests that wait to be sent or answered.",
+     MetricType::Gauge, [](const json&, const Figures& sum) { return sum.requests_open; }},
+    {"gridledger_client_sent_bytes_total", "Bytes sent to the brokers.", MetricType::Counter,
+     [](const json& client, const Figures&) { return NumberAt(client, "tx_bytes"); }},
+    {"gridledger_client_received_bytes_total", "Bytes got from the brokers.", MetricType::Counter,
+     [](const json& client, const Figures&) { return NumberAt(client, "rx_bytes"); }},
+};
+
+struct BrokerFigure {
+  const char* name;
+  const char* help;
+  MetricType type;
+  double (*of)(const json& broker);
+};
+
+constexpr BrokerFigure kBrokerFigures[] = {
+    {"gridledger_client_rtt_seconds", "A request's way to a broker and back, on average of late.",
+     MetricType::Gauge,
+     [](const json& broker) { return NumberAt(ObjectAt(broker, "rtt"), "avg") * kMicroseconds; }},
+};
+
+template <class Figure>
+prometheus::MetricFamily FamilyOf(const Figure& figure) {
+  prometheus::MetricFamily family;
+  family.name = figure.name;
+  family.help = figure.help;
+  family.type = figure.type;
+  return family;
+}
+
+using Labels = std::vector<prometheus::ClientMetric::Label>;
+
+void Add(double value, Labels labels, prometheus::MetricFamily* family) {
+  prometheus::ClientMetric metric;
+  metric.label = std::move(labels);
+  (family->type == MetricType::Counter ? metric.counter.value : metric.gauge.value) = value;
+  family->metric.push_back(std::move(metric));
+}
+
+// What a client told of itself, where it can be read.
+struct Told {
+  std::string client;
+  json said;
+  Figures sum;
+};
+
+std::vector<Told> Read(const std::vector<KafkaClientStatistics>& clients) {
+  std::vector<Told> told;
+  for (const KafkaClientStatistics& client : clients) {
+    json said = json::parse(client.json, nullptr, /*allow_exceptions=*/false);
+    if (!said.is_object()) continue;
+    const Figures sum = Sum(said);
+    told.push_back({client.client, std::move(said), sum});
+  }
+  return told;
+}
+
 }  // namespace
 
 void AddClientFigures(const std::string& service, const std::vector<KafkaClientStatistics>& clients,
                       std::vector<prometheus::MetricFamily>* families) {
-  const auto family = [&](const char* name, const char* help, MetricType type) {
-    prometheus::MetricFamily one;
-    one.name = name;
-    one.help = help;
-    one.type = type;
-    return one;
+  const std::vector<Told> told = Read(clients);
+  const auto keep = [&](prometheus::MetricFamily family) {
+    if (!family.metric.empty()) families->push_back(std::move(family));
   };
-  prometheus::MetricFamily up = family("gridledger_client_brokers_up",
-                                       "Brokers that a client is connected to.", MetricType::Gauge);
-  prometheus::MetricFamily queued =
-      family("gridledger_client_queue_records", "Records to be sent, or fetched and not taken yet.",
-             MetricType::Gauge);
-  prometheus::MetricFamily bytes =
-      family("gridledger_client_queue_bytes", "Bytes of them.", MetricType::Gauge);
-  prometheus::MetricFamily open =
-      family("gridledger_client_requests_open", "Requests that wait to be sent or answered.",
-             MetricType::Gauge);
-  prometheus::MetricFamily sent = family("gridledger_client_sent_bytes_total",
-                                         "Bytes sent to the brokers.", MetricType::Counter);
-  prometheus::MetricFamily received = family("gridledger_client_received_bytes_total",
-                                             "Bytes got from the brokers.", MetricType::Counter);
-  prometheus::MetricFamily rtt =
-      family("gridledger_client_rtt_seconds",
-             "A request's way to a broker and back, on average of late.", MetricType::Gauge);
-  for (const KafkaClientStatistics& client : clients) {
-    const json one = json::parse(client.json, nullptr, /*allow_exceptions=*/false);
-    if (!one.is_object()) continue;
-    const auto add = [&](prometheus::MetricFamily& to, double value, const std::string& broker) {
-      prometheus::ClientMetric metric;
-      metric.label = {{"service", service}, {"client", client.client}};
-      if (!broker.empty()) metric.label.push_back({"broker", broker});
-      (to.type == MetricType::Counter ? metric.counter.value : metric.gauge.value) = value;
-      to.metric.push_back(std::move(metric));
-    };
-    const Figures sum = Sum(one);
-    add(up, sum.brokers_up, "");
-    add(queued, sum.records_queued, "");
-    add(bytes, sum.bytes_queued, "");
-    add(open, sum.requests_open, "");
-    add(sent, NumberAt(one, "tx_bytes"), "");
-    add(received, NumberAt(one, "rx_bytes"), "");
-    for (const auto& broker : ObjectAt(one, "brokers")) {
-      const auto name = broker.find("nodename");
-      if (!IsItself(broker) || name == broker.end() || !name->is_string()) continue;
-      add(rtt, NumberAt(ObjectAt(broker, "rtt"), "avg") * kMicroseconds, name->get<std::string>());
+  for (const ClientFigure& figure : kClientFigures) {
+    prometheus::MetricFamily family = FamilyOf(figure);
+    for (const Told& one : told) {
+      Add(figure.of(one.said, one.sum), {{"service", service}, {"client", one.client}}, &family);
     }
+    keep(std::move(family));
   }
-  for (prometheus::MetricFamily* one : {&up, &queued, &bytes, &open, &sent, &received, &rtt}) {
-    if (!one->metric.empty()) families->push_back(std::move(*one));
+  for (const BrokerFigure& figure : kBrokerFigures) {
+    prometheus::MetricFamily family = FamilyOf(figure);
+    for (const Told& one : told) {
+      for (const auto& broker : ObjectAt(one.said, "brokers")) {
+        const auto name = broker.find("nodename");
+        if (!IsItself(broker) || name == broker.end() || !name->is_string()) continue;
+        Add(figure.of(broker),
+            {{"service", service}, {"client", one.client}, {"broker", name->get<std::string>()}},
+            &family);
+      }
+    }
+    keep(std::move(family));
   }
 }
 

@@ -6,6 +6,7 @@
 #include <httplib.h>
 #include <prometheus/text_serializer.h>
 
+#include <optional>
 #include <sstream>
 #include <thread>
 #include <utility>
@@ -15,9 +16,10 @@
 namespace gridledger::host {
 namespace {
 
+using prometheus::MetricType;
 using Label = prometheus::ClientMetric::Label;
 
-prometheus::MetricFamily Family(const char* name, const char* help, prometheus::MetricType type) {
+prometheus::MetricFamily Family(const char* name, const char* help, MetricType type) {
   prometheus::MetricFamily family;
   family.name = name;
   family.help = help;
@@ -25,17 +27,68 @@ prometheus::MetricFamily Family(const char* name, const char* help, prometheus::
   return family;
 }
 
-prometheus::ClientMetric Metric(std::vector<Label> labels, prometheus::MetricType type,
-                                double value) {
+prometheus::ClientMetric Metric(std::vector<Label> labels, MetricType type, double value) {
   prometheus::ClientMetric metric;
   metric.label = std::move(labels);
-  if (type == prometheus::MetricType::Counter) {
+  if (type == MetricType::Counter) {
     metric.counter.value = value;
   } else {
     metric.gauge.value = value;
   }
   return metric;
 }
+
+// What a program says of itself: a figure is a line.
+struct ProgramFigure {
+  const char* name;
+  const char* help;
+  MetricType type;
+  double (*of)(const CityLook&);
+};
+
+template <auto kMember>
+double Of(const CityLook& look) {
+  return static_cast<double>(look.*kMember);
+}
+
+constexpr ProgramFigure kProgramFigures[] = {
+    {"gridledger_live", "1 once everything is folded to the ledger's end.", MetricType::Gauge,
+     Of<&CityLook::live>},
+    {"gridledger_records_folded_total", "Records folded since the start.", MetricType::Counter,
+     Of<&CityLook::folded>},
+    {"gridledger_decisions_sent_total", "Decisions sent since the start.", MetricType::Counter,
+     Of<&CityLook::decisions_sent>},
+    {"gridledger_partitions_taken_over_total", "Partitions that a standby took over.",
+     MetricType::Counter, Of<&CityLook::taken_over>},
+    {"gridledger_partitions_stood_down_total", "Those that it left again to their owner.",
+     MetricType::Counter, Of<&CityLook::stood_down>},
+    {"gridledger_partitions_stopped", "Partitions that cannot go on.", MetricType::Gauge,
+     [](const CityLook& look) { return static_cast<double>(look.stopped.size()); }},
+    {"gridledger_incidents", "Incidents in the partitions run here.", MetricType::Gauge,
+     Of<&CityLook::incidents>},
+    {"gridledger_incidents_open", "Those that are not closed.", MetricType::Gauge,
+     Of<&CityLook::open>},
+};
+
+// What it says of each of its tasks, where that is known.
+struct TaskFigure {
+  const char* name;
+  const char* help;
+  std::optional<int64_t> (*of)(const TaskLook&);
+};
+
+constexpr TaskFigure kTaskFigures[] = {
+    {"gridledger_offset", "The next record to be folded.",
+     [](const TaskLook& task) { return std::optional<int64_t>(task.next.value); }},
+    {"gridledger_lag", "Records behind the ledger's end, once the log has said where that is.",
+     [](const TaskLook& task) {
+       return task.end ? std::optional<int64_t>(task.end->value - task.next.value) : std::nullopt;
+     }},
+    {"gridledger_pending_decisions", "Decisions not settled yet.",
+     [](const TaskLook& task) {
+       return std::optional<int64_t>(static_cast<int64_t>(task.pending));
+     }},
+};
 
 class Listening final : public Endpoints {
  public:
@@ -115,47 +168,21 @@ class Listening final : public Endpoints {
 
 std::string PrometheusText(const std::string& service, const CityLook& look,
                            const std::vector<KafkaClientStatistics>& clients) {
-  using prometheus::MetricType;
   std::vector<prometheus::MetricFamily> families;
-  const auto one = [&](const char* name, const char* help, MetricType type, double value) {
-    families.push_back(Family(name, help, type));
-    families.back().metric.push_back(Metric({{"service", service}}, type, value));
-  };
-  one("gridledger_live", "1 once everything is folded to the ledger's end.", MetricType::Gauge,
-      look.live ? 1 : 0);
-  one("gridledger_records_folded_total", "Records folded since the start.", MetricType::Counter,
-      static_cast<double>(look.folded));
-  one("gridledger_decisions_sent_total", "Decisions sent since the start.", MetricType::Counter,
-      static_cast<double>(look.decisions_sent));
-  one("gridledger_partitions_taken_over_total", "Partitions that a standby took over.",
-      MetricType::Counter, static_cast<double>(look.taken_over));
-  one("gridledger_partitions_stood_down_total", "Those that it left again to their owner.",
-      MetricType::Counter, static_cast<double>(look.stood_down));
-  one("gridledger_partitions_stopped", "Partitions that cannot go on.", MetricType::Gauge,
-      static_cast<double>(look.stopped.size()));
-  one("gridledger_incidents", "Incidents in the partitions run here.", MetricType::Gauge,
-      static_cast<double>(look.incidents));
-  one("gridledger_incidents_open", "Those that are not closed.", MetricType::Gauge,
-      static_cast<double>(look.open));
-  prometheus::MetricFamily offset =
-      Family("gridledger_offset", "The next record to be folded.", MetricType::Gauge);
-  prometheus::MetricFamily lag = Family(
-      "gridledger_lag", "Records behind the ledger's end, once the log has said where that is.",
-      MetricType::Gauge);
-  prometheus::MetricFamily pending =
-      Family("gridledger_pending_decisions", "Decisions not settled yet.", MetricType::Gauge);
-  for (const TaskLook& task : look.tasks) {
-    const auto add = [&](prometheus::MetricFamily& family, auto value) {
+  for (const ProgramFigure& figure : kProgramFigures) {
+    families.push_back(Family(figure.name, figure.help, figure.type));
+    families.back().metric.push_back(Metric({{"service", service}}, figure.type, figure.of(look)));
+  }
+  for (const TaskFigure& figure : kTaskFigures) {
+    prometheus::MetricFamily family = Family(figure.name, figure.help, MetricType::Gauge);
+    for (const TaskLook& task : look.tasks) {
+      const std::optional<int64_t> value = figure.of(task);
+      if (!value) continue;
       family.metric.push_back(Metric({{"service", task.task.service.text()},
                                       {"partition", absl::StrCat(task.task.partition.value)}},
-                                     MetricType::Gauge, static_cast<double>(value)));
-    };
-    add(offset, task.next.value);
-    if (task.end.has_value()) add(lag, task.end->value - task.next.value);
-    add(pending, task.pending);
-  }
-  for (prometheus::MetricFamily* family : {&offset, &lag, &pending}) {
-    if (!family->metric.empty()) families.push_back(std::move(*family));
+                                     MetricType::Gauge, static_cast<double>(*value)));
+    }
+    if (!family.metric.empty()) families.push_back(std::move(family));
   }
   AddClientFigures(service, clients, &families);
   std::ostringstream out;

@@ -1,6 +1,7 @@
 // The indexes: formulas as bulletins print them, the rules of "due" and "on time", and the hour.
 #include "services/domain/metrics/metrics.h"
 
+#include <absl/strings/str_cat.h>
 #include <gtest/gtest.h>
 
 #include <string>
@@ -33,28 +34,47 @@ TEST(MetricsTest, RatesAreAsThePublishedOnes) {
 }
 
 TEST(MetricsTest, FormulasDivideTheRowsTheyName) {
-  const Row row{.reported = 1054,
-                .filed = 996,
-                .closed = 960,
-                .solved = 950,
-                .due_to_close = 972,
-                .closed_of_due = 911,
-                .closed_on_time = 737};
+  Row row;
+  row[Count::kReported] = 1054;
+  row[Count::kFiled] = 996;
+  row[Count::kClosed] = 960;
+  row[Count::kSolved] = 950;
+  row[Count::kDueToClose] = 972;
+  row[Count::kClosedOfDue] = 911;
+  row[Count::kClosedOnTime] = 737;
   const struct {
     const char* name;
     int64_t numerator, denominator;
-  } rows[] = {{"filing", 996, 1054},
-              {"closing", 911, 972},
-              {"on_time", 737, 972},
-              {"rectification", 950, 996}};
+    const char* text;
+  } rows[] = {{"filing", 996, 1054, "filed / reported"},
+              {"closing", 911, 972, "closed_of_due / due_to_close"},
+              {"on_time", 737, 972, "closed_on_time / due_to_close"},
+              {"rectification", 950, 996, "solved / filed"}};
   for (const auto& expected : rows) {
     const Formula* formula = FindFormula(expected.name);
     ASSERT_NE(formula, nullptr) << expected.name;
     EXPECT_EQ(formula->Of(row).numerator, expected.numerator) << expected.name;
     EXPECT_EQ(formula->Of(row).denominator, expected.denominator) << expected.name;
+    EXPECT_EQ(formula->Text(), expected.text);
   }
   EXPECT_EQ(FindFormula("mood"), nullptr);
-  EXPECT_EQ(row.deadline_missed(), 972 - 737);
+  EXPECT_EQ(row.DeadlineMissed(), 972 - 737);
+}
+
+TEST(MetricsTest, CountsAreListedByNameInTheirOrder) {
+  Row row;
+  for (size_t i = 0; i < row.counts.size(); ++i) row.counts[i] = static_cast<int64_t>(100 + i * i);
+  std::string listed;
+  for (const NamedCount& count : NamedCounts()) {
+    absl::StrAppend(&listed, count.name, "=", count.Of(row), " ");
+  }
+  EXPECT_EQ(listed,
+            "reported=100 filed=101 open=104 closed=109 solved=116 due_to_close=125 "
+            "closed_of_due=136 closed_on_time=149 deadline_missed=-24 voided=164 reopened=181 "
+            "reworked=200 ");
+  ASSERT_NE(FindCount("closed_of_due"), nullptr);
+  EXPECT_EQ(FindCount("closed_of_due")->Of(row), 136);
+  EXPECT_EQ(FindCount("mood"), nullptr);
 }
 
 // A partition of incidents, folded as the metrics service folds it.
@@ -113,17 +133,18 @@ TEST(MetricsTest, DueFromTheDeadlineOnAndOnTimeUpToIt) {
   }
   const absl::Time due = kNine + absl::Hours(1);
   sheets.Tell(kNine + absl::Minutes(10), "early", "closed");
-  EXPECT_EQ(sheets.Of(due - absl::Milliseconds(1)).due_to_close, 0) << "not due before it";
-  EXPECT_EQ(sheets.Of(due).due_to_close, 4) << "at the deadline it is";
-  EXPECT_EQ(sheets.Of(due).closed_on_time, 1);
+  EXPECT_EQ(sheets.Of(due - absl::Milliseconds(1))[Count::kDueToClose], 0) << "not due before it";
+  EXPECT_EQ(sheets.Of(due)[Count::kDueToClose], 4) << "at the deadline it is";
+  EXPECT_EQ(sheets.Of(due)[Count::kClosedOnTime], 1);
   sheets.Tell(due, "sharp", "closed");
   sheets.Tell(due + absl::Milliseconds(1), "late", "closed");
   const Row row = sheets.Of(due + absl::Hours(1));
-  EXPECT_EQ(row.due_to_close, 4);
-  EXPECT_EQ(row.closed_of_due, 3);
-  EXPECT_EQ(row.closed_on_time, 2) << "closing in the very instant of the deadline is on time";
-  EXPECT_EQ(row.deadline_missed(), 2);
-  EXPECT_EQ(row.open, 1);
+  EXPECT_EQ(row[Count::kDueToClose], 4);
+  EXPECT_EQ(row[Count::kClosedOfDue], 3);
+  EXPECT_EQ(row[Count::kClosedOnTime], 2)
+      << "closing in the very instant of the deadline is on time";
+  EXPECT_EQ(row.DeadlineMissed(), 2);
+  EXPECT_EQ(row[Count::kOpen], 1);
 }
 
 TEST(MetricsTest, WhatIsVoidedOrPausedIsNotDue) {
@@ -134,22 +155,22 @@ TEST(MetricsTest, WhatIsVoidedOrPausedIsNotDue) {
   }
   sheets.Tell(kNine, "voided", "voided");
   sheets.Tell(kNine, "paused", "handling_paused");
-  EXPECT_EQ(sheets.Of(kNine + absl::Hours(9)).due_to_close, 0);
+  EXPECT_EQ(sheets.Of(kNine + absl::Hours(9))[Count::kDueToClose], 0);
   sheets.Tell(kNine + absl::Hours(9), "paused", "handling_resumed");
-  EXPECT_EQ(sheets.Of(kNine + absl::Hours(9)).due_to_close, 0) << "an hour is left to it";
-  EXPECT_EQ(sheets.Of(kNine + absl::Hours(10)).due_to_close, 1);
+  EXPECT_EQ(sheets.Of(kNine + absl::Hours(9))[Count::kDueToClose], 0) << "an hour is left to it";
+  EXPECT_EQ(sheets.Of(kNine + absl::Hours(10))[Count::kDueToClose], 1);
 }
 
 TEST(MetricsTest, ReopeningTakesTheClosingBack) {
   Sheets sheets;
   for (const char* name : {"reported", "filed", "closed"}) sheets.Tell(kNine, "c1", name);
-  EXPECT_EQ(sheets.Of(kNine).closed, 1);
+  EXPECT_EQ(sheets.Of(kNine)[Count::kClosed], 1);
   sheets.Tell(kNine + absl::Hours(2), "c1", "reopened");
   const Row row = sheets.Of(kNine + absl::Hours(2));
-  EXPECT_EQ(row.closed, 0);
-  EXPECT_EQ(row.open, 1);
-  EXPECT_EQ(row.reopened, 1);
-  EXPECT_EQ(row.reported, 1);
+  EXPECT_EQ(row[Count::kClosed], 0);
+  EXPECT_EQ(row[Count::kOpen], 1);
+  EXPECT_EQ(row[Count::kReopened], 1);
+  EXPECT_EQ(row[Count::kReported], 1);
 }
 
 TEST(MetricsTest, EachDimensionSumsUpToTheTotal) {
@@ -158,12 +179,13 @@ TEST(MetricsTest, EachDimensionSumsUpToTheTotal) {
   sheets.Tell(kNine, "c2", "reported", "waste");
   sheets.Tell(kNine, "c2", "filed");
   sheets.Tell(kNine, "c2", "dispatched");
-  EXPECT_EQ(sheets.Of(kNine).reported, 2);
-  EXPECT_EQ(sheets.Of(kNine, Dimension::kCategory, "order").reported, 1);
-  EXPECT_EQ(sheets.Of(kNine, Dimension::kCategory, "waste").filed, 1);
-  EXPECT_EQ(sheets.Of(kNine, Dimension::kUnit, "u1").reported, 1) << "it moved with the dispatch";
-  EXPECT_EQ(sheets.Of(kNine, Dimension::kUnit, "").reported, 1) << "nobody's yet";
-  EXPECT_EQ(sheets.Of(kNine, Dimension::kArea, "changzhen").reported, 2);
+  EXPECT_EQ(sheets.Of(kNine)[Count::kReported], 2);
+  EXPECT_EQ(sheets.Of(kNine, Dimension::kCategory, "order")[Count::kReported], 1);
+  EXPECT_EQ(sheets.Of(kNine, Dimension::kCategory, "waste")[Count::kFiled], 1);
+  EXPECT_EQ(sheets.Of(kNine, Dimension::kUnit, "u1")[Count::kReported], 1)
+      << "it moved with the dispatch";
+  EXPECT_EQ(sheets.Of(kNine, Dimension::kUnit, "")[Count::kReported], 1) << "nobody's yet";
+  EXPECT_EQ(sheets.Of(kNine, Dimension::kArea, "changzhen")[Count::kReported], 2);
 }
 
 TEST(MetricsTest, TheHourIsThatOfTheLocalClockAlsoWhenItChanges) {
@@ -172,11 +194,11 @@ TEST(MetricsTest, TheHourIsThatOfTheLocalClockAlsoWhenItChanges) {
   boston.Tell(winter - absl::Hours(1), "summer", "reported");      // 01:00 EDT
   boston.Tell(winter, "winter", "reported");                       // 01:00 EST, an hour later
   boston.Tell(winter + absl::Hours(1), "later", "reported");
-  EXPECT_EQ(boston.Of(winter + absl::Hours(2), Dimension::kHour, "01").reported, 2);
-  EXPECT_EQ(boston.Of(winter + absl::Hours(2), Dimension::kHour, "02").reported, 1);
+  EXPECT_EQ(boston.Of(winter + absl::Hours(2), Dimension::kHour, "01")[Count::kReported], 2);
+  EXPECT_EQ(boston.Of(winter + absl::Hours(2), Dimension::kHour, "02")[Count::kReported], 1);
   Sheets india("Asia/Kolkata");  // half an hour off everybody else
   india.Tell(kNine, "c1", "reported");
-  EXPECT_EQ(india.Of(kNine, Dimension::kHour, "14").reported, 1);
+  EXPECT_EQ(india.Of(kNine, Dimension::kHour, "14")[Count::kReported], 1);
 }
 
 }  // namespace

@@ -113,24 +113,33 @@ TEST(PolicyTest, TheLadderIsClimbedInTheOrderOfItsDelays) {
   EXPECT_EQ(climbed, "0 shift-leader; 30m grid-chief; 30m deputy; 8h community-head; ");
 }
 
-TEST(PolicyTest, TheClockIsThatOfTheZoneElseUtc) {
+TEST(PolicyTest, TheClockIsThatOfItsRulesElseOfTheNameElseUtc) {
   const absl::Time at = absl::FromUnixSeconds(1'320'559'200);  // 2011-11-06 06:00 UTC
+  v1::ZoneRules three_hours;
+  three_hours.add_offsets_s(3 * 3600);
+  v1::ZoneRules none;
   const struct {
     const char* why;
     const char* zone;
+    const v1::ZoneRules* rules;
     int hour;
+    bool known;
   } rows[] = {
-      {"China, all year the same", "Asia/Shanghai", 14},
-      {"the first hour after summer time", "America/New_York", 1},
-      {"no zone is UTC", "", 6},
-      {"nor is one that nobody knows", "Mars/Olympus", 6},
+      {"the rules, and not what the name would be", "Asia/Shanghai", &three_hours, 9, true},
+      {"of a zone that nobody else knows", "Mars/Olympus", &three_hours, 9, true},
+      {"an older ledger names it only", "Asia/Shanghai", nullptr, 14, true},
+      {"the first hour after summer time", "America/New_York", nullptr, 1, true},
+      {"no zone is UTC", "", nullptr, 6, true},
+      {"so is one that nobody knows", "Mars/Olympus", nullptr, 6, false},
+      {"and one whose rules are none", "Asia/Shanghai", &none, 6, false},
   };
   for (const auto& row : rows) {
     v1::Policy policy;
     policy.set_zone(row.zone);
-    const Compiled compiled(policy);
-    EXPECT_EQ(compiled.local_time().At(at).cs.hour(), row.hour) << row.why;
-    EXPECT_EQ(compiled.zone(), row.zone) << row.why;
+    if (row.rules != nullptr) *policy.mutable_zone_rules() = *row.rules;
+    EXPECT_EQ(Compiled(policy).zone().HourAt(at), row.hour) << row.why;
+    EXPECT_EQ(FindZone(policy).has_value(), row.known) << row.why;
+    EXPECT_EQ(CheckZoneRules(policy).ok(), row.rules != &none) << row.why;
   }
 }
 
@@ -148,18 +157,57 @@ TEST(PolicyTest, TheLastOneActivatedIsInForceAndNothingOfTheOneBefore) {
   state.Activate(first);
   EXPECT_EQ(state.now().version(), "p1");
   EXPECT_EQ(state.now().Limit(CategoryCode("order")), absl::Hours(2));
-  EXPECT_TRUE(state.IsInForce(first));
+  EXPECT_TRUE(state.IsInForce(first, absl::UnixEpoch()));
   const Digest with_first = tables.digest();
 
   const v1::Policy second = Named("p2");
   state.Activate(second);
   EXPECT_EQ(state.now().version(), "p2");
   EXPECT_EQ(state.now().Limit(CategoryCode("order")), std::nullopt);
-  EXPECT_FALSE(state.IsInForce(first));
+  EXPECT_FALSE(state.IsInForce(first, absl::UnixEpoch()));
   EXPECT_NE(tables.digest(), with_first) << "which policy is in force is part of the state";
 
   state.Activate(first);
   EXPECT_EQ(tables.digest(), with_first);
+}
+
+TEST(PolicyTest, TheSamePolicyByAnotherTzdataIsInForceUntilItsHoursDiffer) {
+  const absl::Time now = absl::FromUnixSeconds(5000);
+  v1::Policy here = Named("p1");
+  here.set_zone("Europe/Amsterdam");
+  v1::ZoneRules& rules = *here.mutable_zone_rules();
+  rules.set_source("tzdata 2025b");
+  rules.set_until_s(100'000);
+  rules.add_offsets_s(3600);
+  rules.add_offsets_s(7200);
+  rules.add_changes_after_s(1000);
+  rules.add_changes_to(1);
+  TableSet tables;
+  State state(tables);
+  state.Activate(here);
+
+  v1::Policy there = here;
+  there.mutable_zone_rules()->set_source("tzdata 2026a");
+  EXPECT_TRUE(state.IsInForce(there, now)) << "only whose rules they are";
+  there.mutable_zone_rules()->set_changes_after_s(0, 4000);
+  EXPECT_TRUE(state.IsInForce(there, now)) << "the past has been counted";
+  EXPECT_FALSE(state.IsInForce(there, absl::UnixEpoch()));
+  there.mutable_zone_rules()->set_changes_after_s(0, 6000);
+  EXPECT_FALSE(state.IsInForce(there, now)) << "the city's clocks will change at another time";
+  there = here;
+  there.set_default_unit("other");
+  EXPECT_FALSE(state.IsInForce(there, now));
+
+  // A ledger of an earlier build has the name alone.
+  v1::Policy old = Named("p1");
+  old.set_zone("Asia/Shanghai");
+  state.Activate(old);
+  v1::Policy fresh = old;
+  fresh.mutable_zone_rules()->set_until_s(100'000);
+  fresh.mutable_zone_rules()->add_offsets_s(8 * 3600);
+  EXPECT_TRUE(state.IsInForce(fresh, now));
+  fresh.mutable_zone_rules()->set_offsets_s(0, 9 * 3600);
+  EXPECT_FALSE(state.IsInForce(fresh, now));
 }
 
 }  // namespace

@@ -167,4 +167,23 @@ TEST(EntryCodec, NothingIsLeftOfTheEntryBefore) {
 }
 
 }  // namespace
+
+TEST(EntryCodec, ParksAPolicyWhoseZoneRulesAreNone) {
+  v1::Entry entry;
+  v1::ZoneRules& rules = *entry.mutable_policy_activated()->mutable_policy()->mutable_zone_rules();
+  rules.add_offsets_s(3600);
+  rules.add_changes_after_s(1);
+  rules.add_changes_to(7);
+  v1::Entry retried;
+  *retried.mutable_dead_letter_retried()->mutable_entry() = entry;
+  for (const v1::Entry* one : {&entry, &retried}) {
+    v1::Entry read;
+    EXPECT_EQ(DecodeEntry(one->SerializeAsString(), &read).code(),
+              absl::StatusCode::kInvalidArgument);
+  }
+  rules.set_changes_to(0, 0);
+  rules.set_until_s(1);
+  EXPECT_TRUE(DecodeEntry(entry.SerializeAsString(), &retried).ok());
+}
+
 }  // namespace gridledger::engine

@@ -92,6 +92,7 @@ absl::StatusOr<std::unique_ptr<Mapper>> Mapper::Compile(const v1::Mapping& mappi
   std::optional<LocalClock> clock;
   if (!mapping.zone().empty()) {
     absl::TimeZone zone;
+    // tidy: allow(replay) a mapping's zone reads a city's own file; what it tells is then a record
     if (!IsZoneName(mapping.zone()) || !absl::LoadTimeZone(mapping.zone(), &zone)) {
       return MappingError("zone",
                           absl::StrCat("\"", mapping.zone(), "\" is no zone that this machine ",

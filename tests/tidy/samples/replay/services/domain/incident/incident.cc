@@ -20,3 +20,6 @@ int L(const Index& index) {
 }
 // Looking up is fine, and so is a comment on absl::Now().
 bool M(const Incidents& incidents) { return incidents.open_.contains(1); }
+bool N(absl::TimeZone* zone) { return absl::LoadTimeZone("Asia/Shanghai", zone); }
+int O() { return cctz::utc_time_zone().lookup(now).offset; }
+tm* P(const time_t* at, tm* local) { return localtime_r(at, local); }
