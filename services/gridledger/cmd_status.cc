@@ -1,6 +1,7 @@
 // gridledger status: where the ledger and each service stand, also while `gridledger up` runs.
 #include <absl/container/btree_map.h>
 #include <absl/strings/str_cat.h>
+#include <absl/time/clock.h>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "services/gridledger/command.h"
+#include "services/gridledger/ahead.h"
 #include "services/gridledger/instant.h"
 #include "services/gridledger/json_text.h"
 #include "services/gridledger/look.h"
@@ -33,6 +35,7 @@ struct City {
   int64_t dead_letters = 0;
   int64_t decisions_void = 0;
   absl::Time now = absl::FromUnixMillis(0);
+  std::vector<Ahead> ahead;  // partitions whose time has not come yet
 };
 
 absl::Status ReadStandings(host::Folder& folder, City* city) {
@@ -105,6 +108,12 @@ std::string PrintJson(const City& city, const std::string& path, absl::TimeZone 
   json["void_decisions"] = city.decisions_void;
   json["parked"] = city.parked;
   json["dead_letters"] = city.dead_letters;
+  json["ahead"] = nlohmann::ordered_json::array();
+  for (const Ahead& one : city.ahead) {
+    json["ahead"].push_back({{"partition", one.partition.value},
+                             {"time", Rfc3339(city.times[one.partition.value], zone)},
+                             {"seconds", absl::ToDoubleSeconds(one.by)}});
+  }
   json["services"] = nlohmann::ordered_json::array();
   for (const auto& [task, standing] : city.standings) {
     json["services"].push_back({{"service", task.service.text()},
@@ -136,7 +145,11 @@ std::string PrintText(const City& city, const std::string& path, absl::TimeZone 
                   " open, ", Grouped(city.closed), " closed\n");
   absl::StrAppend(&out, "void facts    ", PrintVoids(city), "\n");
   absl::StrAppend(&out, "parked        ", Grouped(city.parked), "\n");
-  absl::StrAppend(&out, "dead letters  ", Grouped(city.dead_letters), "\n\n");
+  absl::StrAppend(&out, "dead letters  ", Grouped(city.dead_letters), "\n");
+  if (!city.ahead.empty()) {
+    absl::StrAppend(&out, "time          ", Paint(Colour::kRed, DescribeAhead(city.ahead)), "\n");
+  }
+  out += "\n";
 
   using Align = TextTable::Align;
   std::vector<TextTable::Column> columns = {
@@ -179,6 +192,10 @@ absl::Status Status(const CommonOptions& options) {
         return absl::OkStatus();
       });
   if (!looked.ok()) return looked;
+  const absl::Time present = absl::Now();
+  for (size_t p = 0; p < city.times.size(); ++p) {
+    AddIfAhead(Partition{static_cast<int32_t>(p)}, city.times[p], present, &city.ahead);
+  }
   const absl::StatusOr<absl::TimeZone> zone = ZoneOf(**folder);
   if (!zone.ok()) return zone.status();
   return WriteOut(options.json ? PrintJson(city, options.data, *zone)

@@ -151,6 +151,16 @@ int TerminalHeight(int file) {
   return size.ws_row;
 }
 
+bool IsAsked() { return isatty(STDIN_FILENO) == 1 && isatty(STDERR_FILENO) == 1; }
+
+bool Ask(absl::string_view question) {
+  std::fprintf(stderr, "%s [y/N] ", std::string(question).c_str());
+  std::fflush(stderr);
+  char answer[16] = "";
+  if (std::fgets(answer, sizeof answer, stdin) == nullptr) return false;
+  return answer[0] == 'y' || answer[0] == 'Y';
+}
+
 std::string Paint(Colour colour, absl::string_view text) {
   if (colour == Colour::kNone || !Colourful()) return std::string(text);
   return absl::StrCat(CodeOf(colour), text, "\033[0m");

@@ -34,6 +34,11 @@ int TerminalWidth(int file);
 // Its rows; 0 when it is none.
 int TerminalHeight(int file);
 
+// Whether somebody sits there who can be asked: standard input and standard error are a terminal.
+bool IsAsked();
+// Asks on standard error; true for an answer that begins with y.
+bool Ask(absl::string_view question);
+
 enum class Colour { kNone, kBold, kDim, kRed, kGreen, kYellow };
 // `text` with the colour's codes when standard output is a terminal and NO_COLOR is not set.
 std::string Paint(Colour colour, absl::string_view text);
