@@ -85,8 +85,12 @@ class Listening final : public Endpoints {
       // Asked first: what is given is in every later look.
       const bool given = options_.given();
       const CityLook look = options_.look();
-      say(response, given && look.live && look.stopped.empty() && !options_.failed(), "ready",
-          !given                 ? "its group has given it nothing yet"
+      const std::string unfit = options_.unfit();
+      say(response,
+          given && look.live && look.stopped.empty() && unfit.empty() && !options_.failed(),
+          "ready",
+          !unfit.empty()         ? unfit.c_str()
+          : !given               ? "its group has given it nothing yet"
           : look.stopped.empty() ? "still folding"
                                  : "a partition stopped");
     });
@@ -133,6 +137,13 @@ std::string PrometheusText(const std::string& service, const CityLook& look,
       MetricType::Counter, static_cast<double>(look.stood_down));
   one("gridledger_partitions_stopped", "Partitions that cannot go on.", MetricType::Gauge,
       static_cast<double>(look.stopped.size()));
+  one("gridledger_appends_refused_total", "Ticks and decisions that the log did not take.",
+      MetricType::Counter, static_cast<double>(look.refused));
+  if (look.clock_ahead.has_value()) {
+    one("gridledger_clock_ahead_seconds",
+        "How far this machine's clock is ahead of the brokers'; behind: negative.",
+        MetricType::Gauge, absl::ToDoubleSeconds(*look.clock_ahead));
+  }
   one("gridledger_incidents", "Incidents in the partitions run here.", MetricType::Gauge,
       static_cast<double>(look.incidents));
   one("gridledger_incidents_open", "Those that are not closed.", MetricType::Gauge,
