@@ -20,7 +20,7 @@ using kafka::StatusOf;
 constexpr absl::Duration kAskAgain = absl::Milliseconds(20);
 constexpr char kBytesMax[] = "max.message.bytes";
 constexpr int64_t kMarkBytes = 64 << 10;  // over what the frame of a record takes
-constexpr absl::Duration kFarAhead = absl::Hours(24) * 3650;
+constexpr absl::Duration kFarAhead = absl::Hours(24 * 3650);
 
 class Admin final : public KafkaAdmin {
  public:
@@ -98,7 +98,7 @@ class Admin final : public KafkaAdmin {
     // Until the brokers say so, no service would start on it.
     for (const absl::Time until = absl::Now() + options_.timeout; absl::Now() < until;
          absl::SleepFor(kAskAgain)) {
-      const auto now = Find(topic.name);
+      auto now = Find(topic.name);
       if (!now.ok()) return now.status();
       if (now->has_value() && (*now)->settings[kTimestampType] == kStampedByBrokers) {
         return absl::OkStatus();
