@@ -153,6 +153,7 @@ absl::Status Copy(const CopyOptions& options) {
     });
     const absl::Status finished = (*target)->Finish();
     if (status.ok()) status = finished;
+    if (status.ok()) status = (*target)->Complete();
     if (!status.ok()) return status;
     outcome.copied = done - there;
   }

@@ -29,6 +29,7 @@
 #include "services/runtime/console/json_text.h"
 #include "services/runtime/console/lockstep_work.h"
 #include "services/runtime/console/printable.h"
+#include "services/runtime/console/question.h"
 #include "services/runtime/host/subjects.h"
 
 namespace gridledger::cli {
@@ -38,6 +39,7 @@ struct ImportOptions {
   CommonOptions common;
   std::string mapping;
   std::string until;
+  bool yes = false;  // to what would be asked
   std::vector<std::string> inputs;
   int partitions = 8;
   int64_t errors_max = std::numeric_limits<int64_t>::max();
@@ -71,6 +73,21 @@ absl::StatusOr<absl::Time> UntilOf(const ImportOptions& options, const Import& i
   return until;
 }
 
+// Time that has run on past the present does not come back. Asks whoever sits there; a script has to
+// say so: InvalidArgument.
+absl::Status CheckUntil(const ImportOptions& options, absl::Time until, absl::Time now) {
+  if (until <= now || options.yes) return absl::OkStatus();
+  const std::string what = absl::StrCat(
+      "--until ", options.until, " is ", PrintDuration(until - now),
+      " ahead of this machine's clock: what is reported live before then would count from there on");
+  const bool reads_input = std::count(options.inputs.begin(), options.inputs.end(), "-") > 0;
+  if (!reads_input && IsAsked()) {
+    if (Ask(absl::StrCat(what, ". Run time on to there all the same?"))) return absl::OkStatus();
+    return absl::InvalidArgumentError("nothing was imported");
+  }
+  return absl::InvalidArgumentError(absl::StrCat(what, ". Say --yes when that is meant"));
+}
+
 absl::StatusOr<Import> Prepare(const ImportOptions& options) {
   Import import;
   absl::StatusOr<v1::Mapping> mapping = ReadMapping(options.mapping);
@@ -84,6 +101,8 @@ absl::StatusOr<Import> Prepare(const ImportOptions& options) {
   import.means.policy.clear_zone_rules();  // of this machine; another one tells the same rows
   const absl::StatusOr<absl::Time> until = UntilOf(options, import);
   if (!until.ok()) return until.status();
+  const absl::Time now = absl::Now();
+  if (absl::Status asked = CheckUntil(options, *until, now); !asked.ok()) return asked;
   import.until = *until;
   auto beside = FingerprintPlaces(import.means.mapping, options.mapping);
   if (!beside.ok()) return beside.status();
@@ -95,7 +114,7 @@ absl::StatusOr<Import> Prepare(const ImportOptions& options) {
       RowStorePath(options.common.data, import.means.mapping.source()), error);
   absl::StatusOr<std::vector<ImportInput>> inputs =
       OpenInputs(options.inputs, import.means.mapping, options.mapping, options.common.data, again,
-                 std::max(absl::Now() + kAheadMax, import.until));
+                 now + kAheadMax);
   if (!inputs.ok()) return inputs.status();
   import.inputs = *std::move(inputs);
   return import;
@@ -349,6 +368,7 @@ void AddImport(CLI::App& app, Command* chosen) {
                    "After the last row time runs on to here, so that what falls due is decided")
       ->type_name("INSTANT")
       ->check(NotEmpty());
+  command->add_flag("--yes", options->yes, "Go on without asking, also with --until beyond now");
   command
       ->add_option("--partitions", options->partitions,
                    "Of a new ledger; one that is there keeps its own")

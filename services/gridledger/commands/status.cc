@@ -1,12 +1,14 @@
 // gridledger status: where the ledger and each service stand, also while `gridledger up` runs.
 #include <absl/container/btree_map.h>
 #include <absl/strings/str_cat.h>
+#include <absl/time/clock.h>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <utility>
 #include <vector>
 
+#include "services/gridledger/doctor/ahead.h"
 #include "services/gridledger/commands/command.h"
 #include "services/gridledger/terminal/text_table.h"
 #include "services/runtime/console/instant.h"
@@ -35,6 +37,7 @@ struct City {
   int64_t dead_letters = 0;
   int64_t decisions_void = 0;
   absl::Time now = absl::FromUnixMillis(0);
+  std::vector<Ahead> ahead;  // partitions whose time has not come yet
 };
 
 absl::Status ReadStandings(host::Folder& folder, City* city) {
@@ -109,6 +112,12 @@ std::string PrintJson(const City& city, const std::string& path, const policy::Z
   json["parked"] = city.parked;
   json["dead_letters"] = city.dead_letters;
   json["schemas"] = city.schemas;
+  json["ahead"] = nlohmann::ordered_json::array();
+  for (const Ahead& one : city.ahead) {
+    json["ahead"].push_back({{"partition", one.partition.value},
+                             {"time", Rfc3339(city.times[one.partition.value], zone)},
+                             {"seconds", absl::ToDoubleSeconds(one.by)}});
+  }
   json["services"] = nlohmann::ordered_json::array();
   for (const auto& [task, standing] : city.standings) {
     json["services"].push_back({{"service", task.service.text()},
@@ -140,7 +149,11 @@ std::string PrintText(const City& city, const std::string& path, const policy::Z
                   " open, ", Grouped(city.closed), " closed\n");
   absl::StrAppend(&out, "void facts    ", PrintVoids(city), "\n");
   absl::StrAppend(&out, "parked        ", Grouped(city.parked), "\n");
-  absl::StrAppend(&out, "dead letters  ", Grouped(city.dead_letters), "\n\n");
+  absl::StrAppend(&out, "dead letters  ", Grouped(city.dead_letters), "\n");
+  if (!city.ahead.empty()) {
+    absl::StrAppend(&out, "time          ", Paint(Colour::kRed, DescribeAhead(city.ahead)), "\n");
+  }
+  out += "\n";
 
   using Align = TextTable::Align;
   std::vector<TextTable::Column> columns = {{"partition", Align::kRight},
@@ -188,6 +201,11 @@ absl::Status Status(const CommonOptions& options) {
       });
   if (!looked.ok()) return looked;
   const absl::StatusOr<policy::Zone> zone = ZoneOf(**folder);
+  const absl::Time present = absl::Now();
+  for (size_t p = 0; p < city.times.size(); ++p) {
+    AddIfAhead(Partition{static_cast<int32_t>(p)}, city.times[p], present, &city.ahead);
+  }
+  const absl::StatusOr<absl::TimeZone> zone = ZoneOf(**folder);
   if (!zone.ok()) return zone.status();
   return WriteOut(options.json ? PrintJson(city, options.data, *zone)
                                : PrintText(city, options.data, *zone));

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <map>
 
 #include "services/gridledger/commands/command.h"
 #include "services/gridledger/terminal/text_table.h"
@@ -68,6 +69,31 @@ absl::Status Create(const TopicsOptions& options) {
   return options.common.json ? WriteOut(JsonText(json)) : absl::OkStatus();
 }
 
+bool IsSetting(const host::TopicDifference& one) {
+  return one.what != "partitions" && one.what != "replication" && one.what != "topic";
+}
+
+// With the tool that comes with Kafka, a line a topic.
+std::string HowToAlter(const std::vector<host::TopicDifference>& differences,
+                       const CommonOptions& common) {
+  std::map<std::string, std::string> settings;  // by topic
+  for (const host::TopicDifference& one : differences) {
+    if (!IsSetting(one)) continue;
+    std::string& all = settings[one.topic];
+    absl::StrAppend(&all, all.empty() ? "" : ",", one.what, "=", one.wanted);
+  }
+  if (settings.empty()) return "";
+  const absl::StatusOr<host::FolderOptions> where = common.Folder();
+  std::string text = "\nTo alter settings:\n";
+  for (const auto& [topic, all] : settings) {
+    absl::StrAppend(&text, "  kafka-configs.sh --bootstrap-server ",
+                    where.ok() ? where->log->bootstrap : "HOST:PORT",
+                    " --alter --entity-type topics --entity-name ", topic, " \\\n      --add-config ",
+                    all, "\n");
+  }
+  return text;
+}
+
 absl::Status Check(const TopicsOptions& options) {
   absl::StatusOr<Cluster> cluster = Reach(options.common);
   if (!cluster.ok()) return cluster.status();
@@ -101,7 +127,7 @@ absl::Status Check(const TopicsOptions& options) {
                                  one.dangerous ? Colour::kRed : Colour::kNone)});
       table.AddNote(one.why);
     }
-    printed = WriteOut(table.Print());
+    printed = WriteOut(absl::StrCat(table.Print(), HowToAlter(*differences, options.common)));
   }
   if (!printed.ok() || differences->empty()) return printed;
   return absl::DataLossError(absl::StrCat(differences->size(), " differences"));

@@ -83,7 +83,7 @@ void TrickleFeed::Act(absl::Time now) {
           v1::Entry stamped = entry;
           stamped.set_schema(engine::kEntrySchema);
           NewRecord& record = records.emplace_back();
-          record.timestamp = now;
+          record.timestamp = std::max(now, views_[p]->now());
           record.key = std::string(key);
           const int64_t number = ++appended_;
           engine::EncodeEntry(stamped, "/gridledger/trickle",

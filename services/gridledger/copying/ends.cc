@@ -6,6 +6,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "services/runtime/adapters/kafka/topics.h"
+#include "services/runtime/cluster/topic_rules.h"
+
 namespace gridledger::cli {
 namespace {
 
@@ -133,12 +136,66 @@ class FolderTarget final : public CopyTarget {
   int64_t written_ = 0;
 };
 
+absl::StatusOr<host::FolderOptions> WhereOf(const host::LogName& name,
+                                            const CommonOptions& common) {
+  CommonOptions options = common;
+  options.log = name.Text();
+  return options.Folder();
+}
+
+absl::Status CheckMayFill(const host::LogName& name, const CommonOptions& common) {
+  const absl::StatusOr<host::FolderOptions> where = WhereOf(name, common);
+  return where.ok() ? host::CheckLedgerIsSafe(*where, host::Filling::kYes) : where.status();
+}
+
+// Who stamps the records of a cluster's ledger. What is copied keeps its times, what comes live gets
+// the brokers': so the copy has the topic altered while it writes. One that was cut off leaves it
+// as it is, and no service starts on half a ledger.
+class LedgerStamping {
+ public:
+  LedgerStamping(std::unique_ptr<KafkaAdmin> admin, KafkaTopic topic)
+      : admin_(std::move(admin)), topic_(std::move(topic)) {}
+  static absl::StatusOr<LedgerStamping> Of(const host::LogName& name, const CommonOptions& common) {
+    const absl::StatusOr<host::FolderOptions> where = WhereOf(name, common);
+    if (!where.ok()) return where.status();
+    auto admin =
+        KafkaAdmin::Start({where->log->bootstrap, where->kafka, where->said, absl::Seconds(30)});
+    if (!admin.ok()) return admin.status();
+    auto topic = (*admin)->Find(where->log->Topic());
+    if (!topic.ok()) return topic.status();
+    if (!topic->has_value()) return absl::NotFoundError("the ledger's topic is gone");
+    return LedgerStamping(*std::move(admin), **std::move(topic));
+  }
+
+  // Before each record; the first one alters the topic, unless it is so already.
+  absl::Status BySender() {
+    if (by_sender_) return absl::OkStatus();
+    const bool is_so = topic_.settings[kTimestampType] == kStampedBySender;
+    if (!is_so) {
+      if (absl::Status status = admin_->KeepSentTimes(topic_); !status.ok()) return status;
+    }
+    by_sender_ = true;
+    return absl::OkStatus();
+  }
+  absl::Status ByBrokers() {
+    const bool was_so = topic_.settings[kTimestampType] == kStampedBySender;
+    return by_sender_ || was_so ? admin_->StampByBrokers(topic_) : absl::OkStatus();
+  }
+
+ private:
+  std::unique_ptr<KafkaAdmin> admin_;
+  KafkaTopic topic_;  // as it was found
+  bool by_sender_ = false;
+};
+
 // A cluster's topic: appends under way, their offsets looked at when they are answered.
 class ClusterTarget final : public CopyTarget {
  public:
-  ClusterTarget(std::unique_ptr<host::Folder> folder, std::vector<Offset> ends, size_t memory_bytes)
+  ClusterTarget(std::unique_ptr<host::Folder> folder, std::vector<Offset> ends,
+                LedgerStamping stamping, size_t memory_bytes)
       : folder_(std::move(folder)),
         ends_(std::move(ends)),
+        stamping_(std::move(stamping)),
         under_way_max_(
             std::min(host::ShareMemory(memory_bytes).stores / kUnderWayPart, kUnderWayMax)),
         waiting_(ends_.size()) {}
@@ -149,6 +206,7 @@ class ClusterTarget final : public CopyTarget {
     return ReadLast(folder_->log(), partition, ends_[partition.value]);
   }
   absl::Status Write(const Record& record) override {
+    if (absl::Status status = stamping_.BySender(); !status.ok()) return status;
     Waiting& waiting = waiting_[record.partition.value];
     if (waiting.records.empty()) waiting.first = record.offset;
     waiting.records.push_back(NewRecord{record.timestamp, std::string(record.key),
@@ -166,6 +224,7 @@ class ClusterTarget final : public CopyTarget {
     }
     return Await(0);
   }
+  absl::Status Complete() override { return stamping_.ByBrokers(); }
 
  private:
   struct Waiting {
@@ -202,6 +261,7 @@ class ClusterTarget final : public CopyTarget {
 
   const std::unique_ptr<host::Folder> folder_;
   const std::vector<Offset> ends_;
+  LedgerStamping stamping_;
   const size_t under_way_max_;
   std::vector<Waiting> waiting_;
   absl::Mutex mutex_;
@@ -233,7 +293,7 @@ absl::StatusOr<std::unique_ptr<CopyTarget>> OpenTarget(const std::string& log, i
     return OpenArchiveTarget(name->path, partitions);
   }
   if (name->kind == host::LogName::Kind::kKafka) {
-    absl::Status safe = CheckClusterIsSafe(log, common);
+    absl::Status safe = CheckMayFill(*name, common);
     if (!safe.ok()) return safe;
   }
   auto folder = OpenLedger(*name, common, /*read_only=*/false, partitions);
@@ -246,8 +306,10 @@ absl::StatusOr<std::unique_ptr<CopyTarget>> OpenTarget(const std::string& log, i
         ": a key would lie in another partition. Make the topics with --partitions ", partitions));
   }
   if (name->kind == host::LogName::Kind::kKafka) {
+    auto stamping = LedgerStamping::Of(*name, common);
+    if (!stamping.ok()) return stamping.status();
     return std::make_unique<ClusterTarget>(*std::move(folder), *std::move(ends),
-                                           *common.MemoryBytes() / kEnds);
+                                           *std::move(stamping), *common.MemoryBytes() / kEnds);
   }
   return std::make_unique<FolderTarget>(*std::move(folder), *std::move(ends));
 }

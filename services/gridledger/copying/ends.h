@@ -43,6 +43,8 @@ class CopyTarget {
   virtual absl::Status Write(const Record& record) = 0;
   // Makes all of it durable.
   virtual absl::Status Finish() = 0;
+  // All is there: from now on it may be a city's own.
+  virtual absl::Status Complete() { return absl::OkStatus(); }
   virtual host::Folder* folder() = 0;
   virtual std::vector<DigestRow> kept_digests() const { return {}; }
   // Writes down what all its records are folded to. REQUIRES: it has no folder.

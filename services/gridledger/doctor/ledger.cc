@@ -1,5 +1,6 @@
 #include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
+#include <absl/time/clock.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -7,10 +8,13 @@
 #include <optional>
 #include <utility>
 
+#include "services/gridledger/doctor/ahead.h"
 #include "services/gridledger/digests/stored_digests.h"
 #include "services/gridledger/doctor/findings.h"
 #include "services/gridledger/terminal/background.h"
 #include "services/history/importing/import_record.h"
+#include "services/history/importing/read_places.h"
+#include "services/runtime/console/instant.h"
 #include "services/runtime/adapters/local/folder_lock.h"
 #include "services/runtime/console/instant.h"
 #include "services/runtime/console/printable.h"
@@ -139,6 +143,43 @@ Finding State(const CommonOptions& options, host::Folder& folder, bool runs) {
           MakerOf(options, "folds them in", "folds them in")};
 }
 
+// Where each partition's time is: what a checkpoint says and its newest record. `status` folds all.
+absl::StatusOr<absl::Time> TimeOf(host::Folder& folder, LogReader& reader, Partition partition) {
+  absl::Time time = absl::FromUnixMillis(0);
+  if (folder.store() != nullptr) {
+    auto task = engine::Task::Open(host::AllServices().front(), partition, folder.store(),
+                                   host::CodeId());
+    if (!task.ok()) return task.status();
+    time = (*task)->now();
+  }
+  const absl::StatusOr<Offset> end = folder.log().End(partition);
+  if (!end.ok()) return end.status();
+  if (end->value == 0) return time;
+  RecordBatch batch;
+  const auto newest = ReadAt(reader, partition, Offset{end->value - 1}, &batch);
+  if (!newest.ok()) return newest.status();
+  return newest->has_value() ? std::max(time, (*newest)->timestamp) : time;
+}
+
+Finding Time(host::Folder& folder) {
+  std::vector<Ahead> ahead;
+  const std::unique_ptr<LogReader> reader = folder.log().NewReader();
+  for (int p = 0; p < folder.log().partitions(); ++p) {
+    const absl::StatusOr<absl::Time> time = TimeOf(folder, *reader, Partition{p});
+    if (!time.ok()) return BadFinding("its time", time.status(), "see records and state");
+    AddIfAhead(Partition{p}, *time, absl::Now(), &ahead);
+  }
+  if (ahead.empty()) return {"its time", Health::kOk, "nowhere ahead of this machine's clock", ""};
+  const absl::Duration most =
+      std::max_element(ahead.begin(), ahead.end(), [](const Ahead& a, const Ahead& b) {
+        return a.by < b.by;
+      })->by;
+  return {"its time", most > kAheadMax ? Health::kBad : Health::kWarn, DescribeAhead(ahead),
+          "what is reported there live counts from that time on, and is late by as much until the "
+          "clock has caught up. If the clock is right, import the history anew without what lies "
+          "ahead"};
+}
+
 // Rounds of imports that the ledger has rows of, and that no record beside it knows: as where it
 // was copied by way of a cluster. Nothing where all is well, or nobody can tell.
 std::optional<Finding> UnknownRounds(const CommonOptions& options, host::Folder& folder) {
@@ -223,6 +264,7 @@ void ExamineLedger(const CommonOptions& options, Findings* findings) {
   findings->push_back({"ledger", Health::kOk, (*folder)->name(), ""});
   findings->push_back(Records((*folder)->log()));
   findings->push_back(Zone(**folder));
+  findings->push_back(Time(**folder));
   Finding state = State(options, **folder, writer.is_there);
   // One that is not this ledger's knows nothing of its rounds.
   auto unknown = state.health == Health::kBad ? std::nullopt : UnknownRounds(options, **folder);

@@ -134,7 +134,7 @@ absl::StatusOr<std::vector<TopicDifference>> CheckTopics(KafkaAdmin& admin,
   return differences;
 }
 
-absl::Status CheckLedgerIsSafe(KafkaAdmin& admin, const std::string& prefix) {
+absl::Status CheckLedgerIsSafe(KafkaAdmin& admin, const std::string& prefix, Filling filling) {
   const absl::StatusOr<v1::TopicList> rules = TopicRules();
   if (!rules.ok()) return rules.status();
   const auto differences = CheckTopics(admin, *rules, prefix, 0, 0);
@@ -143,6 +143,7 @@ absl::Status CheckLedgerIsSafe(KafkaAdmin& admin, const std::string& prefix) {
   std::string text;
   for (const TopicDifference& one : *differences) {
     if (one.topic != ledger || !one.dangerous) continue;
+    if (filling == Filling::kYes && one.what == kTimestampType) continue;
     if (one.what == "topic") {
       return absl::NotFoundError(
           absl::StrCat("there is no topic ", ledger, ". `gridledger topics create` makes it"));
@@ -152,14 +153,14 @@ absl::Status CheckLedgerIsSafe(KafkaAdmin& admin, const std::string& prefix) {
   }
   if (text.empty()) return absl::OkStatus();
   return absl::FailedPreconditionError(absl::StrCat(
-      ledger, " is no safe ledger: ", text, ". `gridledger topics check` shows everything"));
+      ledger, " is no safe ledger: ", text, ". `gridledger topics check` shows everything, and how to alter it"));
 }
 
-absl::Status CheckLedgerIsSafe(const FolderOptions& where) {
+absl::Status CheckLedgerIsSafe(const FolderOptions& where, Filling filling) {
   auto admin =
       KafkaAdmin::Start({where.log->bootstrap, where.kafka, where.said, absl::Seconds(30)});
   if (!admin.ok()) return admin.status();
-  return CheckLedgerIsSafe(**admin, where.log->prefix);
+  return CheckLedgerIsSafe(**admin, where.log->prefix, filling);
 }
 
 }  // namespace gridledger::host

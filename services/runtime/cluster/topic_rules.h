@@ -40,9 +40,11 @@ absl::StatusOr<std::vector<TopicDifference>> CheckTopics(KafkaAdmin& admin,
 
 // FailedPrecondition names the dangerous differences of the ledger's topic, its number of
 // partitions among them: no program may fold it as it is, or write to it. NotFound when it is not
-// there.
-absl::Status CheckLedgerIsSafe(KafkaAdmin& admin, const std::string& prefix);
+// there. While a copy fills it, who stamps its records is the copy's to say.
+enum class Filling { kNo, kYes };
+absl::Status CheckLedgerIsSafe(KafkaAdmin& admin, const std::string& prefix,
+                               Filling filling = Filling::kNo);
 // The same of the cluster's ledger that `where` names.
-absl::Status CheckLedgerIsSafe(const FolderOptions& where);
+absl::Status CheckLedgerIsSafe(const FolderOptions& where, Filling filling = Filling::kNo);
 
 }  // namespace gridledger::host

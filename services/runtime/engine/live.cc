@@ -29,6 +29,12 @@ constexpr absl::Duration kRetryDelay = absl::Milliseconds(200);
 // they have been gathering for.
 constexpr absl::Duration kTickAgain = absl::Milliseconds(250);
 constexpr int kTickAgainPart = 8;
+// So they are some 60 after an hour, 90 after a day; with more than these the log is not away, but
+// gives nothing back, and another tick would tell it nothing new.
+constexpr size_t kTicksMax = 96;
+// A tick that came back and was not late enough says how far the clock of whoever stamped it is
+// behind: the next one waits for as long, and no longer than this, for that clock may be set.
+constexpr absl::Duration kTickHoldMax = absl::Seconds(5);
 // A standby that took over looks as often as it would take over whether another has three quarters
 // of what was settled, and stands down when it was so each of so many times: one who comes back
 // may fall behind again, and what is decided twice meanwhile costs little.
@@ -42,9 +48,10 @@ Live::Live(std::vector<std::unique_ptr<Task>> tasks, EventLog* log, CheckpointSi
       checkpoints_(checkpoints),
       clock_(clock),
       options_(options),
+      owners_takeover_after_(options.takeover_after),
       decisions_under_way_(std::min(options.decisions_under_way_max, kUnderWayFirst)) {
   AddTasks(std::move(tasks));
-  checkpoint_at_ = clock_->Now() + options_.checkpoint_interval;
+  checkpoint_at_ = clock_->Steady() + options_.checkpoint_interval;
 }
 
 Live::~Live() {
@@ -102,13 +109,15 @@ void Live::Stop(Group& group, const Task& task, absl::Status why) {
 // Unavailable passes. Anything else the log would say again and again, and nobody would hear of it.
 bool Live::CameThrough(Group& group, Owned& owned, const Flight& flight, absl::string_view what) {
   if (flight.status.ok()) return true;
-  if (absl::IsUnavailable(flight.status)) {
-    owned.retry_at = clock_->Now() + kRetryDelay;
-    return false;
-  }
   const std::string text =
       absl::StrCat("the log does not take ", what, " of ",
                    Describe(owned.task->id(), owned.task->next()), ": ", flight.status.message());
+  ++refusals_;
+  last_refusal_ = Refusal{group.partition, owned.task->next(), text};
+  if (absl::IsUnavailable(flight.status)) {
+    owned.retry_at = clock_->Steady() + kRetryDelay;
+    return false;
+  }
   Stop(group, *owned.task,
        absl::IsDataLoss(flight.status) ? absl::DataLossError(text)
                                        : absl::FailedPreconditionError(text));
@@ -237,7 +246,8 @@ void Live::CatchUp(Group& group) {
 
 void Live::MaybeTakeOver(Group& group) {
   if (options_.takeover_after == absl::InfiniteDuration()) return;
-  const absl::Time now = clock_->Now();
+  const absl::Time now = clock_->Steady();
+  const absl::Time ledger_now = clock_->Now();
   for (Owned& owned : group.owned) {
     const PendingDecisions& pending = owned.task->pending();
     const Offset waiting = pending.empty() ? Offset{-1} : pending.front().cause;
@@ -247,7 +257,7 @@ void Live::MaybeTakeOver(Group& group) {
     }
     const bool unsettled =
         waiting.value >= 0 && now - owned.waiting_since >= options_.takeover_after;
-    const bool unticked = now - owned.task->EarliestTimer() >= options_.takeover_after;
+    const bool unticked = ledger_now - owned.task->EarliestTimer() >= options_.takeover_after;
     if (!unsettled && !unticked) continue;
     ++taken_over_;
     group.outputs = true;
@@ -263,7 +273,7 @@ void Live::MaybeTakeOver(Group& group) {
 // Costs nothing but time when it was wrong: what nobody settles is taken over again (L2, L4). None
 // but a standby ever does so; two who do so at once take over again one after the other.
 void Live::MaybeStandDown(Group& group) {
-  const absl::Time now = clock_->Now();
+  const absl::Time now = clock_->Steady();
   bool stands_down = false;
   for (Owned& owned : group.owned) {
     Rival& rival = owned.rival;
@@ -298,7 +308,7 @@ void Live::WatchRecord(Owned& owned, const v1::Entry& entry) {
 
 void Live::Gauge(const Decided& decided) {
   const size_t least = std::min(options_.decisions_under_way_max, kUnderWayFirst);
-  const absl::Time now = clock_->Now();
+  const absl::Time now = clock_->Steady();
   if (!decided.flight->status.ok()) {
     decisions_under_way_ = least;
   } else if (now - decided.at <= kAnswerAim) {
@@ -335,15 +345,16 @@ bool Live::LandDecisions(Group& group, Owned& owned) {
 void Live::Send(Group& group, Owned& owned) {
   if (!LandDecisions(group, owned)) return;
   if (owned.flights.size() >= kFlightsMax) return;
-  const absl::Time now = clock_->Now();
+  const absl::Time now = clock_->Steady();
   if (now < owned.retry_at) return;
+  const absl::Time at = clock_->Now();
   std::vector<NewRecord> records;
   const size_t most =
       std::clamp(decisions_under_way_ / groups_.size() / kFlightsMax, kDecisionsAtOnceMin,
                  group.took_over ? kDecisionsAtOnceWatched : kDecisionsAtOnceMax);
   Offset upto = owned.sent;
   owned.task->pending().Visit(owned.sent, most, [&](const PendingDecision& pending) {
-    records.push_back(owned.task->MakeDecision(pending, now));
+    records.push_back(owned.task->MakeDecision(pending, std::max(at, owned.task->now())));
     upto = pending.cause;
   });
   if (absl::Status read = owned.task->status(); !read.ok()) return Stop(group, *owned.task, read);
@@ -366,6 +377,7 @@ std::shared_ptr<Live::Flight> Live::Append(Partition partition, std::vector<NewR
 }
 
 void Live::Tick(Group& group, Owned& owned) {
+  const absl::Time now = clock_->Steady();
   while (!owned.ticks.empty() && owned.ticks.front().flight->answered) {
     const std::shared_ptr<Flight> first = owned.ticks.front().flight;
     if (!CameThrough(group, owned, *first, "a tick")) {
@@ -374,21 +386,36 @@ void Live::Tick(Group& group, Owned& owned) {
     }
     if (owned.task->next() <= first->first) break;  // answered, but not yet read back
     owned.ticks.pop_front();
+    owned.ticked_at = now;
+    owned.ticked_to = owned.task->now();
   }
-  const absl::Time due = owned.task->EarliestTimer();
-  const absl::Time now = clock_->Now();
-  if (now < owned.retry_at || due > std::max(now, owned.task->now())) return;
+  if (now < owned.retry_at || now < TickAt(owned, now)) return;
+  if (owned.ticks.size() >= kTicksMax) return;
   if (!owned.ticks.empty()) {
     const absl::Duration away = owned.ticks.back().at - owned.ticks.front().at;
     if (now - owned.ticks.back().at < std::max(kTickAgain, away / kTickAgainPart)) return;
   }
   std::vector<NewRecord> records;
-  records.push_back(owned.task->MakeTick(std::max(now, owned.task->now()), owned.ticks.size()));
+  records.push_back(
+      owned.task->MakeTick(std::max(clock_->Now(), owned.task->now()), owned.ticks.size()));
   owned.ticks.push_back({Append(group.partition, std::move(records)), now});
 }
 
+// A timer fires when a record is read back that is late enough, whatever our clock says (L6). Who
+// stamps the ticks may have another clock than we think: what a tick came back with tells.
+absl::Time Live::TickAt(const Owned& owned, absl::Time now) const {
+  const absl::Time due = owned.task->EarliestTimer();
+  if (due == absl::InfiniteFuture()) return due;
+  const absl::Duration left = due - std::max(clock_->Now(), owned.task->now());
+  const absl::Time at = now + std::max(left, absl::ZeroDuration());
+  if (owned.task->now() >= due) return at;
+  return std::max(
+      at, owned.ticked_at + std::clamp(due - owned.ticked_to, kTickAgain, kTickHoldMax));
+}
+
 absl::Duration Live::UntilNextDuty(absl::Duration wait) const {
-  const absl::Time now = clock_->Now();
+  const absl::Time now = clock_->Steady();
+  const absl::Time ledger_now = clock_->Now();
   if (is_collecting_) return absl::ZeroDuration();
   if (checkpoints_ != nullptr) {
     // While one is out the next is not handed over, and its answer wakes nobody.
@@ -407,14 +434,14 @@ absl::Duration Live::UntilNextDuty(absl::Duration wait) const {
         if (options_.takeover_after == absl::InfiniteDuration()) continue;
         const absl::Time since = owned.waiting.value < 0 ? now : owned.waiting_since;
         wait = std::min({wait, since + options_.takeover_after - now,
-                         owned.task->EarliestTimer() + options_.takeover_after - now});
+                         owned.task->EarliestTimer() + options_.takeover_after - ledger_now});
         continue;
       }
       const bool busy = !owned.flights.empty() || !owned.ticks.empty();
       if (busy) wait = std::min(wait, kRetryDelay);
       if (owned.retry_at > now) wait = std::min(wait, owned.retry_at - now);
       if (owned.ticks.empty()) {
-        wait = std::min(wait, std::max(owned.task->EarliestTimer(), owned.retry_at) - now);
+        wait = std::min(wait, std::max(TickAt(owned, now), owned.retry_at) - now);
       }
     }
   }
@@ -454,7 +481,7 @@ void Live::MaybeCheckpoint(bool at_once) {
   const size_t some = at_once || !live() ? kAll : options_.collect_pairs_max;
   if (is_collecting_) return CollectSome(some);
   if (checkpoints_ == nullptr || checkpoint_flight_ != nullptr || !checkpoint_status_.ok()) return;
-  const absl::Time now = clock_->Now();
+  const absl::Time now = clock_->Steady();
   if (!at_once && now < checkpoint_at_ && Dirty() < options_.checkpoint_dirty_max) return;
   checkpoint_at_ = now + options_.checkpoint_interval;
   collected_.clear();
@@ -512,8 +539,20 @@ bool Live::Idle() {
   return true;
 }
 
+void Live::StandBack(absl::Duration takeover_after) {
+  options_.outputs = false;
+  options_.takeover_after = takeover_after;
+  for (Group& group : groups_) {
+    group.outputs = false;
+    group.took_over = false;
+    for (Owned& owned : group.owned) owned.waiting = Offset{-1};  // counted from now on
+  }
+  Wake();
+}
+
 void Live::Promote() {
   options_.outputs = true;
+  options_.takeover_after = owners_takeover_after_;
   for (Group& group : groups_) {
     group.outputs = true;
     group.took_over = false;

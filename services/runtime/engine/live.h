@@ -78,8 +78,11 @@ class Live {
   bool Idle();
   // Hands over a last checkpoint of everything folded, and waits for it by turning.
   absl::Status CheckpointNow();
-  // A standby takes over: folds to the end, then sends.
+  // A standby takes over: folds to the end, then sends. So does an owner that stood back.
   void Promote();
+  // An owner sends no more, for it is better that another one does, and takes over as a standby would
+  // what nobody has settled for so long.
+  void StandBack(absl::Duration takeover_after);
   // Every partition that runs has been folded to where the log ended when it began or took over.
   bool live() const;
   // Whether that partition runs here, is live, and is no standby's.
@@ -93,6 +96,15 @@ class Live {
     absl::Status why;
   };
   std::vector<Stopped> stopped() const;
+  // What the log did not take, whether it passes or stops the partition.
+  struct Refusal {
+    Partition partition;
+    Offset at;
+    std::string text;  // "a tick of escalation/3@1204: …"
+  };
+  int64_t refusals() const { return refusals_; }
+  // REQUIRES: there was one.
+  const Refusal& last_refusal() const { return last_refusal_; }
   int64_t folded() const { return folded_; }
   int64_t decisions_sent() const { return decisions_sent_; }
   // Partitions that this standby found without an owner.
@@ -146,6 +158,9 @@ class Live {
       absl::Time at;
     };
     std::deque<SentTick> ticks;  // handed to the log and not read back
+    // When our newest tick was read back, and the partition's time by then.
+    absl::Time ticked_at = absl::InfinitePast();
+    absl::Time ticked_to = absl::InfinitePast();
     absl::Time retry_at = absl::InfinitePast();
     // A standby's: the oldest decision that nobody has settled, and since when it is.
     Offset waiting{-1};
@@ -175,6 +190,8 @@ class Live {
   // Takes leave of what was answered. False while what follows a failure is still under way.
   bool LandDecisions(Group& group, Owned& owned);
   void Tick(Group& group, Owned& owned);
+  // When the next tick may be sent, by the steady clock; `now` is by that, too.
+  absl::Time TickAt(const Owned& owned, absl::Time now) const;
   void MaybeCheckpoint(bool now);
   // Goes on with the checkpoint that is being collected, and hands it over when it is complete.
   void CollectSome(size_t most);
@@ -198,6 +215,7 @@ class Live {
   CheckpointSink* const checkpoints_;
   Clock* const clock_;
   LiveOptions options_;
+  const absl::Duration owners_takeover_after_;  // what it began with
   std::vector<Group> groups_;
   std::vector<Task*> all_tasks_;
   std::unique_ptr<LogReader> reader_;
@@ -212,6 +230,8 @@ class Live {
   absl::Status checkpoint_status_;
   size_t decisions_under_way_;  // that may be, as far as the log's answers tell
   absl::Time narrowed_at_ = absl::InfinitePast();
+  int64_t refusals_ = 0;
+  Refusal last_refusal_;
   int64_t folded_ = 0;
   int64_t decisions_sent_ = 0;
   int64_t taken_over_ = 0;

@@ -14,17 +14,22 @@ namespace {
 
 constexpr absl::Duration kTurnWait = absl::Milliseconds(500);
 constexpr absl::Duration kLookEvery = absl::Milliseconds(250);
+// Standbys take over after half a second unless told; who stood back for nobody goes on.
+constexpr absl::Duration kStandBackFor = absl::Seconds(3);
 constexpr size_t kTellAtOnce = 1000;  // dead letters, or the block that they lie in
 
 }  // namespace
 
 LiveCity::LiveCity(EventLog* log, StateStore* store, LiveCityOptions options)
-    : log_(log), store_(store), options_(std::move(options)) {
+    : log_(log),
+      store_(store),
+      options_(std::move(options)),
+      clock_(options_.clock == nullptr ? machine_ : *options_.clock) {
   if (store == nullptr) return;
-  snapshot_at_ = clock_.Now() + options_.snapshot_interval;
+  snapshot_at_ = clock_.Steady() + options_.snapshot_interval;
   committer_ = std::make_unique<Committer>(store, [this] {
-    if (clock_.Now() < snapshot_at_) return;
-    snapshot_at_ = clock_.Now() + options_.snapshot_interval;
+    if (clock_.Steady() < snapshot_at_) return;
+    snapshot_at_ = clock_.Steady() + options_.snapshot_interval;
     Snapshot();
   });
 }
@@ -103,11 +108,13 @@ void LiveCity::Work(Worker* worker) {
   // What is told at once when it changes; the figures follow at intervals.
   const auto news = [worker] {
     const engine::Live& live = *worker->live;
-    return std::tuple(live.live(), live.stopped().size(), live.taken_over(), live.stood_down());
+    return std::tuple(live.live(), live.stopped().size(), live.taken_over(), live.stood_down(),
+                      live.refusals());
   };
   auto told = news();
   while (!stopping_ && status.ok()) {
     ++worker->rounds;
+    if (worker->stand_back.exchange(false)) worker->live->StandBack(kStandBackFor);
     if (worker->promote.exchange(false)) worker->live->Promote();
     std::optional<std::vector<Partition>> wanted;
     {
@@ -122,7 +129,7 @@ void LiveCity::Work(Worker* worker) {
       if (!status.ok()) break;
     }
     status = worker->live->Turn(kTurnWait);
-    const absl::Time now = clock_.Now();
+    const absl::Time now = clock_.Steady();
     // Asks the log, which on a cluster is a journey: only for somebody who waits for it.
     const bool idle = waiting_for_idle_ > 0 && worker->live->Idle();
     if (now >= look_at || idle || news() != told) {
@@ -220,6 +227,8 @@ void LiveCity::Publish(Worker* worker, bool idle) {
   look.taken_over = worker->live->taken_over();
   look.stood_down = worker->live->stood_down();
   look.stopped = worker->live->stopped();
+  look.refused = worker->live->refusals();
+  if (look.refused > 0) look.last_refusal = worker->live->last_refusal();
   look.live = worker->live->live();
   for (engine::Task* task : worker->live->tasks()) {
     look.tasks.push_back(TaskLook{.task = task->id(),
@@ -301,6 +310,8 @@ CityLook LiveCity::Sum() {
     sum.folded += look.folded;
     sum.decisions_sent += look.decisions_sent;
     sum.taken_over += look.taken_over;
+    sum.refused += look.refused;
+    if (look.last_refusal.has_value()) sum.last_refusal = look.last_refusal;
     sum.stood_down += look.stood_down;
     sum.live = sum.live && look.live && worker.turn > 0;
     sum.stopped.insert(sum.stopped.end(), look.stopped.begin(), look.stopped.end());
@@ -318,7 +329,16 @@ std::vector<uint64_t> LiveCity::Rounds() const {
 
 void LiveCity::Promote() {
   for (auto& worker : workers_) {
+    worker->stand_back = false;
     worker->promote = true;
+    worker->live->Wake();
+  }
+}
+
+void LiveCity::StandBack() {
+  for (auto& worker : workers_) {
+    worker->promote = false;
+    worker->stand_back = true;
     worker->live->Wake();
   }
 }

@@ -55,6 +55,7 @@ struct LiveCityOptions {
   std::optional<std::vector<Partition>> partitions;
   std::string code_id;
   ParkedSink* parked = nullptr;  // outlives the city
+  Clock* clock = nullptr;        // the machine's unless told; outlives the city
 };
 
 // One task as it stood at the last look.
@@ -78,6 +79,10 @@ struct CityLook {
   int64_t stood_down = 0;      // of those, left to an owner who was there after all
   bool live = false;           // all has been folded to the end, and what was pending sent
   std::vector<engine::Live::Stopped> stopped;
+  int64_t refused = 0;  // appends that the log did not take, since the start
+  std::optional<engine::Live::Refusal> last_refusal;
+  // By how much this machine's clock is ahead of the brokers'; nothing before they have told.
+  std::optional<absl::Duration> clock_ahead = std::nullopt;
 };
 
 class LiveCity {
@@ -95,8 +100,10 @@ class LiveCity {
   CityLook LookHere();
   // Until all are asked or `enough` says so.
   void HearEnds(absl::FunctionRef<bool()> enough);
-  // A standby takes over.
+  // A standby takes over; so does an owner that stood back.
   void Promote();
+  // An owner leaves its partitions to a standby, and takes over again what nobody settles.
+  void StandBack();
   // Runs these partitions from now on, and no others: gives up and takes on what differs. Waits
   // until that is done.
   void SetPartitions(const std::vector<Partition>& partitions);
@@ -117,6 +124,7 @@ class LiveCity {
     std::unique_ptr<engine::Live> live;
     std::thread thread;
     std::atomic<bool> promote{false};
+    std::atomic<bool> stand_back{false};
     std::atomic<uint64_t> rounds{0};
     std::vector<Partition> runs;  // the thread's own
     // How far the sink has been told what each partition's state lists; the thread's own.
@@ -144,7 +152,8 @@ class LiveCity {
   EventLog* const log_;
   StateStore* const store_;
   const LiveCityOptions options_;
-  SystemClock clock_;
+  SystemClock machine_;
+  Clock& clock_;
   absl::Time snapshot_at_;  // the next one is due; the committer's
   std::unique_ptr<Committer> committer_;
   std::vector<std::unique_ptr<Worker>> workers_;

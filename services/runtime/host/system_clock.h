@@ -3,6 +3,8 @@
 
 #include <absl/time/clock.h>
 
+#include <chrono>
+
 #include "services/runtime/ports/clock.h"
 
 namespace gridledger::host {
@@ -10,6 +12,10 @@ namespace gridledger::host {
 class SystemClock : public Clock {
  public:
   absl::Time Now() override { return absl::FromUnixMillis(absl::ToUnixMillis(absl::Now())); }
+  absl::Time Steady() override {
+    return absl::UnixEpoch() +
+           absl::FromChrono(std::chrono::steady_clock::now().time_since_epoch());
+  }
 };
 
 }  // namespace gridledger::host

@@ -8,8 +8,12 @@ namespace gridledger {
 class Clock {
  public:
   virtual ~Clock() = default;
-  // Cut to whole milliseconds, as the log's timestamps are.
+  // What time it is by whoever stamps the ledger's records, as far as this process knows. Cut to
+  // whole milliseconds, as the log's timestamps are. May step either way, when a clock is set or
+  // somebody tells better.
   virtual absl::Time Now() = 0;
+  // Never goes back, and is nobody's time of day: for how long something lasts.
+  virtual absl::Time Steady() { return Now(); }
 };
 
 }  // namespace gridledger

@@ -38,16 +38,16 @@ prometheus::ClientMetric Metric(std::vector<Label> labels, MetricType type, doub
   return metric;
 }
 
-// What a program says of itself: a figure is a line.
+// What a program says of itself, where that is known: a figure is a line.
 struct ProgramFigure {
   const char* name;
   const char* help;
   MetricType type;
-  double (*of)(const CityLook&);
+  std::optional<double> (*of)(const CityLook&);
 };
 
 template <auto kMember>
-double Of(const CityLook& look) {
+std::optional<double> Of(const CityLook& look) {
   return static_cast<double>(look.*kMember);
 }
 
@@ -63,7 +63,17 @@ constexpr ProgramFigure kProgramFigures[] = {
     {"gridledger_partitions_stood_down_total", "Those that it left again to their owner.",
      MetricType::Counter, Of<&CityLook::stood_down>},
     {"gridledger_partitions_stopped", "Partitions that cannot go on.", MetricType::Gauge,
-     [](const CityLook& look) { return static_cast<double>(look.stopped.size()); }},
+     [](const CityLook& look) {
+       return std::optional<double>(static_cast<double>(look.stopped.size()));
+     }},
+    {"gridledger_appends_refused_total", "Ticks and decisions that the log did not take.",
+     MetricType::Counter, Of<&CityLook::refused>},
+    {"gridledger_clock_ahead_seconds",
+     "How far this machine's clock is ahead of the brokers'; behind: negative.", MetricType::Gauge,
+     [](const CityLook& look) {
+       return look.clock_ahead ? std::optional<double>(absl::ToDoubleSeconds(*look.clock_ahead))
+                               : std::nullopt;
+     }},
     {"gridledger_incidents", "Incidents in the partitions run here.", MetricType::Gauge,
      Of<&CityLook::incidents>},
     {"gridledger_incidents_open", "Those that are not closed.", MetricType::Gauge,
@@ -138,8 +148,12 @@ class Listening final : public Endpoints {
       // Asked first: what is given is in every later look.
       const bool given = options_.given();
       const CityLook look = options_.look();
-      say(response, given && look.live && look.stopped.empty() && !options_.failed(), "ready",
-          !given                 ? "its group has given it nothing yet"
+      const std::string unfit = options_.unfit();
+      say(response,
+          given && look.live && look.stopped.empty() && unfit.empty() && !options_.failed(),
+          "ready",
+          !unfit.empty()         ? unfit.c_str()
+          : !given               ? "its group has given it nothing yet"
           : look.stopped.empty() ? "still folding"
                                  : "a partition stopped");
     });
@@ -170,8 +184,10 @@ std::string PrometheusText(const std::string& service, const CityLook& look,
                            const std::vector<KafkaClientStatistics>& clients) {
   std::vector<prometheus::MetricFamily> families;
   for (const ProgramFigure& figure : kProgramFigures) {
+    const std::optional<double> value = figure.of(look);
+    if (!value) continue;
     families.push_back(Family(figure.name, figure.help, figure.type));
-    families.back().metric.push_back(Metric({{"service", service}}, figure.type, figure.of(look)));
+    families.back().metric.push_back(Metric({{"service", service}}, figure.type, *value));
   }
   for (const TaskFigure& figure : kTaskFigures) {
     prometheus::MetricFamily family = Family(figure.name, figure.help, MetricType::Gauge);

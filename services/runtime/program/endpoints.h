@@ -1,7 +1,7 @@
 // The endpoints of a service's own program, on loopback unless told otherwise:
 //   /live      200 while the process does its work, 503 when nothing can go on
 //   /ready     200 once everything that it runs is folded to the end of the ledger, 503 before;
-//              503, too, as long as a group has not said what that is
+//              503, too, as long as a group has not said what that is, and while its clock is wrong
 //   /metrics   for Prometheus
 //   /clients   the newest statistics of the clients of a cluster: an object, by which client it is,
 //              of librdkafka's own JSON
@@ -28,6 +28,8 @@ struct EndpointOptions {
   std::function<bool()> failed;
   // Whether it is settled which partitions it runs.
   std::function<bool()> given = [] { return true; };
+  // Why it is better to rely on another; empty unless it is.
+  std::function<std::string()> unfit = [] { return std::string(); };
   std::function<std::vector<KafkaClientStatistics>()> client_statistics = [] {
     return std::vector<KafkaClientStatistics>();
   };

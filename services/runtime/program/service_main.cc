@@ -31,6 +31,7 @@
 #include "services/runtime/cluster/topic_rules.h"
 #include "services/runtime/host/exit_code.h"
 #include "services/runtime/host/folder.h"
+#include "services/runtime/host/ledger_clock.h"
 #include "services/runtime/host/live_city.h"
 #include "services/runtime/host/log_lines.h"
 #include "services/runtime/host/memory_size.h"
@@ -58,6 +59,7 @@ struct ServiceOptions {
   std::string checkpoint_every = "10s";
   std::string http;
   std::string log_format = "text";
+  std::string clock_offset;
 };
 
 constexpr absl::Duration kLookWait = absl::Milliseconds(50);
@@ -65,6 +67,11 @@ constexpr absl::Duration kDrainWait = absl::Milliseconds(200);
 constexpr absl::Duration kHearEvery = absl::Seconds(1);
 constexpr absl::Duration kCountEvery = absl::Seconds(5);
 constexpr absl::Duration kWatchEvery = absl::Milliseconds(250);
+// A clock that is off by more than the first is said, with more than the second another owner is
+// better; it is right again, or good enough, at half of either.
+constexpr absl::Duration kClockOff = absl::Seconds(1);
+constexpr absl::Duration kClockWrong = absl::Seconds(5);
+constexpr absl::Duration kRefusedEvery = absl::Seconds(10);  // between lines of what goes on
 
 absl::StatusOr<absl::Duration> ParseWait(const std::string& option, const std::string& text) {
   absl::Duration duration;
@@ -92,6 +99,12 @@ absl::StatusOr<std::vector<Partition>> ParsePartitions(const std::string& text, 
   return partitions;
 }
 
+// Zero unless it is a duration.
+absl::Duration OffsetOf(const std::string& text) {
+  absl::Duration offset;
+  return absl::ParseDuration(text, &offset) ? offset : absl::ZeroDuration();
+}
+
 // Two processes never share a state folder, so its path tells them apart.
 std::string InstanceName(const ServiceOptions& options) {
   if (!options.instance.empty()) return options.instance;
@@ -110,7 +123,10 @@ class ServiceRun {
  public:
   ServiceRun(const ServiceProgram& program, const engine::Service& service,
              const ServiceOptions& options)
-      : program_(program), service_(service), options_(options) {}
+      : program_(program),
+        service_(service),
+        options_(options),
+        clock_(OffsetOf(options.clock_offset)) {}
   // What keeps anything is closed by then (End); the clients go here.
   ~ServiceRun() { StopHearing(); }
 
@@ -145,6 +161,7 @@ class ServiceRun {
     BeginHearing();
     bool said_live = false;
     int64_t taken_over_said = 0, stood_down_said = 0;
+    ListenToBrokers();
     StuckWatch stuck_watch(stuck_after_);
     absl::Status ended;
     while (!city_->Failed()) {
@@ -157,6 +174,8 @@ class ServiceRun {
       if (watch.Asked(drains ? absl::ZeroDuration() : (said_live ? kWatchEvery : kLookWait))) break;
       const CityLook look = city_->LookHere();
       SayStopped(look);
+      SayRefused(look);
+      WatchClock();
       const size_t running = look.tasks.size() - look.stopped.size();
       if (look.live && !said_live && (membership_ == nullptr || given_) && running > 0) {
         LogCount(LogLevel::kInfo, "live", " is live on ", static_cast<int64_t>(running),
@@ -274,8 +293,10 @@ class ServiceRun {
       dead_letters_ = std::make_unique<DeadLetterTopic>(std::move(letters));
     }
     live.parked = dead_letters_.get();
+    live.clock = &clock_;
     // Beside the writer of a data folder a standby's state is in memory only.
     StateStore* const store = where.read_only ? nullptr : folder_->store();
+    clock_.ListenTo(cluster_log());
     auto city = LiveCity::Start(&folder_->log(), store, live);
     if (!city.ok()) return city.status();
     city_ = *std::move(city);
@@ -289,7 +310,12 @@ class ServiceRun {
     EndpointOptions options;
     options.address = options_.http;
     options.service = service_.name.text();
-    options.look = [this] { return city_->LookHere(); };
+    options.look = [this] {
+      CityLook look = city_->LookHere();
+      look.clock_ahead = clock_.Ahead();
+      return look;
+    };
+    options.unfit = [this] { return stands_back_ ? DescribeClock() : std::string(); };
     options.failed = [this] { return city_->Failed(); };
     options.given = [this] { return !IsMember() || given_; };
     options.client_statistics = [this] { return ClientStatistics(); };
@@ -310,6 +336,74 @@ class ServiceRun {
     if (membership_ != nullptr) all.push_back({"member", membership_->Statistics()});
     std::erase_if(all, [](const KafkaClientStatistics& one) { return one.json.empty(); });
     return all;
+  }
+
+  // The brokers stamp what is appended: their clock is the one that deadlines go by.
+  void ListenToBrokers() {
+    KafkaLog* const log = cluster_log();
+    if (log == nullptr) return;
+    const absl::Status asks = log->AskForTime(absl::StrCat(cluster_.log->prefix, ".clock.v1"));
+    if (!asks.ok()) cluster_.said(4, asks.message());
+  }
+
+  // "this machine's clock is 300.0 s ahead of the brokers'"
+  std::string DescribeClock() {
+    const absl::Duration ahead = clock_.Ahead().value_or(absl::ZeroDuration());
+    return absl::StrCat("this machine's clock is ",
+                        absl::FormatDuration(absl::Trunc(absl::AbsDuration(ahead),
+                                                         absl::Milliseconds(100))),
+                        ahead < absl::ZeroDuration() ? " behind" : " ahead of", " the brokers'");
+  }
+
+  void SayClock(LogLevel level, absl::string_view event, absl::string_view then) {
+    Log(level, event, absl::StrCat(DescribeClock(), then),
+        {{"service", service_.name.text()},
+         {"ahead_ms", absl::ToInt64Milliseconds(clock_.Ahead().value_or(absl::ZeroDuration()))}});
+  }
+
+  // Deadlines go by the brokers' clock anyhow. A machine whose own is far off is one that something
+  // is wrong with: others do its work, where there are any.
+  void WatchClock() {
+    const std::optional<absl::Duration> ahead = clock_.Ahead();
+    if (!ahead.has_value()) return;
+    const absl::Duration off = absl::AbsDuration(*ahead);
+    if (off > kClockWrong && !stands_back_) {
+      stands_back_ = true;
+      clock_is_off_ = true;
+      SayClock(LogLevel::kError, "clock_wrong", ": it is left to others what they can take over");
+      StandBack(true);
+    } else if (stands_back_ && off < kClockWrong / 2) {
+      stands_back_ = false;
+      SayClock(LogLevel::kInfo, "clock_mended", ": it does its own again");
+      StandBack(false);
+    }
+    if (off > kClockOff && !clock_is_off_) {
+      clock_is_off_ = true;
+      SayClock(LogLevel::kWarning, "clock_off", "");
+    } else if (off < kClockOff / 2) {
+      clock_is_off_ = false;
+    }
+  }
+
+  void StandBack(bool stands_back) {
+    if (membership_ != nullptr) return membership_->StandBack(stands_back);
+    if (options_.standby) return;  // it does nothing that its owner does
+    stands_back ? city_->StandBack() : city_->Promote();
+  }
+
+  // The first at once; then, while it goes on, now and then.
+  void SayRefused(const CityLook& look) {
+    if (look.refused == refused_said_ || !look.last_refusal.has_value()) return;
+    const absl::Time now = clock_.Steady();
+    if (refused_said_ > 0 && now - refused_said_at_ < kRefusedEvery) return;
+    refused_said_at_ = now;
+    refused_said_ = look.refused;
+    const engine::Live::Refusal& last = *look.last_refusal;
+    Log(LogLevel::kWarning, "append_refused", last.text,
+        {{"service", service_.name.text()},
+         {"partition", int64_t{last.partition.value}},
+         {"offset", last.at.value},
+         {"refused", look.refused}});
   }
 
   // The lag that /metrics tells, and whether the ledger still has as many partitions. A thread of
@@ -441,6 +535,11 @@ class ServiceRun {
   bool is_cluster_ = false;
   FolderOptions cluster_;
   std::unique_ptr<Folder> folder_;
+  LedgerClock clock_;
+  std::atomic<bool> stands_back_{false};
+  bool clock_is_off_ = false;
+  int64_t refused_said_ = 0;
+  absl::Time refused_said_at_ = absl::InfinitePast();
   std::unique_ptr<DeadLetterTopic> dead_letters_;  // null where there is none
   std::unique_ptr<LiveCity> city_;
   std::unique_ptr<Endpoints> endpoints_;
@@ -514,6 +613,8 @@ void AddOptions(CLI::App& app, ServiceOptions& options) {
   add("--log-format", options.log_format, "Log lines: text or json")
       ->check(CLI::IsMember({"text", "json"}))
       ->capture_default_str();
+  // For tests: as if this machine's clock were wrong by so much, e.g. -300s.
+  add("--clock-offset", options.clock_offset, "")->group("");
   add_flag("--drain", options.drain,
            "End when nothing is left to do, but in partitions that stopped");
   add_flag("--standby", options.standby,

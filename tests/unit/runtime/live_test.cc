@@ -41,6 +41,9 @@ class Way final : public EventLog {
     if (!refuses.ok()) return std::move(done)(refuses);
     waiting_.emplace_back(
         [this, partition, records = std::move(records), done = std::move(done)]() mutable {
+          for (NewRecord& record : records) {
+            if (stamps_ != nullptr) record.timestamp = stamps_->Now();
+          }
           log_->Append(partition, std::move(records), std::move(done));
         });
   }
@@ -48,6 +51,8 @@ class Way final : public EventLog {
     return std::make_unique<ReaderWithoutWaiting>(log_->NewReader(), &waited);
   }
 
+  // Others stamp what comes through, by their clock, as a cluster's brokers do.
+  void StampBy(Clock* clock) { stamps_ = clock; }
   void LetThrough() {
     for (auto& one : std::exchange(waiting_, {})) std::move(one)();
   }
@@ -84,7 +89,21 @@ class Way final : public EventLog {
   };
 
   EventLog* const log_;
+  Clock* stamps_ = nullptr;
   std::deque<absl::AnyInvocable<void() &&>> waiting_;
+};
+
+// Tells another time of day than the clock that it goes with.
+class WrongClock final : public Clock {
+ public:
+  explicit WrongClock(VirtualClock* right) : right_(right) {}
+  absl::Time Now() override { return right_->Now() + ahead; }
+  absl::Time Steady() override { return right_->Now(); }
+
+  absl::Duration ahead;
+
+ private:
+  VirtualClock* const right_;
 };
 
 // A store that is busy until it is told to commit.
@@ -107,7 +126,7 @@ class SlowSink final : public CheckpointSink {
 };
 
 struct Driver {
-  Driver(const Service& service, EventLog* log, VirtualClock* clock, LiveOptions options = {},
+  Driver(const Service& service, EventLog* log, Clock* clock, LiveOptions options = {},
          SlowSink* sink = nullptr)
       : way(log) {
     std::vector<std::unique_ptr<Task>> tasks;
@@ -228,6 +247,125 @@ TEST_F(LiveTest, TheTicksOfALongOutageAreFew) {
   }
   EXPECT_GT(driver.way.appends, 50);
   EXPECT_LT(driver.way.appends, 80);
+}
+
+TEST_F(LiveTest, TheTicksThatALogNeverGivesBackAreBounded) {
+  Driver driver(Alarms(), &log_, &clock_);
+  Report("I1", 50);
+  driver.Turn();
+  for (int i = 0; i < 24 * 3600; ++i) {
+    clock_.Advance(absl::Minutes(1));
+    driver.Turn();
+  }
+  EXPECT_EQ(driver.way.appends, 96);
+}
+
+// A service whose clock is ahead asks too early; the log's clock decides, and says for how long to
+// wait.
+TEST_F(LiveTest, AClockThatIsAheadFiresNothingEarlyAndSendsFewTicks) {
+  WrongClock wrong(&clock_);
+  wrong.ahead = absl::Seconds(300);
+  Driver driver(Alarms(), &log_, &wrong);
+  driver.way.StampBy(&clock_);
+  Report("I1", 60'000);
+  driver.Turn();
+  absl::Duration waited;
+  while (clock_.Now() < TestTime(59'900)) {
+    driver.way.LetThrough();
+    driver.Turn();
+    ASSERT_NE(driver.live->tasks()[0]->EarliestTimer(), absl::InfiniteFuture())
+        << "fired at " << clock_.Now();
+    waited += driver.way.waited;
+    clock_.Advance(absl::Milliseconds(100));
+  }
+  EXPECT_LE(driver.way.appends, 14);  // one every five seconds, and no more at the end
+  for (int i = 0; i < 10 && driver.live->tasks()[0]->EarliestTimer() != absl::InfiniteFuture();
+       ++i) {
+    clock_.Advance(absl::Milliseconds(100));
+    driver.way.LetThrough();
+    driver.Turn();
+  }
+  EXPECT_EQ(driver.live->tasks()[0]->EarliestTimer(), absl::InfiniteFuture());
+  EXPECT_LE(driver.way.appends, 17);
+  EXPECT_GT(waited, absl::Seconds(30)) << "it waits for its time, and does not turn idly";
+}
+
+// One that goes by the log's clock is on time, whatever was measured when.
+TEST_F(LiveTest, AClockThatIsSetRightFiresAtOnce) {
+  WrongClock wrong(&clock_);
+  wrong.ahead = absl::Seconds(-300);
+  Driver driver(Alarms(), &log_, &wrong);
+  driver.way.StampBy(&clock_);
+  Report("I1", 1'000);
+  driver.Turn();
+  clock_.MoveTo(TestTime(2'000));
+  driver.Turn();
+  EXPECT_EQ(driver.way.appends, 0);
+  wrong.ahead = absl::ZeroDuration();
+  driver.Turn();
+  driver.way.LetThrough();
+  driver.Turn(2);
+  EXPECT_EQ(driver.live->tasks()[0]->EarliestTimer(), absl::InfiniteFuture());
+  EXPECT_EQ(driver.way.appends, 1);
+}
+
+// What lasts is measured by a clock that nobody sets.
+TEST_F(LiveTest, AClockThatIsSetBackMakesNothingWait) {
+  WrongClock wrong(&clock_);
+  wrong.ahead = absl::Seconds(300);
+  Driver driver(SendAllTo("unit"), &log_, &wrong);
+  File("I1");
+  driver.way.refuses = absl::UnavailableError("no broker");
+  driver.Turn(3);
+  EXPECT_EQ(driver.way.appends, 1);
+  wrong.ahead = absl::ZeroDuration();
+  driver.way.refuses = absl::OkStatus();
+  clock_.Advance(absl::Milliseconds(200));
+  driver.Turn(2);
+  driver.way.LetThrough();
+  driver.Turn();
+  EXPECT_EQ(Dispatched(), (std::map<std::string, int>{{"I1", 1}}));
+}
+
+TEST_F(LiveTest, WhatTheLogDoesNotTakeIsCountedAtOnce) {
+  Driver driver(Alarms(), &log_, &clock_);
+  Report("I1", 50);
+  driver.Turn();
+  clock_.MoveTo(TestTime(100));
+  driver.way.refuses = absl::UnavailableError("the producer ended");
+  driver.Turn(2);
+  EXPECT_EQ(driver.live->refusals(), 1);
+  EXPECT_THAT(driver.live->last_refusal().text,
+              HasSubstr("a tick of alarms/0@1: the producer ended"));
+  EXPECT_TRUE(driver.live->stopped().empty());
+}
+
+// An owner that something is wrong with leaves its work to a standby. Where there is none it goes on.
+TEST_F(LiveTest, WhoStandsBackSendsNothingUnlessNobodyElseDoes) {
+  Driver driver(SendAllTo("unit"), &log_, &clock_);
+  driver.Turn();
+  driver.live->StandBack(absl::Seconds(3));
+  File("I1");
+  driver.Turn();
+  clock_.Advance(absl::Milliseconds(2'900));
+  driver.Turn(2);
+  EXPECT_EQ(driver.way.appends, 0);
+  clock_.Advance(absl::Milliseconds(200));
+  driver.Turn(2);
+  EXPECT_EQ(driver.way.appends, 1);
+  EXPECT_EQ(driver.live->taken_over(), 1);
+}
+
+TEST_F(LiveTest, WhoStoodBackIsAnOwnerAgain) {
+  Driver driver(SendAllTo("unit"), &log_, &clock_);
+  driver.Turn();
+  driver.live->StandBack(absl::Seconds(3));
+  File("I1");
+  driver.Turn();
+  driver.live->Promote();
+  driver.Turn(2);
+  EXPECT_EQ(driver.way.appends, 1);
+  EXPECT_EQ(driver.live->taken_over(), 0);
 }
 
 TEST_F(LiveTest, WhatDidNotComeThroughIsSentAgain) {

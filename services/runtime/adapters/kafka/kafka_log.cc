@@ -9,6 +9,8 @@
 #include <future>
 #include <utility>
 
+#include "services/runtime/adapters/kafka/broker_clock.h"
+#include "services/runtime/adapters/kafka/clock_probe.h"
 #include "services/runtime/adapters/kafka/producer.h"
 #include "services/runtime/adapters/kafka/reader.h"
 
@@ -63,8 +65,12 @@ absl::StatusOr<int> CountPartitionsOf(rd_kafka_t* client, const std::string& top
 
 class Log final : public KafkaLog, public kafka::ReaderHost {
  public:
-  Log(KafkaLogOptions options, int partitions, std::unique_ptr<kafka::Producer> producer)
-      : options_(std::move(options)), partitions_(partitions), producer_(std::move(producer)) {}
+  Log(KafkaLogOptions options, int partitions, std::unique_ptr<kafka::BrokerClock> clock,
+      std::unique_ptr<kafka::Producer> producer)
+      : options_(std::move(options)),
+        partitions_(partitions),
+        clock_(std::move(clock)),
+        producer_(std::move(producer)) {}
 
   int partitions() const override { return partitions_; }
 
@@ -82,7 +88,8 @@ class Log final : public KafkaLog, public kafka::ReaderHost {
 
   void Append(Partition partition, std::vector<NewRecord> records, Done done) override {
     absl::Status status = CheckPartition(partition);
-    const absl::Time now = absl::Now();
+    const absl::Time machine = absl::Now();
+    const absl::Time now = std::max(machine, BrokersNow(machine).value_or(machine));
     for (const NewRecord& record : records) {
       if (status.ok()) status = CheckRecord(record, options_.record_bytes_max, now);
     }
@@ -110,6 +117,18 @@ class Log final : public KafkaLog, public kafka::ReaderHost {
   absl::StatusOr<int> CountPartitions() override {
     return CountPartitionsOf(producer_->client()->get(), options_.topic,
                              absl::Now() + absl::Milliseconds(kAskMs));
+  }
+
+  std::optional<absl::Time> BrokersNow(absl::Time machine) override {
+    return clock_->Now(kafka::SteadyNow(), machine);
+  }
+
+  absl::Status AskForTime(const std::string& topic) override {
+    auto probe = kafka::ClockProbe::Start({options_.bootstrap, options_.properties, options_.said},
+                                          topic, clock_.get());
+    if (!probe.ok()) return probe.status();
+    probe_ = *std::move(probe);
+    return absl::OkStatus();
   }
 
   void AskNoMore() override { asks_no_more_ = true; }
@@ -142,6 +161,8 @@ class Log final : public KafkaLog, public kafka::ReaderHost {
     return status;
   }
 
+  void Saw(absl::Time stamped) override { clock_->Saw(kafka::SteadyNow(), stamped); }
+
   void Retire(std::shared_ptr<RunningClient> client) override {
     const absl::MutexLock lock(&mutex_);
     std::erase_if(retiring_, [](const std::future<void>& one) {
@@ -153,7 +174,9 @@ class Log final : public KafkaLog, public kafka::ReaderHost {
 
   const KafkaLogOptions options_;
   const int partitions_;
+  const std::unique_ptr<kafka::BrokerClock> clock_;
   const std::unique_ptr<kafka::Producer> producer_;
+  std::unique_ptr<kafka::ClockProbe> probe_;
   std::atomic<bool> asks_no_more_{false};
   absl::Mutex mutex_;
   std::vector<std::weak_ptr<RunningClient>> reading_ ABSL_GUARDED_BY(mutex_);
@@ -218,13 +241,15 @@ std::unique_ptr<LogReader> Log::MakeReader(bool with_headers) {
 absl::StatusOr<std::unique_ptr<KafkaLog>> KafkaLog::Open(KafkaLogOptions options) {
   const absl::Time until = absl::Now() + options.wait_for_brokers;
   const kafka::ClientOptions client{options.bootstrap, options.properties, options.said};
+  auto clock = std::make_unique<kafka::BrokerClock>();
   auto producer = kafka::Producer::Start(
-      {client, options.topic, options.memory_bytes / 2, options.record_bytes_max});
+      {client, options.topic, options.memory_bytes / 2, options.record_bytes_max, clock.get()});
   if (!producer.ok()) return producer.status();
   const absl::StatusOr<int> partitions =
       CountPartitionsOf((*producer)->client()->get(), options.topic, until);
   if (!partitions.ok()) return partitions.status();
-  return std::make_unique<Log>(std::move(options), *partitions, *std::move(producer));
+  return std::make_unique<Log>(std::move(options), *partitions, std::move(clock),
+                               *std::move(producer));
 }
 
 }  // namespace gridledger

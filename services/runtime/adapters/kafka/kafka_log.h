@@ -2,9 +2,12 @@
 // setting answers.
 //
 // Contract, beyond that of EventLog
-//   - Timestamps are 1 ms after the epoch or later, and at most a minute ahead of this machine's
-//     clock: InvalidArgument otherwise (Kafka has no earlier ones, and a ledger refuses later
-//     ones).
+//   - A record is stamped by its broker, or keeps the time that it brings, as the topic says when it
+//     is taken (message.timestamp.type); which of the two it was stays with it, so that whoever reads
+//     gets the same time for ever (decisions/0019). A ledger's are stamped, but for those of a copy.
+//   - Times that are brought are 1 ms after the epoch or later, and at most a minute ahead of this
+//     machine's clock, or the brokers': InvalidArgument otherwise (Kafka has no earlier ones, and a
+//     ledger refuses later ones).
 //   - Records of one Append stand next to each other among those of this process.
 //   - The topic is neither compacted nor written in transactions: a gap in its offsets is DataLoss.
 //   - While no broker answers, End is Unavailable, appends wait until their memory is full and are
@@ -19,6 +22,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -59,6 +63,11 @@ class KafkaLog : public EventLog {
   virtual std::vector<KafkaClientStatistics> Statistics() = 0;
   // How many partitions the topic has now. Unavailable when no broker answers within seconds.
   virtual absl::StatusOr<int> CountPartitions() = 0;
+  // What time it is by the brokers, where this machine's clock says `machine`: as the answers to what
+  // was appended tell, and what was read. Nothing before there are any.
+  virtual std::optional<absl::Time> BrokersNow(absl::Time machine) = 0;
+  // From now on asks them once a second, by records without content in that topic.
+  virtual absl::Status AskForTime(const std::string& topic) = 0;
   // From now on nobody waits for a broker's answer any more, but for a question under way, two
   // seconds at most: End, Begin and Assign are Unavailable at once. For a process that is to end.
   virtual void AskNoMore() = 0;

@@ -5,7 +5,9 @@
 #include <absl/time/clock.h>
 
 #include <atomic>
+#include <chrono>
 #include <deque>
+#include <optional>
 #include <thread>
 #include <utility>
 
@@ -25,6 +27,7 @@ constexpr absl::Duration kPutOutWithin = absl::Minutes(1);
 constexpr absl::Duration kRejoinDelay = absl::Milliseconds(500);
 constexpr int kAskMs = 1'000;  // who else is in the group
 constexpr absl::Duration kLeaveWait = absl::Seconds(2);
+constexpr std::chrono::seconds kLookEvery{2};
 
 class Member final : public KafkaMembership {
  public:
@@ -41,7 +44,7 @@ class Member final : public KafkaMembership {
     if (thread_.joinable()) thread_.join();
     if (client_ == nullptr) return;
     // One that was put out has no place to leave.
-    if (status().ok() && !options_.keeps_place && HasOthers()) Leave();
+    if (status().ok() && !options_.keeps_place && !is_out_ && HasOthers()) Leave();
     rd_kafka_consumer_close(client_->get());
   }
 
@@ -49,6 +52,8 @@ class Member final : public KafkaMembership {
     const absl::MutexLock lock(&mutex_);
     return status_;
   }
+
+  void StandBack(bool stands_back) override { stands_back_ = stands_back; }
 
   std::string Statistics() override {
     const absl::MutexLock lock(&mutex_);
@@ -80,6 +85,10 @@ class Member final : public KafkaMembership {
       Rebalanced(error, list);
     };
     rd_kafka_poll_set_consumer(client_->get());
+    return Subscribe();
+  }
+
+  absl::Status Subscribe() {
     const kafka::PartitionList topics(rd_kafka_topic_partition_list_new(1));
     rd_kafka_topic_partition_list_add(topics.get(), options_.topic.c_str(), RD_KAFKA_PARTITION_UA);
     const rd_kafka_resp_err_t error = rd_kafka_subscribe(client_->get(), topics.get());
@@ -92,7 +101,10 @@ class Member final : public KafkaMembership {
   }
 
   // Whether anybody would take over what this one leaves; also when nobody knows.
-  bool HasOthers() {
+  bool HasOthers() { return CountMembers().value_or(2) > 1; }
+
+  // Nothing when nobody knows.
+  std::optional<size_t> CountMembers() {
     const kafka::AdminOptions options(
         rd_kafka_AdminOptions_new(client_->get(), RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS));
     char text[512];
@@ -101,13 +113,15 @@ class Member final : public KafkaMembership {
     const char* group = options_.group.c_str();
     rd_kafka_DescribeConsumerGroups(client_->get(), &group, 1, options.get(), queue.get());
     const kafka::Event answer(rd_kafka_queue_poll(queue.get(), 2 * kAskMs));
-    if (answer == nullptr) return true;
+    if (answer == nullptr) return std::nullopt;
     const auto* result = rd_kafka_event_DescribeConsumerGroups_result(answer.get());
     size_t count = 0;
     const rd_kafka_ConsumerGroupDescription_t** groups =
         result == nullptr ? nullptr : rd_kafka_DescribeConsumerGroups_result_groups(result, &count);
-    if (count != 1 || rd_kafka_ConsumerGroupDescription_error(groups[0]) != nullptr) return true;
-    return rd_kafka_ConsumerGroupDescription_member_count(groups[0]) > 1;
+    if (count != 1 || rd_kafka_ConsumerGroupDescription_error(groups[0]) != nullptr) {
+      return std::nullopt;
+    }
+    return rd_kafka_ConsumerGroupDescription_member_count(groups[0]);
   }
 
   // A static member that closes says nothing to its group; one that unsubscribes leaves it. Its id
@@ -154,11 +168,31 @@ class Member final : public KafkaMembership {
       if (const rd_kafka_resp_err_t error = Poll(); error != RD_KAFKA_RESP_ERR_NO_ERROR) {
         Heard(error);
       }
+      if (client_ != nullptr && status().ok()) Move();
       if (absl::Now() < commit_at) continue;
       commit_at = absl::Now() + kCommitEvery;
       Commit();
     }
     if (status().ok()) Commit();
+  }
+
+  // Out of the group and in again, as StandBack says. Two that step out at once leave it empty: who
+  // sees that comes back.
+  void Move() {
+    const auto now = std::chrono::steady_clock::now();
+    if (stands_back_ == is_out_ && !is_out_) return;
+    if (stands_back_ && now < look_at_) return;
+    look_at_ = now + kLookEvery;
+    if (!is_out_) {
+      if (CountMembers().value_or(1) < 2) return;  // alone, or nobody knows
+      Leave();
+      is_out_ = true;
+      owned_.clear();
+      options_.owns({});
+    } else if (!stands_back_ || CountMembers() == 0) {
+      if (const absl::Status status = Subscribe(); !status.ok()) return End(status.message());
+      is_out_ = false;
+    }
   }
 
   // No message outlives this: the client may go next.
@@ -227,6 +261,9 @@ class Member final : public KafkaMembership {
   std::shared_ptr<kafka::RunningClient> client_;
   std::vector<Partition> owned_;       // the thread's
   std::deque<absl::Time> put_out_at_;  // the thread's
+  std::atomic<bool> stands_back_{false};
+  bool is_out_ = false;                              // the thread's
+  std::chrono::steady_clock::time_point look_at_{};  // the thread's: who is in the group
   std::atomic<bool> stopping_{false};
   std::thread thread_;
   absl::Mutex mutex_;

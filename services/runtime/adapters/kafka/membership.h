@@ -46,6 +46,9 @@ class KafkaMembership {
   // Leaves the group, or keeps its place there until its session times out. Takes some seconds at
   // most, but for a client that hangs as it closes (trap L21): a process has to bound it.
   virtual ~KafkaMembership() = default;
+  // While set it is out of its group as long as others are in it, who have its partitions then: it
+  // owns none. Alone it stays, for nobody would take them over.
+  virtual void StandBack(bool stands_back) = 0;
   // What ended the membership: its name is another's too, rights are missing. OK while it lives.
   virtual absl::Status status() = 0;
   // Librdkafka's own JSON; empty before the first.

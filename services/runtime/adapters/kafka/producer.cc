@@ -143,7 +143,7 @@ std::shared_ptr<RunningClient> Producer::client() { return generation()->client;
 // refuse what does not follow.
 void Producer::Append(Partition partition, std::vector<NewRecord> records, EventLog::Done done) {
   const size_t count = records.size();
-  auto* sending = new Sending{partition, std::move(done), count + 1, -1, absl::OkStatus(), {}};
+  auto* sending = new Sending{partition, std::move(done), {}, count + 1, -1, absl::OkStatus(), {}};
   std::shared_ptr<Generation> generation;
   size_t handed = 0;
   {
@@ -193,6 +193,7 @@ size_t Producer::HandOver(Generation& generation, Sending* sending,
     const absl::MutexLock lock(&generation.mutex);
     if (!generation.under_way.contains(sending) || !sending->status.ok()) return 0;
     partition = sending->partition;
+    sending->sent = SteadyNow();
     if (generation.lanes[partition].cut_off != nullptr) {
       status = absl::UnavailableError("an append before this one could not be handed over whole");
     }
@@ -278,6 +279,7 @@ void Producer::Answer(Generation& generation, const rd_kafka_message_t* message)
       // So the client reports what it takes for written because something behind it is.
       status = absl::UnavailableError("the brokers did not say where a record is");
     }
+    if (status.ok()) TellClock(message, sending->sent);
     if (!status.ok()) {
       if (sending->status.ok()) sending->status = std::move(status);
     } else if (sending->first < 0) {
@@ -289,6 +291,16 @@ void Producer::Answer(Generation& generation, const rd_kafka_message_t* message)
   }
   Landed(generation, sending, 1);
   if (was_alone) GoOn(generation, partition);
+}
+
+// The time that a broker put on a record is in its answer, unless the record brought its own.
+void Producer::TellClock(const rd_kafka_message_t* message, absl::Time sent) {
+  if (options_.clock == nullptr) return;
+  rd_kafka_timestamp_type_t type;
+  const int64_t ms = rd_kafka_message_timestamp(message, &type);
+  if (type != RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME) return;
+  options_.clock->Answered(rd_kafka_message_broker_id(message), sent, SteadyNow(),
+                           absl::FromUnixMillis(ms));
 }
 
 void Producer::Serve() {

@@ -18,6 +18,7 @@
 #include <thread>
 #include <vector>
 
+#include "services/runtime/adapters/kafka/broker_clock.h"
 #include "services/runtime/adapters/kafka/client.h"
 #include "services/runtime/ports/event_log.h"
 
@@ -29,6 +30,7 @@ struct ProducerOptions {
   // Of records on their way, and as much again of those that wait for a partition's first one.
   size_t memory_bytes = size_t{64} << 20;
   size_t record_bytes_max = kRecordBytesMax;
+  BrokerClock* clock = nullptr;  // told when answers say who stamped what; outlives the producer
 };
 
 class Producer {
@@ -50,6 +52,7 @@ class Producer {
   struct Sending {
     Partition partition;
     EventLog::Done done;
+    absl::Time sent;  // the last of it, by the steady clock
     size_t left = 0;  // handed to the client, or about to be, and not answered
     int64_t first = -1;
     absl::Status status;
@@ -82,6 +85,7 @@ class Producer {
   size_t HandOver(Generation& generation, Sending* sending, absl::Span<const NewRecord> records)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(order_);
   void Answer(Generation& generation, const rd_kafka_message_t* message);
+  void TellClock(const rd_kafka_message_t* message, absl::Time sent);
   // Hands over what waited for a partition's first record, or fails it when that has failed.
   void GoOn(Generation& generation, Partition partition);
   // Takes `count` off what is left, and answers when that was all.

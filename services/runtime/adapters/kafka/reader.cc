@@ -77,6 +77,13 @@ void Reader::TakeAway(Partition partition) {
 }
 
 absl::Status Reader::Poll(absl::Duration wait, int records_max, RecordBatch* batch) {
+  stamped_ms_ = 0;
+  absl::Status status = Fill(wait, records_max, batch);
+  if (stamped_ms_ > 0) host_->Saw(absl::FromUnixMillis(stamped_ms_));
+  return status;
+}
+
+absl::Status Reader::Fill(absl::Duration wait, int records_max, RecordBatch* batch) {
   batch->Clear();
   const auto has_room = [&] {
     return static_cast<int>(batch->records().size()) < records_max &&
@@ -140,6 +147,7 @@ absl::Status Reader::Take(Message message, RecordBatch* batch) {
   }
   rd_kafka_timestamp_type_t type;
   const int64_t ms = rd_kafka_message_timestamp(message.get(), &type);
+  if (type == RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME) stamped_ms_ = std::max(stamped_ms_, ms);
   batch->Add(partition, Offset{message->offset}, absl::FromUnixMillis(ms),
              Bytes(message->key, message->key_len), headers_,
              Bytes(message->payload, message->len));

@@ -23,6 +23,8 @@ class ReaderHost {
   // The oldest offset and the one after the newest. InvalidArgument for a partition that is not
   // there.
   virtual absl::Status Ask(Partition partition, Offset* begin, Offset* end) = 0;
+  // The newest of the records read just now that the brokers stamped.
+  virtual void Saw(absl::Time stamped) = 0;
   // Ends a client, which takes half a second, without letting anybody wait for it.
   virtual void Retire(std::shared_ptr<RunningClient> client) = 0;
 };
@@ -41,6 +43,7 @@ class Reader final : public LogReader {
   void Wake() override;
 
  private:
+  absl::Status Fill(absl::Duration wait, int records_max, RecordBatch* batch);
   void TakeAway(Partition partition);
   absl::Status Take(Message message, RecordBatch* batch);
   absl::Status ErrorOf(const rd_kafka_message_t& message);
@@ -55,6 +58,7 @@ class Reader final : public LogReader {
   std::vector<rd_kafka_message_t*> got_;         // reused
   std::deque<Message> left_;                     // taken off the queue, and over the batch's limit
   std::string headers_;                          // reused
+  int64_t stamped_ms_ = 0;                       // by the brokers; of what was taken last
   std::atomic<bool> woken_{false};
 };
 

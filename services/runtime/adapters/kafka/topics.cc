@@ -1,9 +1,11 @@
 #include "services/runtime/adapters/kafka/topics.h"
 
+#include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
 #include <absl/time/clock.h>
 
 #include <utility>
+#include <vector>
 
 #include "services/runtime/adapters/kafka/client.h"
 
@@ -16,6 +18,9 @@ using kafka::Queue;
 using kafka::StatusOf;
 
 constexpr absl::Duration kAskAgain = absl::Milliseconds(20);
+constexpr char kBytesMax[] = "max.message.bytes";
+constexpr int64_t kMarkBytes = 64 << 10;  // over what the frame of a record takes
+constexpr absl::Duration kFarAhead = absl::Hours(24 * 3650);
 
 class Admin final : public KafkaAdmin {
  public:
@@ -66,6 +71,43 @@ class Admin final : public KafkaAdmin {
     return absl::UnavailableError(absl::StrCat(doing, ": it was made, but is not seen yet"));
   }
 
+  // The controller has taken a change when it answers; a partition's leader hears of it a moment
+  // later, and until then would stamp a record that nobody could take back. So each leader is asked
+  // by a record that it refuses in any case: too large for the old setting, and too far ahead for
+  // the new one. What it says of it tells which of the two it goes by.
+  absl::Status KeepSentTimes(const KafkaTopic& topic) override {
+    int64_t bytes = 0;
+    const auto found = topic.settings.find(kBytesMax);
+    if (found == topic.settings.end() || !absl::SimpleAtoi(found->second, &bytes)) {
+      return absl::FailedPreconditionError(
+          absl::StrCat(topic.name, " does not say its ", kBytesMax));
+    }
+    absl::Status altered = Alter(topic.name, {{kTimestampType, kStampedBySender},
+                                              {kBytesMax, absl::StrCat(bytes + 2 * kMarkBytes)}});
+    if (!altered.ok()) return altered;
+    return AwaitLeaders(topic, bytes + kMarkBytes);
+  }
+
+  absl::Status StampByBrokers(const KafkaTopic& topic) override {
+    std::vector<std::pair<std::string, std::string>> settings = {
+        {kTimestampType, kStampedByBrokers}};
+    if (const auto found = topic.settings.find(kBytesMax); found != topic.settings.end()) {
+      settings.emplace_back(kBytesMax, found->second);
+    }
+    if (absl::Status altered = Alter(topic.name, settings); !altered.ok()) return altered;
+    // Until the brokers say so, no service would start on it.
+    for (const absl::Time until = absl::Now() + options_.timeout; absl::Now() < until;
+         absl::SleepFor(kAskAgain)) {
+      auto now = Find(topic.name);
+      if (!now.ok()) return now.status();
+      if (now->has_value() && (*now)->settings[kTimestampType] == kStampedByBrokers) {
+        return absl::OkStatus();
+      }
+    }
+    return absl::UnavailableError(
+        absl::StrCat(topic.name, ": the brokers do not take the change of ", kTimestampType));
+  }
+
   absl::Status Delete(const std::string& name) override {
     rd_kafka_DeleteTopic_t* one = rd_kafka_DeleteTopic_new(name.c_str());
     const AdminOptions options = Options(RD_KAFKA_ADMIN_OP_DELETETOPICS);
@@ -107,6 +149,75 @@ class Admin final : public KafkaAdmin {
   }
 
  private:
+  absl::Status Alter(const std::string& name,
+                     const std::vector<std::pair<std::string, std::string>>& settings) {
+    const std::string doing = absl::StrCat("cannot alter the topic ", name);
+    const kafka::ConfigResource resource(
+        rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, name.c_str()));
+    for (const auto& [setting, value] : settings) {
+      const kafka::Error error(rd_kafka_ConfigResource_add_incremental_config(
+          resource.get(), setting.c_str(), RD_KAFKA_ALTER_CONFIG_OP_TYPE_SET, value.c_str()));
+      if (error != nullptr) return StatusOf(rd_kafka_error_code(error.get()), doing);
+    }
+    rd_kafka_ConfigResource_t* list[] = {resource.get()};
+    const AdminOptions options = Options(RD_KAFKA_ADMIN_OP_INCREMENTALALTERCONFIGS);
+    rd_kafka_IncrementalAlterConfigs(client_->get(), list, 1, options.get(), queue_.get());
+    const Event answer = Answer();
+    const auto* result = rd_kafka_event_IncrementalAlterConfigs_result(answer.get());
+    if (result == nullptr) return StatusOf(rd_kafka_event_error(answer.get()), doing);
+    size_t count = 0;
+    const rd_kafka_ConfigResource_t** altered =
+        rd_kafka_IncrementalAlterConfigs_result_resources(result, &count);
+    for (size_t i = 0; i < count; ++i) {
+      if (absl::Status status = StatusOf(rd_kafka_ConfigResource_error(altered[i]), doing);
+          !status.ok()) {
+        return status;
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  // Until every leader refuses a record of `bytes` for its time, and not for its size.
+  absl::Status AwaitLeaders(const KafkaTopic& topic, int64_t bytes) {
+    auto client = kafka::StartClient(
+        RD_KAFKA_PRODUCER, {options_.bootstrap, options_.properties, options_.said},
+        {{"message.max.bytes", absl::StrCat(bytes + kMarkBytes)}, {"linger.ms", "0"}},
+        [](rd_kafka_conf_t* conf) { rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_DR); });
+    if (!client.ok()) return client.status();
+    const Queue answers(rd_kafka_queue_get_main((*client)->get()));
+    const std::string value(static_cast<size_t>(bytes), '\0');
+    const absl::Time until = absl::Now() + options_.timeout;
+    for (int partition = 0; partition < topic.partitions;) {
+      if (absl::Now() >= until) {
+        return absl::UnavailableError(absl::StrCat("the leader of partition ", partition, " of ",
+                                                   topic.name, " does not take the change of ",
+                                                   kTimestampType));
+      }
+      const rd_kafka_resp_err_t sent = rd_kafka_producev(
+          (*client)->get(), RD_KAFKA_V_TOPIC(topic.name.c_str()), RD_KAFKA_V_PARTITION(partition),
+          RD_KAFKA_V_TIMESTAMP(absl::ToUnixMillis(absl::Now() + kFarAhead)),
+          RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+          RD_KAFKA_V_VALUE(const_cast<char*>(value.data()), value.size()), RD_KAFKA_V_END);
+      if (sent != RD_KAFKA_RESP_ERR_NO_ERROR) return StatusOf(sent, "cannot ask a leader");
+      const Event event(rd_kafka_queue_poll(answers.get(), TimeoutMs()));
+      const rd_kafka_message_t* message =
+          event == nullptr ? nullptr : rd_kafka_event_message_next(event.get());
+      if (message == nullptr) continue;  // the time is over
+      if (message->err == RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP) {
+        ++partition;
+      } else if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return absl::DataLossError(absl::StrCat("partition ", partition, " of ", topic.name,
+                                                " took a record that it had to refuse"));
+      } else if (message->err != RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE &&
+                 !absl::IsUnavailable(StatusOf(message->err, ""))) {
+        return StatusOf(message->err, "cannot ask a leader");
+      } else {
+        absl::SleepFor(kAskAgain);
+      }
+    }
+    return absl::OkStatus();
+  }
+
   int TimeoutMs() const { return static_cast<int>(absl::ToInt64Milliseconds(options_.timeout)); }
 
   AdminOptions Options(rd_kafka_admin_op_t operation) const {

@@ -23,6 +23,11 @@ struct KafkaTopic {
   std::map<std::string, std::string> settings = {};  // Kafka's own names and values
 };
 
+// A topic's setting that says who stamps its records, and its two values.
+inline constexpr char kTimestampType[] = "message.timestamp.type";
+inline constexpr char kStampedByBrokers[] = "LogAppendTime";
+inline constexpr char kStampedBySender[] = "CreateTime";
+
 struct KafkaAdminOptions {
   std::string bootstrap;  // HOST:PORT[,HOST:PORT]
   std::map<std::string, std::string> properties = {};
@@ -43,6 +48,11 @@ class KafkaAdmin {
   // With every setting that is in force there, a default or not. Nothing when there is no such
   // topic.
   virtual absl::StatusOr<std::optional<KafkaTopic>> Find(const std::string& name) = 0;
+  // From now on records keep the times that they bring, as a copy needs it; true of each partition's
+  // leader when this returns. `topic` as Find told it. PermissionDenied without the right to alter.
+  virtual absl::Status KeepSentTimes(const KafkaTopic& topic) = 0;
+  // From now on brokers stamp what they take; `topic` as Find told it before all.
+  virtual absl::Status StampByBrokers(const KafkaTopic& topic) = 0;
   virtual absl::Status Delete(const std::string& name) = 0;
   // Takes away the records below that offset, as a retention would. For tests.
   virtual absl::Status DeleteBefore(const std::string& name, Partition partition,
