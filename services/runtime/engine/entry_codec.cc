@@ -8,6 +8,8 @@
 namespace gridledger::engine {
 namespace {
 
+constexpr size_t kDamageBytesMax = 32;  // of a word like "unreadable"
+
 // Names by field number, read off the schema once: a oneof's message names are the types.
 std::vector<std::string> TypeNames(const google::protobuf::OneofDescriptor& oneof) {
   std::vector<std::string> names;
@@ -78,6 +80,11 @@ absl::Status DecodeEntry(absl::string_view value, v1::Entry* entry) {
                                                       ", this build knows up to ", kNewestSchema,
                                                       ": run a newer build on this partition"));
   }
+  if (entry->has_place_lost()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the record was lost before the ledger was copied: ",
+                     entry->place_lost().damage().substr(0, kDamageBytesMax)));
+  }
   if (entry->content_case() == v1::Entry::CONTENT_NOT_SET) {
     return absl::InvalidArgumentError("the entry has no content that this build knows");
   }
@@ -96,6 +103,7 @@ bool IsRetriable(const v1::Entry& entry) {
     case v1::Entry::kTick:
     case v1::Entry::kDeadLetterRetried:
     case v1::Entry::kDeadLetterDiscarded:
+    case v1::Entry::kPlaceLost:
     case v1::Entry::CONTENT_NOT_SET: return false;
   }
   return false;
