@@ -133,6 +133,8 @@ std::string PrometheusText(const std::string& service, const CityLook& look,
       MetricType::Counter, static_cast<double>(look.stood_down));
   one("gridledger_partitions_stopped", "Partitions that cannot go on.", MetricType::Gauge,
       static_cast<double>(look.stopped.size()));
+  one("gridledger_partitions_stalled", "Partitions of which nothing comes though the log goes on.",
+      MetricType::Gauge, static_cast<double>(look.stalled));
   one("gridledger_incidents", "Incidents in the partitions run here.", MetricType::Gauge,
       static_cast<double>(look.incidents));
   one("gridledger_incidents_open", "Those that are not closed.", MetricType::Gauge,

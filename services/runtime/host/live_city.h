@@ -4,7 +4,6 @@
 #pragma once
 
 #include <absl/base/thread_annotations.h>
-#include <absl/functional/function_ref.h>
 #include <absl/synchronization/mutex.h>
 
 #include <atomic>
@@ -78,6 +77,7 @@ struct CityLook {
   int64_t stood_down = 0;      // of those, left to an owner who was there after all
   bool live = false;           // all has been folded to the end, and what was pending sent
   std::vector<engine::Live::Stopped> stopped;
+  int64_t stalled = 0;  // partitions that stand still though the log goes on; whoever watches says
 };
 
 class LiveCity {
@@ -88,13 +88,12 @@ class LiveCity {
   // Stops.
   ~LiveCity();
 
-  // Asks the log where it ends, partition by partition: on a cluster as many journeys, and without
-  // its brokers a long wait.
+  // Asks the log where it ends: on a cluster some journeys, and without its brokers some seconds.
   CityLook Look();
   // Asks nobody: where the ledger ends is what HearEnds last heard.
   CityLook LookHere();
-  // Until all are asked or `enough` says so.
-  void HearEnds(absl::FunctionRef<bool()> enough);
+  // Asks all partitions at once; those without a leader have no news.
+  void HearEnds();
   // A standby takes over.
   void Promote();
   // Runs these partitions from now on, and no others: gives up and takes on what differs. Waits
