@@ -40,6 +40,7 @@ struct List {
   absl::TimeZone zone;
   absl::Time as_of;
   std::vector<Listed> items;
+  std::vector<MissingPart> missing;
 };
 
 // Open, with a deadline that has passed while the clock ran.
@@ -71,15 +72,17 @@ absl::Status Find(const IncidentsOptions& options, host::Folder& folder, List* l
   }
   const std::optional<absl::Time> asked = view.until;
   absl::Time present = absl::UnixEpoch();
-  const absl::Status looked =
-      LookAt(options.common, "looking", std::move(view), [&](const host::Seen& seen) {
+  const absl::Status looked = LookAt(
+      options.common, "looking", std::move(view),
+      [&](const host::Seen& seen) {
         present = std::max(present, seen.now);
         seen.tasks.front().task->incidents().incidents.Scan(
             [&](const IncidentId& id, const incident::Incident& is) {
               if (IsAskedFor(options, is)) list->items.push_back({id, seen.partition, is});
             });
         return absl::OkStatus();
-      });
+      },
+      nullptr, &list->missing);
   if (!looked.ok()) return looked;
   list->as_of = asked.value_or(present);
   if (options.overdue) {
@@ -103,6 +106,7 @@ std::string PrintJson(const List& list) {
   nlohmann::ordered_json json;
   json["as_of"] = Rfc3339(list.as_of, list.zone);
   json["count"] = list.items.size();
+  json["missing"] = JsonOf(list.missing);
   json["incidents"] = nlohmann::ordered_json::array();
   for (const Listed& one : list.items) {
     json["incidents"].push_back({{"id", one.id.text()},
@@ -156,9 +160,10 @@ absl::Status ListIncidents(const IncidentsOptions& options) {
   if (!folder.ok()) return folder.status();
   const absl::StatusOr<absl::TimeZone> zone = ZoneOf(**folder);
   if (!zone.ok()) return zone.status();
-  List list{.zone = *zone, .as_of = {}, .items = {}};
+  List list{.zone = *zone, .as_of = {}, .items = {}, .missing = {}};
   if (absl::Status status = Find(options, **folder, &list); !status.ok()) return status;
-  return WriteOut(options.common.json ? PrintJson(list) : PrintText(list));
+  absl::Status written = WriteOut(options.common.json ? PrintJson(list) : PrintText(list));
+  return written.ok() ? EndOf(list.missing) : written;
 }
 
 }  // namespace

@@ -33,6 +33,8 @@ struct City {
   int64_t dead_letters = 0;
   int64_t decisions_void = 0;
   absl::Time now = absl::FromUnixMillis(0);
+  int64_t places_without_record = 0;
+  std::vector<MissingPart> missing;
 };
 
 absl::Status ReadStandings(host::Folder& folder, City* city) {
@@ -78,6 +80,7 @@ void Add(const host::Seen& seen, City* city) {
   }
   city->dead_letters += static_cast<int64_t>(task.progress().undecodable);
   city->decisions_void += static_cast<int64_t>(task.progress().decisions_void);
+  city->places_without_record += static_cast<int64_t>(task.place_counts().without_record);
 }
 
 int64_t LagOf(const City& city, const TaskId& task, const Standing& standing) {
@@ -105,6 +108,8 @@ std::string PrintJson(const City& city, const std::string& path, absl::TimeZone 
   json["void_decisions"] = city.decisions_void;
   json["parked"] = city.parked;
   json["dead_letters"] = city.dead_letters;
+  json["places_without_record"] = city.places_without_record;
+  json["missing"] = JsonOf(city.missing);
   json["services"] = nlohmann::ordered_json::array();
   for (const auto& [task, standing] : city.standings) {
     json["services"].push_back({{"service", task.service.text()},
@@ -136,7 +141,18 @@ std::string PrintText(const City& city, const std::string& path, absl::TimeZone 
                   " open, ", Grouped(city.closed), " closed\n");
   absl::StrAppend(&out, "void facts    ", PrintVoids(city), "\n");
   absl::StrAppend(&out, "parked        ", Grouped(city.parked), "\n");
-  absl::StrAppend(&out, "dead letters  ", Grouped(city.dead_letters), "\n\n");
+  absl::StrAppend(&out, "dead letters  ", Grouped(city.dead_letters), "\n");
+  if (city.places_without_record > 0) {
+    absl::StrAppend(&out, "no records    ", Grouped(city.places_without_record),
+                    " places: the marks of transactions\n");
+  }
+  for (const MissingPart& one : city.missing) {
+    absl::StrAppend(&out, Paint(Colour::kRed, absl::StrCat("partition ", one.partition.value)),
+                    " is known up to offset ", one.at.value, " only",
+                    one.bad_place ? absl::StrCat(" (", DamageName(one.bad_place->damage), ")") : "",
+                    ": ", Printable(std::string(one.why.message())), "\n");
+  }
+  absl::StrAppend(&out, "\n");
 
   using Align = TextTable::Align;
   std::vector<TextTable::Column> columns = {
@@ -173,16 +189,19 @@ absl::Status Status(const CommonOptions& options) {
   host::View view;
   view.folder = folder->get();
   view.services = {Furthest(city)};
-  const absl::Status looked =
-      LookAt(options, "counting", std::move(view), [&](const host::Seen& seen) {
+  const absl::Status looked = LookAt(
+      options, "counting", std::move(view),
+      [&](const host::Seen& seen) {
         Add(seen, &city);
         return absl::OkStatus();
-      });
+      },
+      nullptr, &city.missing);
   if (!looked.ok()) return looked;
   const absl::StatusOr<absl::TimeZone> zone = ZoneOf(**folder);
   if (!zone.ok()) return zone.status();
-  return WriteOut(options.json ? PrintJson(city, options.data, *zone)
-                               : PrintText(city, options.data, *zone));
+  absl::Status written = WriteOut(options.json ? PrintJson(city, options.data, *zone)
+                                               : PrintText(city, options.data, *zone));
+  return written.ok() ? EndOf(city.missing) : written;
 }
 
 }  // namespace

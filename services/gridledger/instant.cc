@@ -35,6 +35,8 @@ absl::StatusOr<std::string> FirstZone(EventLog& log, Partition partition) {
 absl::StatusOr<absl::TimeZone> ZoneOf(host::Folder& folder) {
   for (int p = 0; p < folder.log().partitions(); ++p) {
     const absl::StatusOr<std::string> name = FirstZone(folder.log(), Partition{p});
+    // One that is damaged or away says nothing; any other names the same zone.
+    if (absl::IsDataLoss(name.status()) || absl::IsUnavailable(name.status())) continue;
     if (!name.ok()) return name.status();
     if (name->empty()) continue;
     absl::TimeZone zone;
