@@ -145,10 +145,11 @@ class Log final : public KafkaLog, public kafka::ReaderHost {
     return status;
   }
 
-  // Once, and again until then.
+  // Once, and while nobody answers again until then.
   absl::Status AskUntil(Partition partition, absl::Time until, LogBounds* bounds) {
     if (absl::Status status = CheckPartition(partition); !status.ok()) return status;
     // Leaders move, and a new topic's are not known everywhere at once.
+    const absl::Time unknown_until = absl::Now() + kAskMax;
     absl::Status status = absl::UnavailableError("nobody is asked any more: the process ends");
     while (!asks_no_more_) {
       const std::shared_ptr<RunningClient> client = producer_->client();
@@ -157,8 +158,10 @@ class Log final : public KafkaLog, public kafka::ReaderHost {
                                            &bounds->begin.value, &bounds->end.value, kAskMs),
           absl::StrCat("cannot ask where partition ", partition.value, " of ", options_.topic,
                        " ends"));
-      const bool may_pass = absl::IsUnavailable(status) || absl::IsNotFound(status);
-      if (!may_pass || absl::Now() >= until) return status;
+      const absl::Time now = absl::Now();
+      const bool may_pass = (absl::IsUnavailable(status) && now < until) ||
+                            (absl::IsNotFound(status) && now < unknown_until);
+      if (!may_pass) return status;
       absl::SleepFor(kAskAgain);
     }
     return status;
