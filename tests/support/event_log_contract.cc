@@ -35,7 +35,8 @@ OwnedRecord Own(const Record& record) {
                      record.timestamp,
                      std::string(record.key),
                      std::string(record.headers),
-                     std::string(record.value)};
+                     std::string(record.value),
+                     record.kind};
 }
 
 std::vector<std::string> Values(const std::vector<OwnedRecord>& records) {
@@ -106,6 +107,73 @@ TEST_P(EventLogContract, OffsetsBeginAtZeroAndHaveNoGaps) {
   EXPECT_EQ(Values(*records), (std::vector<std::string>{"a0", "a1", "a2", "b0", "c0", "c1"}));
   for (size_t i = 0; i < records->size(); ++i) {
     EXPECT_EQ((*records)[i].offset.value, static_cast<int64_t>(i));
+  }
+}
+
+NewRecord Nothing() {
+  NewRecord nothing;
+  nothing.kind = PlaceKind::kNothing;
+  return nothing;
+}
+
+TEST_P(EventLogContract, APlaceWithoutARecordHasItsOffsetAndNothingElse) {
+  std::vector<NewRecord> records = PlainRecords(2, "a");
+  records.insert(records.begin() + 1, Nothing());
+  EXPECT_EQ(*log().AppendAndWait(Partition{0}, records), Offset{0});
+  EXPECT_EQ(*log().AppendAndWait(Partition{0}, {Nothing()}), Offset{3});
+  NewRecord empty = PlainRecords(1, "")[0];
+  empty.key = empty.headers = empty.value = "";
+  EXPECT_EQ(*log().AppendAndWait(Partition{0}, {empty}), Offset{4});
+  EXPECT_EQ(*log().End(Partition{0}), Offset{5});
+  for (const bool again : {false, true}) {
+    if (again) under_test_->Reopen();
+    for (int from = 0; from < 5; ++from) {
+      const auto found = ReadRecords(log(), Partition{0}, Offset{from}, 5 - from);
+      ASSERT_TRUE(found.ok()) << found.status();
+      for (const OwnedRecord& record : *found) {
+        const bool is_nothing = record.offset.value == 1 || record.offset.value == 3;
+        EXPECT_EQ(record.kind, is_nothing ? PlaceKind::kNothing : PlaceKind::kRecord)
+            << record.offset.value;
+        if (!is_nothing) continue;
+        EXPECT_EQ(record, (OwnedRecord{Partition{0}, record.offset, absl::UnixEpoch(), "", "", "",
+                                       PlaceKind::kNothing}));
+      }
+    }
+  }
+}
+
+TEST_P(EventLogContract, ABulkAppendHasPlacesWithoutARecordToo) {
+  const std::unique_ptr<BulkAppender> bulk = under_test_->NewBulkAppender();
+  if (bulk == nullptr) GTEST_SKIP() << "no bulk appending";
+  EXPECT_EQ(*bulk->AppendNothing(Partition{1}), Offset{0});
+  EXPECT_EQ(*bulk->Append(Partition{1}, absl::FromUnixMillis(1), "", "", "a"), Offset{1});
+  EXPECT_EQ(*bulk->AppendNothing(Partition{1}), Offset{2});
+  ASSERT_TRUE(bulk->Flush().ok());
+  const auto found = ReadAll(log(), Partition{1});
+  ASSERT_TRUE(found.ok()) << found.status();
+  std::vector<PlaceKind> kinds;
+  for (const OwnedRecord& record : *found) kinds.push_back(record.kind);
+  EXPECT_EQ(kinds,
+            (std::vector<PlaceKind>{PlaceKind::kNothing, PlaceKind::kRecord, PlaceKind::kNothing}));
+}
+
+TEST_P(EventLogContract, BoundsAreToldWithoutWaiting) {
+  ASSERT_TRUE(log().AppendAndWait(Partition{3}, PlainRecords(3, "a")).ok());
+  for (const auto& [partition, end] : {std::pair(3, 3), std::pair(2, 0)}) {
+    absl::Notification told;
+    absl::StatusOr<LogBounds> bounds;
+    log().AskBounds(Partition{partition}, [&](absl::StatusOr<LogBounds> answer) {
+      bounds = std::move(answer);
+      told.Notify();
+    });
+    told.WaitForNotification();
+    ASSERT_TRUE(bounds.ok()) << bounds.status();
+    EXPECT_EQ(bounds->begin, Offset{0});
+    EXPECT_EQ(bounds->end, Offset{end});
+    const std::unique_ptr<LogReader> reader = log().NewReader();
+    EXPECT_TRUE(reader->AssignWithin(Partition{partition}, Offset{end}, *bounds).ok());
+    EXPECT_TRUE(
+        absl::IsOutOfRange(reader->AssignWithin(Partition{partition}, Offset{end + 1}, *bounds)));
   }
 }
 

@@ -53,6 +53,7 @@ struct OwnedRecord {
   Offset offset;
   absl::Time timestamp;
   std::string key, headers, value;
+  PlaceKind kind = PlaceKind::kRecord;
 
   friend bool operator==(const OwnedRecord&, const OwnedRecord&) = default;
 };

@@ -29,8 +29,8 @@ v1::Entry FactOn(absl::string_view incident, uint32_t stage) {
 }
 
 bool SameRecord(const NewRecord& a, const NewRecord& b) {
-  return a.timestamp == b.timestamp && a.key == b.key && a.headers == b.headers &&
-         a.value == b.value;
+  return a.kind == b.kind && a.timestamp == b.timestamp && a.key == b.key &&
+         a.headers == b.headers && a.value == b.value;
 }
 
 std::string Tell(const NewRecord& record) {
@@ -73,7 +73,8 @@ Ledger ReadLedger(EventLog& log, Partition partition) {
     INVARIANT(reader->Poll(absl::Seconds(10), 4096, &batch).ok(), "a test's log can be read");
     for (const Record& record : batch.records()) {
       ledger.push_back(NewRecord{record.timestamp, std::string(record.key),
-                                 std::string(record.headers), std::string(record.value)});
+                                 std::string(record.headers), std::string(record.value),
+                                 record.kind});
     }
   }
   return ledger;
@@ -83,7 +84,8 @@ Record At(const Ledger& ledger, Partition partition, size_t index) {
   const NewRecord& record = ledger[index];
   return Record{partition,        Offset{static_cast<int64_t>(index)},
                 record.timestamp, record.key,
-                record.headers,   record.value};
+                record.headers,   record.value,
+                record.kind};
 }
 
 absl::Status FoldUpTo(engine::Task& task, const Ledger& ledger, size_t to) {

@@ -23,6 +23,7 @@ namespace {
 struct CopyOptions {
   CommonOptions common;
   std::string from, to;
+  std::vector<std::string> lose;
   bool digests = true;
 };
 
@@ -33,10 +34,13 @@ struct Outcome {
   bool compared = false;
   bool equal = false;
   std::vector<DigestRow> digests;
+  std::vector<MissingPart> missing;
+  std::vector<BadPlace> lost;
 };
 
 // What the target holds already has to be the beginning of the source.
-absl::Status CheckBeginning(const CopyOptions& options, CopySource& source, CopyTarget& target) {
+absl::Status CheckBeginning(const CopyOptions& options, const LostPlaces& lost, CopySource& source,
+                            CopyTarget& target) {
   std::vector<Offset> last = source.ends();
   bool any = false;
   for (size_t p = 0; p < last.size(); ++p) {
@@ -55,7 +59,7 @@ absl::Status CheckBeginning(const CopyOptions& options, CopySource& source, Copy
   std::vector<bool> seen(last.size(), false);
   size_t left = 0;
   for (size_t p = 0; p < last.size(); ++p) left += target.ends()[p].value > 0 ? 1 : 0;
-  const absl::Status status = source.Read(last, [&](const Record& record) -> absl::Status {
+  const absl::Status status = source.Read(last, lost, [&](const Record& record) -> absl::Status {
     const size_t p = static_cast<size_t>(record.partition.value);
     if (seen[p] || record.offset != last[p] || target.ends()[p].value == 0) {
       return absl::OkStatus();
@@ -77,19 +81,30 @@ absl::Status CheckBeginning(const CopyOptions& options, CopySource& source, Copy
 // nobody knows.
 template <class End>
 absl::StatusOr<std::vector<DigestRow>> DigestsOf(const CopyOptions& options, End& end,
-                                                 host::Begin begin,
-                                                 const std::vector<Offset>& ends) {
+                                                 host::Begin begin, const std::vector<Offset>& ends,
+                                                 std::vector<MissingPart>* missing) {
   if (end.folder() == nullptr) return end.kept_digests();
-  return FoldDigests(options.common, end.folder(), begin, ends);
+  return FoldDigests(options.common, end.folder(), begin, ends, missing);
 }
 
 absl::Status Compare(const CopyOptions& options, CopySource& source, CopyTarget& target,
                      Outcome* outcome) {
   if (!options.digests) return absl::OkStatus();
-  auto there = DigestsOf(options, target, host::Begin::kZero, source.ends());
+  // Both can be folded up to the first damage only; a file says nothing of there.
+  std::vector<Offset> ends = source.ends();
+  for (const MissingPart& one : outcome->missing) ends[one.partition.value] = one.at;
+  for (const BadPlace& one : outcome->lost) {
+    ends[one.partition.value] = std::min(ends[one.partition.value], one.offset);
+  }
+  if (ends != source.ends() && (source.folder() == nullptr || target.folder() == nullptr)) {
+    return absl::OkStatus();
+  }
+  std::vector<MissingPart> missing;  // where an earlier copy left out what is lost
+  auto there = DigestsOf(options, target, host::Begin::kZero, ends, &missing);
   if (!there.ok()) return there.status();
-  auto here = DigestsOf(options, source, host::Begin::kNewest, source.ends());
+  auto here = DigestsOf(options, source, host::Begin::kNewest, ends, &missing);
   if (!here.ok()) return here.status();
+  if (!missing.empty()) return absl::OkStatus();
   if (there->empty() && !here->empty()) {
     if (absl::Status kept = target.KeepDigests(*here); !kept.ok()) return kept;
   }
@@ -108,12 +123,26 @@ absl::Status Print(const CopyOptions& options, const Outcome& outcome) {
                                    {"seconds", outcome.seconds}};
     json["equal"] = outcome.compared ? nlohmann::ordered_json(outcome.equal) : nullptr;
     json["digests"] = DigestRowsJson(outcome.digests);
+    json["missing"] = JsonOf(outcome.missing);
+    json["lost"] = nlohmann::ordered_json::array();
+    for (const BadPlace& one : outcome.lost) {
+      json["lost"].push_back({{"partition", one.partition.value},
+                              {"offset", one.offset.value},
+                              {"damage", DamageName(one.damage).data()}});
+    }
     return WriteOut(JsonText(json));
   }
   return WriteOut(absl::StrCat(
       Grouped(outcome.copied), " of ", Grouped(outcome.records), " records copied in ",
       PrintDuration(absl::Seconds(outcome.seconds)),
-      outcome.copied < outcome.records ? "; the others were there already" : "", ".\n",
+      outcome.copied < outcome.records && outcome.missing.empty()
+          ? "; the others were there already"
+          : "",
+      ".\n",
+      outcome.lost.empty()
+          ? ""
+          : absl::StrCat(Grouped(static_cast<int64_t>(outcome.lost.size())),
+                         " lost records are dead letters there: `gridledger dead-letters list`.\n"),
       outcome.compared ? (outcome.equal ? "Every service folds both to the same digests.\n"
                                         : "The digests differ.\n")
                        : "",
@@ -129,14 +158,18 @@ absl::Status Copy(const CopyOptions& options) {
   const absl::StatusOr<TakenImports> imports =
       folders ? TakenImports::Of(std::string(from)) : TakenImports();
   if (!imports.ok()) return imports.status();
+  LostPlaces lost;
+  for (const std::string& text : options.lose) {
+    if (absl::Status status = lost.Add(text); !status.ok()) return status;
+  }
   auto source = OpenSource(options.from, options.common);
   if (!source.ok()) return source.status();
   auto target = OpenTarget(options.to, (*source)->partitions(), options.common);
   if (!target.ok()) return target.status();
-  if (absl::Status status = CheckBeginning(options, **source, **target); !status.ok()) {
+  Outcome outcome;
+  if (absl::Status status = CheckBeginning(options, lost, **source, **target); !status.ok()) {
     return status;
   }
-  Outcome outcome;
   int64_t there = 0;
   for (const Offset end : (*source)->ends()) outcome.records += end.value;
   for (const Offset end : (*target)->ends()) there += end.value;
@@ -146,7 +179,7 @@ absl::Status Copy(const CopyOptions& options) {
     std::atomic<int64_t> done{there};
     const ProgressLine progress("copying", "records",
                                 [&] { return Reading{done, outcome.records}; });
-    absl::Status status = (*source)->Read((*target)->ends(), [&](const Record& record) {
+    absl::Status status = (*source)->Read((*target)->ends(), lost, [&](const Record& record) {
       if (stop) return absl::AbortedError("stopped; the same command goes on");
       ++done;
       return (*target)->Write(record);
@@ -156,6 +189,8 @@ absl::Status Copy(const CopyOptions& options) {
     if (status.ok()) status = (*target)->Complete();
     if (!status.ok()) return status;
     outcome.copied = done - there;
+    outcome.missing = (*source)->missing();
+    outcome.lost = (*source)->replaced();
   }
   if (folders) {
     if (absl::Status status = imports->PutInto(std::string(to)); !status.ok()) return status;
@@ -165,6 +200,17 @@ absl::Status Copy(const CopyOptions& options) {
     return status;
   }
   if (absl::Status status = Print(options, outcome); !status.ok()) return status;
+  if (!outcome.missing.empty()) {
+    const MissingPart& first = outcome.missing.front();
+    const absl::Status missing = EndOf(outcome.missing);
+    return absl::Status(
+        missing.code(),
+        absl::StrCat(missing.message(),
+                     ". The rest is copied. Restore the ledger from a backup or "
+                     "a replica; when that record is lost for good, the same "
+                     "command with --lose ",
+                     first.partition.value, "/", first.at.value, " goes on behind it"));
+  }
   if (!outcome.compared || outcome.equal) return absl::OkStatus();
   return absl::DataLossError(
       absl::StrCat(options.to, " folds to other digests than ", options.from));
@@ -190,6 +236,10 @@ void AddCopy(CLI::App& app, Command* chosen) {
            "source is written\nat its end, and compared when it is copied again, or out of it. "
            "Without that, or when a\nbuild with other layouts wrote it, \"equal\" is null.\n"
            "\n"
+           "A record that cannot be read ends its partition; the others are copied. One that is\n"
+           "lost for good is left out with --lose PARTITION/OFFSET: a dead letter stands in its\n"
+           "place, which can be retried by whoever knows what it said.\n"
+           "\n"
            "What imports keep about their rows, DIR/imports, comes along from folder to folder. "
            "Beside a\ncluster or a file, copy it by hand: without it no import goes on.\n",
        // Both ends are named, and by options of their own.
@@ -204,6 +254,10 @@ void AddCopy(CLI::App& app, Command* chosen) {
   command->add_option("--to", options->to, "Where it shall be, in the same forms")
       ->type_name("LOG")
       ->required();
+  command
+      ->add_option("--lose", options->lose,
+                   "Leave out a record that cannot be read, or FROM-TO of them; may be repeated")
+      ->type_name("PARTITION/OFFSET");
   command->add_flag("!--no-digests", options->digests, "Do not fold both at the end");
 }
 

@@ -75,14 +75,16 @@ absl::StatusOr<Place> ParsePlace(absl::string_view text) {
 
 // Of those partitions; of all when none is named.
 absl::StatusOr<std::vector<Letter>> Letters(const CommonOptions& options, host::Folder* folder,
-                                            std::vector<Partition> partitions) {
+                                            std::vector<Partition> partitions,
+                                            std::vector<MissingPart>* missing = nullptr) {
   host::View view;
   view.folder = folder;
   view.services = {host::AllServices().front()};  // every service parks the same records
   view.partitions = std::move(partitions);
   std::vector<Letter> letters;
-  const absl::Status looked =
-      LookAt(options, "folding", std::move(view), [&](const host::Seen& seen) {
+  const absl::Status looked = LookAt(
+      options, "folding", std::move(view),
+      [&](const host::Seen& seen) {
         engine::Task& task = *seen.tasks.front().task;
         task.dead_letters().Scan(
             "", [&](const engine::DeadLetterKey& key, const engine::DeadLetter& letter) {
@@ -92,7 +94,8 @@ absl::StatusOr<std::vector<Letter>> Letters(const CommonOptions& options, host::
                          resolution == nullptr ? std::nullopt : std::optional(*resolution)});
             });
         return absl::OkStatus();
-      });
+      },
+      nullptr, missing);
   if (!looked.ok()) return looked;
   std::sort(letters.begin(), letters.end(), [](const Letter& a, const Letter& b) {
     return std::tie(a.at.partition, a.at.offset) < std::tie(b.at.partition, b.at.offset);
@@ -157,7 +160,8 @@ nlohmann::ordered_json Json(const Letter& letter, const Kept& record) {
 absl::Status List(const DeadLetterOptions& options) {
   auto folder = OpenForReading(options.common);
   if (!folder.ok()) return folder.status();
-  const auto letters = Letters(options.common, folder->get(), {});
+  std::vector<MissingPart> missing;
+  const auto letters = Letters(options.common, folder->get(), {}, &missing);
   if (!letters.ok()) return letters.status();
   nlohmann::ordered_json json = nlohmann::ordered_json::array();
   using Align = TextTable::Align;
@@ -168,17 +172,26 @@ absl::Status List(const DeadLetterOptions& options) {
     if (!letter.resolution) ++waiting;
     if (letter.resolution && !options.all) continue;
     const absl::StatusOr<Kept> record = ReadRecord(*reader, letter.at);
+    if (absl::IsDataLoss(record.status()) || absl::IsUnavailable(record.status())) {
+      reader->Unassign(letter.at.partition);
+      missing.push_back(
+          MissingPart{letter.at.partition, letter.at.offset, std::nullopt, record.status()});
+      continue;
+    }
     if (!record.ok()) return record.status();
     json.push_back(Json(letter, *record));
     table.Add({letter.at.Text(), TimeText(record->timestamp),
                Grouped(static_cast<int64_t>(record->value.size())), Became(letter), letter.reason});
     reader->Unassign(letter.at.partition);
   }
-  if (options.common.json) return WriteOut(JsonText(json));
   const std::string sum =
       absl::StrCat(Grouped(waiting), waiting == 1 ? " waits" : " wait", " of ",
                    Grouped(static_cast<int64_t>(letters->size())), " dead letters.\n");
-  return WriteOut(absl::StrCat(table.empty() ? "" : absl::StrCat(table.Print(), "\n"), sum));
+  absl::Status written =
+      WriteOut(options.common.json
+                   ? JsonText(json)
+                   : absl::StrCat(table.empty() ? "" : absl::StrCat(table.Print(), "\n"), sum));
+  return written.ok() ? EndOf(missing) : written;
 }
 
 // Sixteen bytes a line, as other tools print them.

@@ -12,10 +12,14 @@ namespace {
 absl::Status PrintDigests(const CommonOptions& options) {
   auto folder = OpenForReading(options);
   if (!folder.ok()) return folder.status();
-  const auto rows = FoldDigests(options, folder->get(),
-                                options.log_is_folder ? host::Begin::kZero : host::Begin::kNewest);
+  std::vector<MissingPart> missing;
+  const auto rows =
+      FoldDigests(options, folder->get(),
+                  options.log_is_folder ? host::Begin::kZero : host::Begin::kNewest, {}, &missing);
   if (!rows.ok()) return rows.status();
-  return WriteOut(options.json ? JsonText(DigestRowsJson(*rows)) : PrintDigestRows(*rows));
+  absl::Status written =
+      WriteOut(options.json ? JsonText(DigestRowsJson(*rows)) : PrintDigestRows(*rows));
+  return written.ok() ? EndOf(missing) : written;
 }
 
 }  // namespace

@@ -79,6 +79,13 @@ void AppendEntry(absl::string_view value, v1::Entry* entry, std::string* out) {
 }
 
 void AppendLine(const Record& record, v1::Entry* entry, std::string* out) {
+  if (record.kind == PlaceKind::kNothing) {
+    absl::StrAppend(out, "{\"partition\":", record.partition.value,
+                    ",\"offset\":", record.offset.value,
+                    ",\"timestamp\":null,\"key\":\"\",\"headers\":[],\"entry\":null,"
+                    "\"nothing\":true}\n");
+    return;
+  }
   absl::StrAppend(out, "{\"partition\":", record.partition.value,
                   ",\"offset\":", record.offset.value, ",\"timestamp\":\"",
                   absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", record.timestamp, absl::UTCTimeZone()),
@@ -127,16 +134,25 @@ absl::Status ExportRecords(const ExportOptions& options, EventLog& log, Out writ
   const std::atomic<bool>& stop = *options.common.stop->Listen();
   const Offset from{options.from_offset};
   bool any = false;
+  absl::Status first_bad;  // the others go out all the same
   for (int p = 0; p < log.partitions(); ++p) {
     if (options.partition && *options.partition != p) continue;
     const absl::StatusOr<Offset> end = log.End(Partition{p});
-    if (!end.ok()) return end.status();
+    if (!end.ok()) {
+      first_bad.Update(end.status());
+      any = true;
+      continue;
+    }
     if (from > *end) continue;
     any = true;
     absl::Status status = ExportPartition(log, Partition{p}, from, *end, stop, write);
+    if (absl::IsDataLoss(status)) {
+      first_bad.Update(status);
+      continue;
+    }
     if (!status.ok()) return status;
   }
-  if (any) return absl::OkStatus();
+  if (any) return first_bad;
   if (options.partition && *options.partition >= log.partitions()) {
     return NoSuchPartition(options, log);
   }
@@ -193,7 +209,9 @@ absl::Status ExportXes(const ExportOptions& options, const HistoryOptions& histo
     row.Fill(step);
     return (*xes)->Add(step, row);
   });
-  if (!status.ok()) return status;
+  // A damaged partition is told of when the others are written.
+  const absl::Status missing = absl::IsDataLoss(status) ? status : absl::OkStatus();
+  if (!status.ok() && missing.ok()) return status;
   {
     const ProgressLine progress("writing", "events",
                                 [&] { return Reading{(*xes)->written(), (*xes)->events()}; });
@@ -203,6 +221,7 @@ absl::Status ExportXes(const ExportOptions& options, const HistoryOptions& histo
     std::fprintf(stderr, "gridledger: %s characters that XML cannot hold stand as U+FFFD\n",
                  Grouped((*xes)->replaced()).c_str());
   }
+  status.Update(missing);
   return status;
 }
 

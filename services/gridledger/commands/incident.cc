@@ -356,8 +356,10 @@ absl::Status ShowIncident(const IncidentOptions& options) {
   view.services = {*host::FindService("audit")};
   const IncidentId id(options.id);
   std::vector<Life> lives;
-  absl::Status status =
-      LookAt(options.common, "looking", std::move(view), [&](const host::Seen& seen) {
+  std::vector<MissingPart> missing;
+  absl::Status status = LookAt(
+      options.common, "looking", std::move(view),
+      [&](const host::Seen& seen) {
         const engine::Task& task = *seen.tasks.front().task;
         Life life;
         life.partition = seen.partition;
@@ -366,9 +368,11 @@ absl::Status ShowIncident(const IncidentOptions& options) {
         if (present != nullptr) life.present = *present;
         if (present != nullptr || !life.items.empty()) lives.push_back(std::move(life));
         return absl::OkStatus();
-      });
+      },
+      nullptr, &missing);
   if (!status.ok()) return status;
   if (lives.empty()) {
+    if (!missing.empty()) return EndOf(missing);
     return absl::NotFoundError(absl::StrCat(
         "no record of the ledger in ", options.common.LedgerText(), " speaks of incident ",
         Printable(options.id), ": check the id, e.g. with gridledger export"));
@@ -381,12 +385,14 @@ absl::Status ShowIncident(const IncidentOptions& options) {
     status = TellLines((*folder)->log(), options.id, &life);
     if (!status.ok()) return status;
   }
-  if (options.common.json) return WriteOut(PrintJson(options.id, lives, *zone));
   std::string out;
+  if (options.common.json) out = PrintJson(options.id, lives, *zone);
   for (const Life& life : lives) {
+    if (options.common.json) break;
     absl::StrAppend(&out, out.empty() ? "" : "\n", PrintText(options.id, life, *zone));
   }
-  return WriteOut(out);
+  absl::Status written = WriteOut(out);
+  return written.ok() ? EndOf(missing) : written;
 }
 
 }  // namespace

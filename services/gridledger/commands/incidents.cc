@@ -41,6 +41,7 @@ struct List {
   policy::Zone zone;
   absl::Time as_of;
   std::vector<Listed> items;
+  std::vector<MissingPart> missing;
 };
 
 // Open, with a deadline that has passed while the clock ran.
@@ -72,15 +73,17 @@ absl::Status Find(const IncidentsOptions& options, host::Folder& folder, List* l
   }
   const std::optional<absl::Time> asked = view.until;
   absl::Time present = absl::UnixEpoch();
-  const absl::Status looked =
-      LookAt(options.common, "looking", std::move(view), [&](const host::Seen& seen) {
+  const absl::Status looked = LookAt(
+      options.common, "looking", std::move(view),
+      [&](const host::Seen& seen) {
         present = std::max(present, seen.now);
         seen.tasks.front().task->incidents().incidents.Scan(
             [&](const IncidentId& id, const incident::Incident& is) {
               if (IsAskedFor(options, is)) list->items.push_back({id, seen.partition, is});
             });
         return absl::OkStatus();
-      });
+      },
+      nullptr, &list->missing);
   if (!looked.ok()) return looked;
   list->as_of = asked.value_or(present);
   if (options.overdue) {
@@ -104,6 +107,7 @@ std::string PrintJson(const List& list) {
   nlohmann::ordered_json json;
   json["as_of"] = Rfc3339(list.as_of, list.zone);
   json["count"] = list.items.size();
+  json["missing"] = JsonOf(list.missing);
   json["incidents"] = nlohmann::ordered_json::array();
   for (const Listed& one : list.items) {
     json["incidents"].push_back({{"id", one.id.text()},
@@ -157,9 +161,10 @@ absl::Status ListIncidents(const IncidentsOptions& options) {
   if (!folder.ok()) return folder.status();
   const absl::StatusOr<policy::Zone> zone = ZoneOf(**folder);
   if (!zone.ok()) return zone.status();
-  List list{.zone = *zone, .as_of = {}, .items = {}};
+  List list{.zone = *zone, .as_of = {}, .items = {}, .missing = {}};
   if (absl::Status status = Find(options, **folder, &list); !status.ok()) return status;
-  return WriteOut(options.common.json ? PrintJson(list) : PrintText(list));
+  absl::Status written = WriteOut(options.common.json ? PrintJson(list) : PrintText(list));
+  return written.ok() ? EndOf(list.missing) : written;
 }
 
 }  // namespace

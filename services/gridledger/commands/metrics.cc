@@ -155,12 +155,18 @@ absl::Status PrintMetrics(const MetricsOptions& options) {
   std::vector<const metrics::State*> states;
   const int partitions = (*folder)->log().partitions();
   const std::optional<absl::Time> asked = view.until;
-  const absl::Status looked =
-      LookAt(options.common, "counting", std::move(view), [&](const host::Seen& seen) {
+  std::vector<MissingPart> missing;
+  const absl::Status looked = LookAt(
+      options.common, "counting", std::move(view),
+      [&](const host::Seen& seen) {
         states.push_back(&host::MetricsOf(seen.tasks.front().task->subject()));
-        const absl::StatusOr<Offset> end = (*folder)->log().End(seen.partition);
-        if (!end.ok()) return end.status();
-        figures.whole = figures.whole && seen.end == *end;
+        if (seen.status.ok()) {
+          const absl::StatusOr<Offset> end = (*folder)->log().End(seen.partition);
+          if (!end.ok()) return end.status();
+          figures.whole = figures.whole && seen.end == *end;
+        } else {
+          figures.whole = false;
+        }
         if (seen.end > Offset{}) {
           figures.present = std::max(figures.present.value_or(seen.now), seen.now);
         }
@@ -170,10 +176,13 @@ absl::Status PrintMetrics(const MetricsOptions& options) {
           metrics::Merge(metrics::AsOf(*state, figures.sheet.as_of), &figures.sheet);
         }
         return absl::OkStatus();
-      });
+      },
+      nullptr, &missing);
   if (!looked.ok()) return looked;
   if (const auto dimension = DimensionCalled(options.by)) ChooseRows(*dimension, &figures);
-  return WriteOut(options.common.json ? PrintJson(figures, options) : PrintText(figures, options));
+  absl::Status written =
+      WriteOut(options.common.json ? PrintJson(figures, options) : PrintText(figures, options));
+  return written.ok() ? EndOf(missing) : written;
 }
 
 }  // namespace

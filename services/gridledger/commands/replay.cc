@@ -57,10 +57,12 @@ struct Outcome {
   absl::btree_set<std::string> begun_at;
   std::optional<LookOutcome> second;
   std::vector<Compared> compared;  // by task, then offset
+  std::vector<MissingPart> missing;
 };
 
 absl::Status Fold(const ReplayOptions& options, const char* verb, const host::View& view,
-                  absl::btree_map<TaskId, Final>* finals, LookOutcome* outcome) {
+                  absl::btree_map<TaskId, Final>* finals, LookOutcome* outcome,
+                  std::vector<MissingPart>* missing = nullptr) {
   return LookAt(
       options.common, verb, view,
       [&](const host::Seen& seen) {
@@ -69,7 +71,7 @@ absl::Status Fold(const ReplayOptions& options, const char* verb, const host::Vi
         }
         return absl::OkStatus();
       },
-      outcome);
+      outcome, missing);
 }
 
 // Replays again, by another path, the partitions of tasks that have nothing to be compared with.
@@ -106,12 +108,16 @@ absl::StatusOr<Outcome> Run(const ReplayOptions& options, host::Folder& folder, 
   view.probes = &probes;
   Outcome outcome;
   absl::btree_map<TaskId, Final> finals;
-  absl::Status status = Fold(options, "replaying", view, &finals, &outcome.first);
+  absl::Status status = Fold(options, "replaying", view, &finals, &outcome.first, &outcome.missing);
   if (!status.ok()) return status;
+  const auto is_missing = [&](Partition partition) {
+    return std::any_of(outcome.missing.begin(), outcome.missing.end(),
+                       [&](const MissingPart& one) { return one.partition == partition; });
+  };
 
   absl::btree_set<TaskId> alone;
   for (const auto& [task, final] : finals) {
-    alone.insert(task);
+    if (!is_missing(task.partition)) alone.insert(task);
     outcome.begun_at.insert(final.begun_at);
   }
   const bool bounded = view.until.has_value() || view.to.has_value();
@@ -167,6 +173,7 @@ std::string PrintJson(const ReplayOptions& options, const Outcome& outcome) {
   json["seconds"] = absl::ToDoubleSeconds(outcome.first.took);
   json["records_per_second"] = Rate(outcome.first);
   json["equal"] = AllEqual(outcome);
+  json["missing"] = JsonOf(outcome.missing);
   if (outcome.second) {
     json["second_replay"] = {{"records", outcome.second->records},
                              {"seconds", absl::ToDoubleSeconds(outcome.second->took)}};
@@ -246,7 +253,7 @@ absl::Status Replay(const ReplayOptions& options) {
         " offset ", one.at.value, ": the ", one.with, " has ", one.expected.Hex(), ", the replay ",
         one.replayed.Hex(), ". `gridledger verify` tells what is damaged"));
   }
-  return absl::OkStatus();
+  return EndOf(outcome->missing);
 }
 
 }  // namespace

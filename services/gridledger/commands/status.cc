@@ -38,6 +38,8 @@ struct City {
   int64_t decisions_void = 0;
   absl::Time now = absl::FromUnixMillis(0);
   std::vector<Ahead> ahead;  // partitions whose time has not come yet
+  int64_t places_without_record = 0;
+  std::vector<MissingPart> missing;
 };
 
 absl::Status ReadStandings(host::Folder& folder, City* city) {
@@ -84,6 +86,7 @@ void Add(const host::Seen& seen, City* city) {
   }
   city->dead_letters += static_cast<int64_t>(task.progress().undecodable);
   city->decisions_void += static_cast<int64_t>(task.progress().decisions_void);
+  city->places_without_record += static_cast<int64_t>(task.place_counts().without_record);
 }
 
 int64_t LagOf(const City& city, const TaskId& task, const Standing& standing) {
@@ -118,6 +121,8 @@ std::string PrintJson(const City& city, const std::string& path, const policy::Z
                              {"time", Rfc3339(city.times[one.partition.value], zone)},
                              {"seconds", absl::ToDoubleSeconds(one.by)}});
   }
+  json["places_without_record"] = city.places_without_record;
+  json["missing"] = JsonOf(city.missing);
   json["services"] = nlohmann::ordered_json::array();
   for (const auto& [task, standing] : city.standings) {
     json["services"].push_back({{"service", task.service.text()},
@@ -150,6 +155,16 @@ std::string PrintText(const City& city, const std::string& path, const policy::Z
   absl::StrAppend(&out, "void facts    ", PrintVoids(city), "\n");
   absl::StrAppend(&out, "parked        ", Grouped(city.parked), "\n");
   absl::StrAppend(&out, "dead letters  ", Grouped(city.dead_letters), "\n");
+  if (city.places_without_record > 0) {
+    absl::StrAppend(&out, "no records    ", Grouped(city.places_without_record),
+                    " places: the marks of transactions\n");
+  }
+  for (const MissingPart& one : city.missing) {
+    absl::StrAppend(&out, Paint(Colour::kRed, absl::StrCat("partition ", one.partition.value)),
+                    " is known up to offset ", one.at.value, " only",
+                    one.bad_place ? absl::StrCat(" (", DamageName(one.bad_place->damage), ")") : "",
+                    ": ", Printable(std::string(one.why.message())), "\n");
+  }
   if (!city.ahead.empty()) {
     absl::StrAppend(&out, "time          ", Paint(Colour::kRed, DescribeAhead(city.ahead)), "\n");
   }
@@ -194,11 +209,13 @@ absl::Status Status(const CommonOptions& options) {
   host::View view;
   view.folder = folder->get();
   view.services = {Furthest(city)};
-  const absl::Status looked =
-      LookAt(options, "counting", std::move(view), [&](const host::Seen& seen) {
+  const absl::Status looked = LookAt(
+      options, "counting", std::move(view),
+      [&](const host::Seen& seen) {
         Add(seen, &city);
         return absl::OkStatus();
-      });
+      },
+      nullptr, &city.missing);
   if (!looked.ok()) return looked;
   const absl::StatusOr<policy::Zone> zone = ZoneOf(**folder);
   const absl::Time present = absl::Now();
@@ -207,8 +224,9 @@ absl::Status Status(const CommonOptions& options) {
   }
   const absl::StatusOr<absl::TimeZone> zone = ZoneOf(**folder);
   if (!zone.ok()) return zone.status();
-  return WriteOut(options.json ? PrintJson(city, options.data, *zone)
-                               : PrintText(city, options.data, *zone));
+  absl::Status written = WriteOut(options.json ? PrintJson(city, options.data, *zone)
+                                               : PrintText(city, options.data, *zone));
+  return written.ok() ? EndOf(city.missing) : written;
 }
 
 }  // namespace

@@ -53,6 +53,7 @@ TrickleFeed::~TrickleFeed() {
 
 absl::Status TrickleFeed::OpenTasks() {
   views_.clear();
+  ended_.assign(folder_->log().partitions(), false);
   reader_ = folder_->log().NewReader();
   for (int p = 0; p < folder_->log().partitions(); ++p) {
     auto task = engine::Task::Open(host::AllServices().front(), Partition{p}, folder_->store(),
@@ -66,7 +67,11 @@ absl::Status TrickleFeed::OpenTasks() {
 }
 
 absl::Status TrickleFeed::Follow(absl::Duration wait) {
-  if (absl::Status status = reader_->Poll(wait, kReadBatch, &batch_); !status.ok()) return status;
+  if (absl::Status status = reader_->Poll(wait, kReadBatch, &batch_); !status.ok()) {
+    if (!batch_.bad_place().has_value()) return status;
+    ended_[batch_.bad_place()->partition.value] = true;  // the city says so
+    return absl::OkStatus();
+  }
   for (const Record& record : batch_.records()) {
     absl::Status status = views_[record.partition.value]->Fold(record);
     if (!status.ok()) return status;
@@ -76,7 +81,7 @@ absl::Status TrickleFeed::Follow(absl::Duration wait) {
 
 void TrickleFeed::Act(absl::Time now) {
   for (size_t p = 0; p < views_.size(); ++p) {
-    if (trickles_[p]->NextAt() > now) continue;
+    if (ended_[p] || trickles_[p]->NextAt() > now) continue;
     std::vector<NewRecord> records;
     trickles_[p]->Act(
         now, views_[p]->incidents(), [&](absl::string_view key, const v1::Entry& entry) {
@@ -103,7 +108,9 @@ void TrickleFeed::Work() {
   host::SystemClock clock;
   while (!stopping_) {
     absl::Time next = absl::InfiniteFuture();
-    for (const auto& trickle : trickles_) next = std::min(next, trickle->NextAt());
+    for (size_t p = 0; p < trickles_.size(); ++p) {
+      if (!ended_[p]) next = std::min(next, trickles_[p]->NextAt());
+    }
     const absl::Duration wait =
         std::clamp(next - clock.Now(), absl::ZeroDuration(), absl::Milliseconds(500));
     absl::Status status = Follow(wait);

@@ -41,6 +41,7 @@ class TrickleFeed {
   // What people see: the incident fold of each partition, opened at dispatch's checkpoints. It is
   // never checkpointed, so now and then it is opened anew.
   std::vector<std::unique_ptr<engine::Task>> views_;
+  std::vector<bool> ended_;  // partitions with a place that cannot be read
   std::unique_ptr<LogReader> reader_;
   RecordBatch batch_;
   std::atomic<int64_t> appended_{0};

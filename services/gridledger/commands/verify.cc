@@ -43,6 +43,8 @@ struct Report {
   absl::btree_map<Partition, Checks> partitions;
   std::vector<Finding> findings;
   bool needs_newer_build = false;  // and nothing else is wrong there
+  size_t unreachable = 0;          // findings that are no damage: the log could not be asked
+  bool bad_places = false;
 };
 
 absl::string_view PartName(Part part) {
@@ -70,6 +72,8 @@ absl::Status CheckLedger(const CommonOptions& options, host::Folder& folder,
         checks.dead_letters = static_cast<int64_t>(seen.tasks.front().task->progress().undecodable);
         if (seen.status.ok()) return absl::OkStatus();
         report->needs_newer_build |= absl::IsFailedPrecondition(seen.status);
+        report->unreachable += absl::IsUnavailable(seen.status) ? 1 : 0;
+        report->bad_places |= seen.bad_place.has_value();
         report->findings.push_back(Finding{Part::kLedger, TaskId{ServiceName(), seen.partition},
                                            seen.end, std::string(seen.status.message())});
         return absl::OkStatus();
@@ -213,9 +217,14 @@ absl::Status Verify(const CommonOptions& options) {
   if (report->needs_newer_build && report->findings.size() == 1) {
     return absl::FailedPreconditionError(message);
   }
+  if (report->unreachable == report->findings.size()) return absl::UnavailableError(message);
   absl::StrAppend(&message,
                   first.part == Part::kLedger
-                      ? ". Restore the ledger from a backup or a replica"
+                      ? (report->bad_places
+                             ? ". Restore the ledger from a backup or a replica; without one, "
+                               "`gridledger copy --lose PARTITION/OFFSET` makes a ledger without "
+                               "that record"
+                             : ". Restore the ledger from a backup or a replica")
                       : ". The ledger can make the state anew: remove state/ (and a damaged "
                         "snapshot), then run `gridledger up`");
   return absl::DataLossError(message);

@@ -132,14 +132,14 @@ class FileSource final : public CopySource {
   const std::vector<Offset>& ends() const override { return ends_; }
   host::Folder* folder() override { return nullptr; }
   std::vector<DigestRow> kept_digests() const override { return RowsOf(seen_.digests); }
-  absl::Status Read(const std::vector<Offset>& from,
+  absl::Status Read(const std::vector<Offset>& from, const LostPlaces&,
                     absl::FunctionRef<absl::Status(const Record&)> visit) override {
     Scanned again;
     return Scan(path_, &again, [&](const v1::LoggedRecord& one) {
       if (one.offset() < from[one.partition()].value) return absl::OkStatus();
       return visit(Record{Partition{one.partition()}, Offset{one.offset()},
-                          absl::FromUnixMillis(one.at_ms()), one.key(), one.headers(),
-                          one.value()});
+                          absl::FromUnixMillis(one.at_ms()), one.key(), one.headers(), one.value(),
+                          one.nothing() ? PlaceKind::kNothing : PlaceKind::kRecord});
     });
   }
 
@@ -197,6 +197,7 @@ class FileTarget final : public CopyTarget {
     one.set_key(record.key.data(), record.key.size());
     one.set_headers(record.headers.data(), record.headers.size());
     one.set_value(record.value.data(), record.value.size());
+    one.set_nothing(record.kind == PlaceKind::kNothing);
     return WriteItem();
   }
   absl::Status Finish() override {

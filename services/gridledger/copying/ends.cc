@@ -1,6 +1,8 @@
 #include "services/gridledger/copying/ends.h"
 
+#include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
+#include <absl/strings/str_split.h>
 #include <absl/synchronization/mutex.h>
 
 #include <algorithm>
@@ -8,12 +10,15 @@
 
 #include "services/runtime/adapters/kafka/topics.h"
 #include "services/runtime/cluster/topic_rules.h"
+#include "services/runtime/engine/entry_codec.h"
+#include "services/runtime/host/ends.h"
 
 namespace gridledger::cli {
 namespace {
 
 constexpr int kReadBatch = 4096;
 constexpr absl::Duration kReadWait = absl::Seconds(30);
+constexpr absl::Duration kAskPatience = absl::Seconds(10);
 constexpr size_t kAppendRecords = 500;  // a cluster's append at once
 constexpr size_t kEnds = 2;             // that share the limit
 // Bytes handed over and not answered: a part of what a cluster's folder has for its stores, a
@@ -40,8 +45,7 @@ absl::StatusOr<std::unique_ptr<host::Folder>> OpenLedger(const host::LogName& na
 
 absl::StatusOr<std::vector<Offset>> EndsOf(EventLog& log) {
   std::vector<Offset> ends;
-  for (int p = 0; p < log.partitions(); ++p) {
-    const absl::StatusOr<Offset> end = log.End(Partition{p});
+  for (const auto& end : host::AskEnds(log, host::AllPartitions(log), kAskPatience)) {
     if (!end.ok()) return end.status();
     ends.push_back(*end);
   }
@@ -56,9 +60,11 @@ class LedgerSource final : public CopySource {
   const std::vector<Offset>& ends() const override { return ends_; }
   host::Folder* folder() override { return folder_.get(); }
 
-  absl::Status Read(const std::vector<Offset>& from,
+  absl::Status Read(const std::vector<Offset>& from, const LostPlaces& lost,
                     absl::FunctionRef<absl::Status(const Record&)> visit) override {
     const std::unique_ptr<LogReader> reader = folder_->log().NewReader();
+    missing_.clear();
+    replaced_.clear();
     int64_t left = 0;
     for (size_t p = 0; p < ends_.size(); ++p) {
       if (from[p] >= ends_[p]) continue;
@@ -66,10 +72,26 @@ class LedgerSource final : public CopySource {
       const absl::Status status = reader->Assign(Partition{static_cast<int>(p)}, from[p]);
       if (!status.ok()) return status;
     }
+    std::vector<absl::Time> times(ends_.size(), absl::FromUnixMillis(1));  // of the newest record
     RecordBatch batch;
     while (left > 0) {
       if (absl::Status status = reader->Poll(kReadWait, kReadBatch, &batch); !status.ok()) {
-        return status;
+        if (!batch.bad_place().has_value()) return status;
+        const BadPlace bad = *batch.bad_place();
+        const Offset end = ends_[bad.partition.value];
+        if (!lost.Has(bad.partition, bad.offset)) {
+          missing_.push_back(MissingPart{bad.partition, bad.offset, bad, status});
+          left -= end.value - bad.offset.value;
+          continue;
+        }
+        replaced_.push_back(bad);
+        status = VisitLost(bad, times[bad.partition.value], visit);
+        --left;
+        if (status.ok() && bad.offset.Next() < end) {
+          status = reader->Assign(bad.partition, bad.offset.Next());
+        }
+        if (!status.ok()) return status;
+        continue;
       }
       if (batch.records().empty()) {
         return absl::UnavailableError(
@@ -78,6 +100,7 @@ class LedgerSource final : public CopySource {
       for (const Record& record : batch.records()) {
         if (record.offset >= ends_[record.partition.value]) continue;
         if (absl::Status status = visit(record); !status.ok()) return status;
+        if (record.kind == PlaceKind::kRecord) times[record.partition.value] = record.timestamp;
         if (record.offset.Next() == ends_[record.partition.value]) {
           reader->Unassign(record.partition);
         }
@@ -86,10 +109,31 @@ class LedgerSource final : public CopySource {
     }
     return absl::OkStatus();
   }
+  std::vector<MissingPart> missing() const override { return missing_; }
+  std::vector<BadPlace> replaced() const override { return replaced_; }
 
  private:
+  // What stands in the copy for a record that is gone.
+  static absl::Status VisitLost(const BadPlace& bad, absl::Time at,
+                                absl::FunctionRef<absl::Status(const Record&)> visit) {
+    v1::Entry entry;
+    entry.set_schema(engine::kEntrySchema);
+    entry.mutable_place_lost()->set_damage(std::string(DamageName(bad.damage)));
+    std::string headers, value;
+    engine::EncodeEntry(entry, "/gridledger/copy",
+                        absl::StrCat(bad.partition.value, "/", bad.offset.value), &headers, &value);
+    return visit(Record{.partition = bad.partition,
+                        .offset = bad.offset,
+                        .timestamp = at,
+                        .key = {},
+                        .headers = headers,
+                        .value = value});
+  }
+
   const std::unique_ptr<host::Folder> folder_;
   const std::vector<Offset> ends_;
+  std::vector<MissingPart> missing_;
+  std::vector<BadPlace> replaced_;
 };
 
 absl::StatusOr<std::string> ReadLast(EventLog& log, Partition partition, Offset end) {
@@ -119,8 +163,10 @@ class FolderTarget final : public CopyTarget {
     return ReadLast(folder_->log(), partition, ends_[partition.value]);
   }
   absl::Status Write(const Record& record) override {
-    const absl::StatusOr<Offset> at =
-        bulk_->Append(record.partition, record.timestamp, record.key, record.headers, record.value);
+    const absl::StatusOr<Offset> at = record.kind == PlaceKind::kNothing
+                                          ? bulk_->AppendNothing(record.partition)
+                                          : bulk_->Append(record.partition, record.timestamp,
+                                                          record.key, record.headers, record.value);
     if (!at.ok()) return at.status();
     if (*at != record.offset) {
       return Misplaced(folder_->name(), record.partition, record.offset, *at);
@@ -210,7 +256,8 @@ class ClusterTarget final : public CopyTarget {
     Waiting& waiting = waiting_[record.partition.value];
     if (waiting.records.empty()) waiting.first = record.offset;
     waiting.records.push_back(NewRecord{record.timestamp, std::string(record.key),
-                                        std::string(record.headers), std::string(record.value)});
+                                        std::string(record.headers), std::string(record.value),
+                                        record.kind});
     waiting.bytes += waiting.records.back().bytes();
     if (waiting.records.size() < kAppendRecords && waiting.bytes < under_way_max_ / 8) {
       return absl::OkStatus();
@@ -270,6 +317,31 @@ class ClusterTarget final : public CopyTarget {
 };
 
 }  // namespace
+
+absl::Status LostPlaces::Add(absl::string_view text) {
+  const std::vector<absl::string_view> parts = absl::StrSplit(text, '/');
+  Range range;
+  bool parsed = parts.size() == 2 && absl::SimpleAtoi(parts[0], &range.partition.value);
+  if (parsed) {
+    const std::vector<absl::string_view> ends = absl::StrSplit(parts[1], absl::MaxSplits('-', 1));
+    parsed = absl::SimpleAtoi(ends.front(), &range.from.value) &&
+             absl::SimpleAtoi(ends.back(), &range.to.value);
+  }
+  if (!parsed || range.partition.value < 0 || range.from.value < 0 || range.to < range.from) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--lose ", text,
+                     ": a place is PARTITION/OFFSET, e.g. 3/1204, and several are "
+                     "PARTITION/FROM-TO"));
+  }
+  ranges_.push_back(range);
+  return absl::OkStatus();
+}
+
+bool LostPlaces::Has(Partition partition, Offset offset) const {
+  return std::any_of(ranges_.begin(), ranges_.end(), [&](const Range& range) {
+    return range.partition == partition && range.from <= offset && offset <= range.to;
+  });
+}
 
 absl::StatusOr<std::unique_ptr<CopySource>> OpenSource(const std::string& log,
                                                        const CommonOptions& common) {

@@ -11,9 +11,25 @@
 
 #include "services/gridledger/digests/folded_digests.h"
 #include "services/runtime/console/ledger_options.h"
+#include "services/runtime/console/watched_view.h"
 #include "services/runtime/host/folder.h"
 
 namespace gridledger::cli {
+
+// Places that the operator says are lost: a copy has a dead letter there.
+class LostPlaces {
+ public:
+  // "PARTITION/OFFSET" or "PARTITION/FROM-TO", e.g. "3/1204" or "3/1204-1290".
+  absl::Status Add(absl::string_view text);
+  bool Has(Partition partition, Offset offset) const;
+
+ private:
+  struct Range {
+    Partition partition;
+    Offset from, to;  // both are lost
+  };
+  std::vector<Range> ranges_;
+};
 
 class CopySource {
  public:
@@ -22,9 +38,14 @@ class CopySource {
   // Where each partition ends, as of the opening.
   virtual const std::vector<Offset>& ends() const = 0;
   // Visits the records of every partition from those offsets to the ends, each partition's in
-  // order, until `visit` fails.
-  virtual absl::Status Read(const std::vector<Offset>& from,
+  // order, until `visit` fails. A partition that is damaged is visited up to the damage only, and
+  // is in missing() then; where `lost` has the place, what stands for it in a copy is visited
+  // instead.
+  virtual absl::Status Read(const std::vector<Offset>& from, const LostPlaces& lost,
                             absl::FunctionRef<absl::Status(const Record&)> visit) = 0;
+  // Of the last Read, by partition: where it was damaged, and where it was first replaced.
+  virtual std::vector<MissingPart> missing() const { return {}; }
+  virtual std::vector<BadPlace> replaced() const { return {}; }
   // Null for a file, which nothing is folded from.
   virtual host::Folder* folder() = 0;
   // What its records are folded to, where somebody wrote that down, and in this build's layouts.

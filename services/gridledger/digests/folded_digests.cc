@@ -12,20 +12,23 @@ namespace gridledger::cli {
 
 absl::StatusOr<std::vector<DigestRow>> FoldDigests(const CommonOptions& options,
                                                    host::Folder* folder, host::Begin begin,
-                                                   std::vector<Offset> ends) {
+                                                   std::vector<Offset> ends,
+                                                   std::vector<MissingPart>* missing) {
   host::View view;
   view.folder = folder;
   view.services = host::AllServices();
   view.begin = begin;
   view.ends = std::move(ends);
   std::vector<DigestRow> rows;
-  const absl::Status looked =
-      LookAt(options, "folding", std::move(view), [&](const host::Seen& seen) {
+  const absl::Status looked = LookAt(
+      options, "folding", std::move(view),
+      [&](const host::Seen& seen) {
         for (const host::SeenTask& one : seen.tasks) {
           rows.push_back(DigestRow{one.task->id(), one.task->next(), one.task->digest()});
         }
         return absl::OkStatus();
-      });
+      },
+      nullptr, missing);
   if (!looked.ok()) return looked;
   std::sort(rows.begin(), rows.end(),
             [](const DigestRow& a, const DigestRow& b) { return a.task < b.task; });

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "services/runtime/console/ledger_options.h"
+#include "services/runtime/console/watched_view.h"
 #include "services/runtime/host/view.h"
 
 namespace gridledger::cli {
@@ -21,10 +22,12 @@ struct DigestRow {
   friend bool operator==(const DigestRow&, const DigestRow&) = default;
 };
 
-// By service, then partition. At the ledger's end, or at `ends`, by partition.
+// By service, then partition. At the ledger's end, or at `ends`, by partition; with `missing` as
+// LookAt has it.
 absl::StatusOr<std::vector<DigestRow>> FoldDigests(const CommonOptions& options,
                                                    host::Folder* folder, host::Begin begin,
-                                                   std::vector<Offset> ends = {});
+                                                   std::vector<Offset> ends = {},
+                                                   std::vector<MissingPart>* missing = nullptr);
 // Of each service, by its name: what tells its layouts from those of other builds.
 absl::btree_map<ServiceName, uint64_t> LayoutsOf(const std::vector<engine::Service>& services);
 // A line a row: service, partition, offset, digest.

@@ -137,8 +137,11 @@ absl::Status VisitHistory(const HistoryOptions& options,
   };
   CommonOptions one_by_one = *options.common;
   one_by_one.threads = 1;  // partitions come in their order
-  return LookAt(one_by_one, "exporting", std::move(view),
-                [&](const host::Seen&) { return present.status; });
+  std::vector<MissingPart> missing;
+  absl::Status looked = LookAt(
+      one_by_one, "exporting", std::move(view), [&](const host::Seen&) { return present.status; },
+      nullptr, &missing);
+  return looked.ok() ? EndOf(missing) : looked;
 }
 
 }  // namespace gridledger::cli

@@ -44,6 +44,8 @@ absl::StatusOr<LedgerZone> FindLedgerZone(host::Folder& folder) {
   for (int p = 0; p < folder.log().partitions(); ++p) {
     const absl::StatusOr<std::optional<v1::Policy>> policy =
         FirstPolicy(folder.log(), Partition{p});
+    // One that is damaged or away says nothing; any other names the same zone.
+    if (absl::IsDataLoss(policy.status()) || absl::IsUnavailable(policy.status())) continue;
     if (!policy.ok()) return policy.status();
     if (!policy->has_value()) continue;
     std::optional<policy::Zone> zone = policy::FindZone(**policy);

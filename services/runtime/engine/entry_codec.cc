@@ -10,6 +10,8 @@
 namespace gridledger::engine {
 namespace {
 
+constexpr size_t kDamageBytesMax = 32;  // of a word like "unreadable"
+
 // Names by field number, read off the schema once: a oneof's message names are the types.
 std::vector<std::string> TypeNames(const google::protobuf::OneofDescriptor& oneof) {
   std::vector<std::string> names;
@@ -73,6 +75,11 @@ void EncodeEntry(const v1::Entry& entry, absl::string_view source, absl::string_
 absl::Status ParseEntry(absl::string_view value, v1::Entry* entry) {
   if (!entry->ParseFromArray(value.data(), static_cast<int>(value.size()))) {
     return absl::InvalidArgumentError("the value is not a gridledger.v1.Entry");
+  }
+  if (entry->has_place_lost()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the record was lost before the ledger was copied: ",
+                     entry->place_lost().damage().substr(0, kDamageBytesMax)));
   }
   // A build that has not got a content yet finds none in it, and the others have to say the same.
   const bool too_early = entry->has_schema_raised() && entry->schema() < kSchemaRaisedSchema;
@@ -147,6 +154,7 @@ bool IsRetriable(const v1::Entry& entry) {
     case v1::Entry::kDeadLetterRetried:
     case v1::Entry::kDeadLetterDiscarded:
     case v1::Entry::kSchemaRaised:
+    case v1::Entry::kPlaceLost:
     case v1::Entry::CONTENT_NOT_SET: return false;
   }
   return false;

@@ -9,7 +9,8 @@ void EntryWindow::Walk(absl::Span<const Record> records,
   for (size_t i = 0; i < count + kFarBy; ++i) {
     if (i < count) {
       Decoded& far = ring_[i % ring_.size()];
-      far.readable = far.decoder.Decode(records[i].value).ok();
+      far.readable =
+          records[i].kind == PlaceKind::kRecord && far.decoder.Decode(records[i].value).ok();
       if (far.readable) expect(records[i], far.decoder.entry(), Ahead::kFar);
     }
     constexpr size_t kNearAfter = kFarBy - kNearBy;

@@ -35,6 +35,13 @@ constexpr size_t kTicksMax = 96;
 // A tick that came back and was not late enough says how far the clock of whoever stamped it is
 // behind: the next one waits for as long, and no longer than this, for that clock may be set.
 constexpr absl::Duration kTickHoldMax = absl::Seconds(5);
+// The log has taken so many, and they do not come back to be read: then it stands still, and more of
+// them would only wait there, too.
+constexpr size_t kTicksUnreadMax = 4;
+// How often a question that the log has not answered is looked at.
+constexpr absl::Duration kAnswerLook = absl::Milliseconds(20);
+// An answer that nobody looked at for so long is of another time.
+constexpr absl::Duration kAnswerAge = absl::Seconds(1);
 // A standby that took over looks as often as it would take over whether another has three quarters
 // of what was settled, and stands down when it was so each of so many times: one who comes back
 // may fall behind again, and what is decided twice meanwhile costs little.
@@ -75,29 +82,67 @@ void Live::AddTasks(std::vector<std::unique_ptr<Task>> tasks) {
 
 // Reads from one record before the tasks' position: it tells whether this is the log that they
 // folded.
-absl::Status Live::OpenReader(Group& group) {
+absl::Status Live::OpenReader(Group& group, const LogBounds& bounds) {
   for (const Owned& owned : group.owned) {
     if (absl::Status known = owned.task->CheckKnown(); !known.ok()) return known;
   }
-  const absl::StatusOr<Offset> end = log_->End(group.partition);
-  if (!end.ok()) return end.status();
   Offset from = group.owned[0].task->next();
   for (Owned& owned : group.owned) {
     const Offset next = owned.task->next();
-    if (next > *end) return OtherLog(*owned.task);
+    if (next > bounds.end) return OtherLog(*owned.task);
     owned.is_same_log = next.value == 0;
     from = std::min(from, next);
   }
   from.value = std::max<int64_t>(0, from.value - 1);
-  return reader_->Assign(group.partition, from);
+  return reader_->AssignWithin(group.partition, from, bounds);
+}
+
+std::optional<absl::StatusOr<LogBounds>> Live::AskBounds(Group& group) {
+  const absl::Time now = clock_->Now();
+  if (group.question != nullptr && group.question->answered &&
+      now - group.question->asked_at > kAnswerAge) {
+    group.question.reset();
+  }
+  if (group.question == nullptr) {
+    if (now < group.ask_at) return std::nullopt;
+    group.question = std::make_shared<Question>();
+    group.question->asked_at = now;
+    log_->AskBounds(group.partition, [question = group.question](absl::StatusOr<LogBounds> answer) {
+      question->answer = std::move(answer);
+      question->answered = true;
+    });
+  }
+  if (!group.question->answered) return std::nullopt;
+  absl::StatusOr<LogBounds> answer = std::move(group.question->answer);
+  group.question.reset();
+  if (!answer.ok()) group.ask_at = now + kRetryDelay;
+  return answer;
 }
 
 void Live::Open(Group& group) {
-  const absl::Status opened = OpenReader(group);
+  const std::optional<absl::StatusOr<LogBounds>> bounds = AskBounds(group);
+  if (!bounds.has_value()) return;
+  const absl::Status opened = bounds->ok() ? OpenReader(group, **bounds) : bounds->status();
   group.opened = !absl::IsUnavailable(opened);
-  if (!group.opened) return;  // the log comes back, and the next turn tries again
-  if (!opened.ok()) return Stop(group, *group.owned[0].task, opened);
+  if (!group.opened) return;  // the log comes back, and a later turn tries again
+  if (!opened.ok()) {
+    Offset first = group.owned[0].task->next();
+    for (const Owned& owned : group.owned) first = std::min(first, owned.task->next());
+    if (!bounds->ok() || first >= (*bounds)->begin) {
+      return Stop(group, *group.owned[0].task, opened);
+    }
+    return StopAt(BadPlace{group.partition, first, BadPlace::Damage::kRemoved}, opened);
+  }
+  group.live_at = (*bounds)->end;
   CatchUp(group);
+}
+
+void Live::StopAt(const BadPlace& place, absl::Status why) {
+  Group* const group = GroupOf(place.partition);
+  if (group == nullptr || !group->status.ok()) return;
+  Stop(*group, *group->owned[0].task, std::move(why));
+  group->stopped_at = place.offset;
+  group->bad_place = place;
 }
 
 void Live::Stop(Group& group, const Task& task, absl::Status why) {
@@ -164,7 +209,10 @@ absl::Status Live::Turn(absl::Duration wait) {
   AwaitCheckpoint();
   AnswerCheckpoint();
   absl::Status polled = reader_->Poll(UntilNextDuty(wait), kBatchMax, &batch_);
-  if (!polled.ok()) return polled;
+  if (!polled.ok()) {
+    if (!batch_.bad_place().has_value()) return polled;
+    StopAt(*batch_.bad_place(), std::move(polled));
+  }
   FoldBatch();
   for (Group& group : groups_) {
     if (!group.status.ok()) continue;
@@ -235,9 +283,9 @@ void Live::FoldRecord(Group& group, const Record& record, const v1::Entry* entry
 void Live::CatchUp(Group& group) {
   if (!group.status.ok() || !group.opened) return;
   if (group.live_at.value < 0) {
-    const absl::StatusOr<Offset> end = log_->End(group.partition);
-    if (!end.ok()) return;
-    group.live_at = *end;
+    const std::optional<absl::StatusOr<LogBounds>> bounds = AskBounds(group);
+    if (!bounds.has_value() || !bounds->ok()) return;
+    group.live_at = (*bounds)->end;
   }
   group.live = std::all_of(group.owned.begin(), group.owned.end(), [&](const Owned& owned) {
     return owned.is_same_log && owned.task->next() >= group.live_at;
@@ -390,8 +438,9 @@ void Live::Tick(Group& group, Owned& owned) {
     owned.ticked_to = owned.task->now();
   }
   if (now < owned.retry_at || now < TickAt(owned, now)) return;
-  if (owned.ticks.size() >= kTicksMax) return;
   if (!owned.ticks.empty()) {
+    const bool unread = owned.ticks.front().flight->answered;
+    if (owned.ticks.size() >= (unread ? kTicksUnreadMax : kTicksMax)) return;
     const absl::Duration away = owned.ticks.back().at - owned.ticks.front().at;
     if (now - owned.ticks.back().at < std::max(kTickAgain, away / kTickAgainPart)) return;
   }
@@ -424,8 +473,9 @@ absl::Duration Live::UntilNextDuty(absl::Duration wait) const {
   }
   for (const Group& group : groups_) {
     if (!group.status.ok()) continue;
+    if (group.question != nullptr) wait = std::min(wait, kAnswerLook);
     if (!group.live) {
-      // What is not asked yet could not be: not at once again.
+      // What the log could not say is not asked at once again.
       wait = std::min(wait, group.live_at.value < 0 ? kRetryDelay : wait);
       continue;
     }
@@ -524,19 +574,26 @@ absl::Status Live::CheckpointNow() {
 }
 
 bool Live::Idle() {
-  for (Group& group : groups_) {
+  bool idle = true;
+  for (Group& group : groups_) {  // each of them is asked, so that the answers come together
     if (!group.status.ok()) continue;
-    if (!group.live) return false;
-    const absl::StatusOr<Offset> end = log_->End(group.partition);
-    if (!end.ok()) return false;
+    if (!group.live) {
+      idle = false;
+      continue;
+    }
+    const std::optional<absl::StatusOr<LogBounds>> bounds = AskBounds(group);
+    if (!bounds.has_value() || !bounds->ok()) {
+      idle = false;
+      continue;
+    }
     for (Owned& owned : group.owned) {
-      if (owned.task->next() < *end) return false;
+      if (owned.task->next() < (*bounds)->end) idle = false;
       if (!group.outputs) continue;
-      if (!owned.task->pending().empty()) return false;
-      if (owned.task->EarliestTimer() <= std::max(clock_->Now(), owned.task->now())) return false;
+      if (!owned.task->pending().empty()) idle = false;
+      if (owned.task->EarliestTimer() <= std::max(clock_->Now(), owned.task->now())) idle = false;
     }
   }
-  return true;
+  return idle;
 }
 
 void Live::StandBack(absl::Duration takeover_after) {
@@ -558,6 +615,7 @@ void Live::Promote() {
     group.took_over = false;
     group.live = false;
     group.live_at = Offset{-1};
+    group.question.reset();  // what was asked before is of before
   }
   Wake();
 }
@@ -566,7 +624,7 @@ std::vector<Live::Stopped> Live::stopped() const {
   std::vector<Stopped> result;
   for (const Group& group : groups_) {
     if (!group.status.ok())
-      result.push_back(Stopped{group.partition, group.stopped_at, group.status});
+      result.push_back(Stopped{group.partition, group.stopped_at, group.status, group.bad_place});
   }
   return result;
 }

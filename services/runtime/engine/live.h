@@ -12,6 +12,7 @@
 #include <atomic>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -94,6 +95,7 @@ class Live {
     Partition partition;
     Offset at;
     absl::Status why;
+    std::optional<BadPlace> bad_place;  // when a place of the log cannot be read
   };
   std::vector<Stopped> stopped() const;
   // What the log did not take, whether it passes or stops the partition.
@@ -167,16 +169,26 @@ class Live {
     absl::Time waiting_since;
     Rival rival;
   };
+  // What the log was asked about a partition. Shared with the callback.
+  struct Question {
+    absl::Time asked_at;
+    absl::StatusOr<LogBounds> answer = absl::UnavailableError("");  // good to read once answered
+    // tidy: allow(replay) the port answers from threads of its own; no state hangs on it
+    std::atomic<bool> answered{false};
+  };
   struct Group {
     Partition partition;
     std::vector<Owned> owned;
     bool opened = false;
     bool outputs = true;
     bool took_over = false;  // by itself: it may stand down again
-    Offset live_at{-1};      // where the log ended when this began or took over; -1: not asked yet
+    Offset live_at{-1};      // where the log ended when this began or took over; -1: not known yet
     bool live = false;       // has been folded to there
+    std::shared_ptr<Question> question;  // under way, or answered and not looked at
+    absl::Time ask_at = absl::InfinitePast();
     absl::Status status;
     Offset stopped_at{-1};
+    std::optional<BadPlace> bad_place;
   };
 
   // Null for a partition that is not (or no longer) here.
@@ -202,7 +214,12 @@ class Live {
   void CatchUp(Group& group);
   void AddTasks(std::vector<std::unique_ptr<Task>> tasks);
   void Open(Group& group);
-  absl::Status OpenReader(Group& group);
+  absl::Status OpenReader(Group& group, const LogBounds& bounds);
+  // What the log says of the partition's bounds, once: it is asked, and answers when it can.
+  // Nothing before that, and for a while after it could not say.
+  std::optional<absl::StatusOr<LogBounds>> AskBounds(Group& group);
+  // A partition that the reader could not read on, and has let go.
+  void StopAt(const BadPlace& place, absl::Status why);
   void Stop(Group& group, const Task& task, absl::Status why);
   // Whether the append came through; one that nothing can help stops the partition.
   bool CameThrough(Group& group, Owned& owned, const Flight& flight, absl::string_view what);

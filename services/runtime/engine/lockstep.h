@@ -10,6 +10,7 @@
 #include <absl/types/span.h>
 
 #include <deque>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -51,6 +52,10 @@ class LockStep {
   // log. They outlive the driver.
   LockStep(Partition partition, std::vector<Task*> tasks, LedgerSink* sink);
 
+  // Has `between` called now and then while timers fire, with all that was appended settled: for
+  // whoever counts, makes checkpoints or stops. Its error ends the call that fires them.
+  void CallBetweenTicks(std::function<absl::Status()> between) { between_ = std::move(between); }
+
   // Appends what was pending when the ledger ended. Call once, before the first Step.
   absl::Status Continue();
   // Takes one entry from the source: fires what is due before it, appends it, settles. False at the
@@ -68,6 +73,7 @@ class LockStep {
   absl::Span<Task* const> tasks() const { return tasks_; }
 
  private:
+  // Internal when the timers of one instant do not come to rest.
   absl::Status FireDue(absl::Time upto);
   // Appends the record and folds it into every task.
   absl::Status Take(const NewRecord& record, const v1::Entry& entry);
@@ -78,6 +84,7 @@ class LockStep {
   const Partition partition_;
   const std::vector<Task*> tasks_;
   LedgerSink* const sink_;
+  std::function<absl::Status()> between_;
   std::deque<NewRecord> queue_;  // to be appended and folded, in this order
   Outside next_;                 // reused
   NewRecord outside_;            // reused

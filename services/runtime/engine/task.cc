@@ -78,7 +78,16 @@ std::vector<ScannedTable> Task::ScannedTables(const Service& service) {
   return tables;
 }
 
+absl::Status Task::PassPlace(Offset offset) {
+  INVARIANT(offset == next_, "a task folds its records in order, without gaps");
+  next_ = next_.Next();
+  progress_.Change().last_fingerprint = Fingerprint("");
+  ++place_counts_.Change().without_record;
+  return status();
+}
+
 absl::Status Task::Fold(const Record& record) {
+  if (record.kind == PlaceKind::kNothing) return PassPlace(record.offset);
   const absl::Status parsed = decoder_.Decode(record.value);
   if (parsed.ok())
     return FoldEntry(record.offset, record.timestamp, decoder_.entry(), record.value);
@@ -165,6 +174,7 @@ void Task::FoldContent(const incident::Moment& moment, const v1::Entry& entry) {
     case v1::Entry::kDeadLetterRetried: return FoldRetry(moment, entry.dead_letter_retried());
     case v1::Entry::kDeadLetterDiscarded: return FoldDiscard(moment, entry.dead_letter_discarded());
     case v1::Entry::kSchemaRaised: return FoldRaise(moment, entry);
+    case v1::Entry::kPlaceLost: return;  // does not decode
     case v1::Entry::CONTENT_NOT_SET: INVARIANT(false, "an entry without content does not decode");
   }
 }

@@ -114,6 +114,15 @@ struct SchemaState {
   }
 };
 
+// Places that the log took for itself: no record is there, and the fold passes them.
+struct PlaceCounts {
+  uint64_t without_record = 0;
+  template <class A>
+  void Fields(A& a) {
+    a(without_record);
+  }
+};
+
 class Task {
  public:
   // Opens the task at its newest checkpoint in `store`, or at offset 0 when there is none of this
@@ -129,7 +138,7 @@ class Task {
   Offset next() const { return next_; }
   absl::Time now() const { return progress_.Get().now; }
   const Progress& progress() const { return progress_.Get(); }
-  // Whether `value` is the record that was folded last.
+  // Whether `value` is the record that was folded last; that of a place without one is empty.
   bool FoldedLast(absl::string_view value) const;
 
   // From now on the task makes no decisions: for whoever only looks, and sends nothing.
@@ -140,6 +149,7 @@ class Task {
   // where the partition is raised beyond what this program knows, DataLoss when a stored pair
   // cannot be read: then the task must not go on, and nothing of it may leave the process.
   absl::Status Fold(const Record& record);
+  // A place without a record takes the task on, and changes nothing else: no time, no decision.
   // The same for a record whose entry is at hand; `value` is its serialised form.
   absl::Status FoldEntry(Offset offset, absl::Time timestamp, const v1::Entry& entry,
                          absl::string_view value);
@@ -210,6 +220,7 @@ class Task {
     return resolutions_.Find(DeadLetterKey{letter});
   }
   const ResolutionCounts& resolution_counts() const { return resolution_counts_.Get(); }
+  const PlaceCounts& place_counts() const { return place_counts_.Get(); }
 
  private:
   Task(const Service& service, Partition partition, std::string code_id);
@@ -218,6 +229,7 @@ class Task {
   absl::Status Park(Offset offset, absl::Time timestamp, absl::string_view value,
                     std::string reason);
   absl::Status RaisedBeyondUs(Offset at, uint32_t to) const;
+  absl::Status PassPlace(Offset offset);
   SourceMark& MarkOf(const std::string& source);
   void FoldContent(const incident::Moment& moment, const v1::Entry& entry);
   void FoldFact(const incident::Moment& moment, const v1::Fact& fact);
@@ -245,6 +257,7 @@ class Task {
   Table<DeadLetterKey, Resolution> resolutions_{tables_, 9};
   Cell<ResolutionCounts> resolution_counts_{tables_, 10};
   Cell<SchemaState> schema_state_{tables_, 11};
+  Cell<PlaceCounts> place_counts_{tables_, 16};  // no pair before the first such place
   std::unique_ptr<Subject> subject_;
   std::string newest_source_;                // most entries come from the source of the one before
   const SourceMark* newest_mark_ = nullptr;  // of it; null when the tables may have moved it

@@ -6,6 +6,7 @@
 #include <set>
 #include <tuple>
 
+#include "services/runtime/host/ends.h"
 #include "services/runtime/host/keep_snapshot.h"
 #include "services/runtime/host/subjects.h"
 
@@ -262,12 +263,12 @@ void LiveCity::Publish(Worker* worker, bool idle) {
 }
 
 CityLook LiveCity::Look() {
-  HearEnds([] { return false; });
+  HearEnds();
   return LookHere();
 }
 
 // Not asked by the threads that fold: on a cluster each question is a journey.
-void LiveCity::HearEnds(absl::FunctionRef<bool()> enough) {
+void LiveCity::HearEnds() {
   std::set<Partition> partitions;
   for (const TaskLook& one : Sum().tasks) partitions.insert(one.task.partition);
   {
@@ -275,12 +276,11 @@ void LiveCity::HearEnds(absl::FunctionRef<bool()> enough) {
     const absl::MutexLock lock(&mutex_);
     std::erase_if(ends_, [&](const auto& one) { return !partitions.contains(one.first); });
   }
-  for (const Partition partition : partitions) {
-    if (enough()) return;
-    const absl::StatusOr<Offset> end = log_->End(partition);
-    if (!end.ok()) continue;
-    const absl::MutexLock lock(&mutex_);
-    ends_[partition] = *end;
+  const std::vector<Partition> asked(partitions.begin(), partitions.end());
+  const std::vector<absl::StatusOr<Offset>> ends = AskEnds(*log_, asked, absl::ZeroDuration());
+  const absl::MutexLock lock(&mutex_);
+  for (size_t i = 0; i < asked.size(); ++i) {
+    if (ends[i].ok()) ends_[asked[i]] = *ends[i];
   }
 }
 

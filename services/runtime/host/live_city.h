@@ -4,7 +4,6 @@
 #pragma once
 
 #include <absl/base/thread_annotations.h>
-#include <absl/functional/function_ref.h>
 #include <absl/synchronization/mutex.h>
 
 #include <atomic>
@@ -83,6 +82,7 @@ struct CityLook {
   std::optional<engine::Live::Refusal> last_refusal;
   // By how much this machine's clock is ahead of the brokers'; nothing before they have told.
   std::optional<absl::Duration> clock_ahead = std::nullopt;
+  int64_t stalled = 0;  // partitions that stand still though the log goes on; whoever watches says
 };
 
 class LiveCity {
@@ -93,13 +93,12 @@ class LiveCity {
   // Stops.
   ~LiveCity();
 
-  // Asks the log where it ends, partition by partition: on a cluster as many journeys, and without
-  // its brokers a long wait.
+  // Asks the log where it ends: on a cluster some journeys, and without its brokers some seconds.
   CityLook Look();
   // Asks nobody: where the ledger ends is what HearEnds last heard.
   CityLook LookHere();
-  // Until all are asked or `enough` says so.
-  void HearEnds(absl::FunctionRef<bool()> enough);
+  // Asks all partitions at once; those without a leader have no news.
+  void HearEnds();
   // A standby takes over; so does an owner that stood back.
   void Promote();
   // An owner leaves its partitions to a standby, and takes over again what nobody settles.

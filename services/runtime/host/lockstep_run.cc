@@ -76,6 +76,7 @@ class PartitionRun {
 
   absl::Status Drive(engine::LockStep& lockstep, engine::OutsideSource& source,
                      BulkAppender* bulk) {
+    lockstep.CallBetweenTicks([&] { return LookAround(lockstep, 0, bulk); });
     if (absl::Status status = lockstep.Continue(); !status.ok()) return status;
     source.Begin(*refs_.front());
     for (bool more = true; more;) {
@@ -85,14 +86,19 @@ class PartitionRun {
         if (!step.ok()) return step.status();
         more = *step;
       }
-      Report(lockstep, steps);
-      if (absl::Status status = MaybeCheckpoint(bulk); !status.ok()) return status;
-      if (absl::Status status = MaybeSnapshot(bulk); !status.ok()) return status;
-      if (Stopping()) return absl::CancelledError("stopped");
+      if (absl::Status status = LookAround(lockstep, steps, bulk); !status.ok()) return status;
     }
     absl::Status status = lockstep.RunTo(run_.until);
     Report(lockstep, 0);
     return status;
+  }
+
+  // Between two steps, and while a long run of time fires its timers.
+  absl::Status LookAround(const engine::LockStep& lockstep, int steps, BulkAppender* bulk) {
+    Report(lockstep, steps);
+    if (absl::Status status = MaybeCheckpoint(bulk); !status.ok()) return status;
+    if (absl::Status status = MaybeSnapshot(bulk); !status.ok()) return status;
+    return Stopping() ? absl::CancelledError("stopped") : absl::OkStatus();
   }
 
   void Report(const engine::LockStep& lockstep, int steps) {

@@ -5,6 +5,8 @@
 namespace gridledger::host {
 
 StopSignals::StopSignals() {
+  // Neither OpenSSL nor a client of the brokers sees to it that its writes raise none.
+  std::signal(SIGPIPE, SIG_IGN);
   sigemptyset(&set_);
   sigaddset(&set_, SIGINT);
   sigaddset(&set_, SIGTERM);

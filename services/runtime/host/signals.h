@@ -1,4 +1,5 @@
-// SIGINT and SIGTERM as something to wait for, so that no handler runs amid other code.
+// SIGINT and SIGTERM as something to wait for, so that no handler runs amid other code; and SIGPIPE
+// ignored: a peer that went away is an error of the write that met it, and ends no program.
 #pragma once
 
 #include <absl/time/time.h>
@@ -7,7 +8,8 @@
 
 namespace gridledger::host {
 
-// Blocks both signals for this thread and those it starts. Build it first thing in main.
+// Ignores SIGPIPE; blocks the other two for this thread and those it starts. Build it first thing
+// in main.
 class StopSignals {
  public:
   StopSignals();

@@ -21,6 +21,7 @@
 #include "services/runtime/adapters/rocksdb/rocks_state_store.h"
 #include "services/runtime/adapters/rocksdb/snapshots.h"
 #include "services/runtime/host/committer.h"
+#include "services/runtime/host/ends.h"
 #include "services/runtime/host/memory_size.h"
 #include "services/runtime/host/subjects.h"
 
@@ -31,6 +32,8 @@ namespace fs = std::filesystem;
 
 constexpr int kReadBatch = 4096;                             // records, ~1 MB
 constexpr absl::Duration kReadPatience = absl::Seconds(30);  // for a record that the end promises
+// The same where the other partitions are answered for without it, and for an end at all.
+constexpr absl::Duration kPartPatience = absl::Seconds(10);
 constexpr size_t kBytesARecord = 512;      // of tables in memory, a record and service, generously
 constexpr size_t kBytesADirtyPair = 1024;  // in the tables and once more on its way to the store
 
@@ -153,6 +156,31 @@ class Places {
     return Offset{0};
   }
 
+  // One that nothing is folded into.
+  static absl::StatusOr<Begun> Unbegun(const engine::Service& service, Partition partition) {
+    auto task = engine::Task::Open(service, partition, nullptr, CodeId());
+    if (!task.ok()) return task.status();
+    return Begun{*std::move(task), "zero", nullptr};
+  }
+
+  absl::StatusOr<Begun> FromZero(const engine::Service& service, Partition partition,
+                                 Offset bound) {
+    Store* store = nullptr;
+    if (!Fits(bound.value)) {
+      absl::MutexLock lock(&mutex_);
+      if (zero_.store == nullptr) {
+        const absl::StatusOr<std::string> path = scratch_.Path();
+        if (!path.ok()) return path.status();
+        if (absl::Status status = OpenStore(*path + "/zero", &zero_); !status.ok()) return status;
+      }
+      store = &zero_;
+    }
+    auto task = engine::Task::Open(service, partition,
+                                   store == nullptr ? nullptr : store->store.get(), CodeId());
+    if (!task.ok()) return task.status();
+    return Begun{*std::move(task), "zero", store == nullptr ? nullptr : store->committer.get()};
+  }
+
  private:
   struct Store {
     std::unique_ptr<RocksStateStore> store;
@@ -210,24 +238,6 @@ class Places {
     if (!store.ok()) return store.status();
     return Take(service, partition, (*store)->store.get(), absl::StrCat("snapshot ", snapshot.name),
                 (*store)->committer.get());
-  }
-
-  absl::StatusOr<Begun> FromZero(const engine::Service& service, Partition partition,
-                                 Offset bound) {
-    Store* store = nullptr;
-    if (!Fits(bound.value)) {
-      absl::MutexLock lock(&mutex_);
-      if (zero_.store == nullptr) {
-        const absl::StatusOr<std::string> path = scratch_.Path();
-        if (!path.ok()) return path.status();
-        if (absl::Status status = OpenStore(*path + "/zero", &zero_); !status.ok()) return status;
-      }
-      store = &zero_;
-    }
-    auto task = engine::Task::Open(service, partition,
-                                   store == nullptr ? nullptr : store->store.get(), CodeId());
-    if (!task.ok()) return task.status();
-    return Begun{*std::move(task), "zero", store == nullptr ? nullptr : store->committer.get()};
   }
 
   // A snapshot is copied, mostly by hard links, so that it stays as it is.
@@ -339,6 +349,11 @@ class PartitionLook {
     next_ = bound_;
     for (const engine::Service& service : view_.services) {
       auto begun = places_.Open(service, partition_, bound_);
+      if (absl::IsDataLoss(begun.status()) && view_.through_damage) {
+        // What can be read is folded anew: the state is of another log, or its last record is gone.
+        if (opened_.ok()) opened_ = begun.status();
+        begun = places_.FromZero(service, partition_, bound_);
+      }
       if (!begun.ok()) return begun.status();
       tasks_.push_back(std::make_unique<FoldingTask>(*std::move(begun), places_));
       next_ = std::min(next_, tasks_.back()->task().next());
@@ -355,11 +370,26 @@ class PartitionLook {
     return absl::OkStatus();
   }
 
+  // For a partition that cannot be opened: it is seen as far as nothing.
+  absl::Status LeaveOut(absl::Status why) {
+    tasks_.clear();
+    probes_.clear();
+    bound_ = next_ = Offset{0};
+    opened_ = std::move(why);
+    for (const engine::Service& service : view_.services) {
+      auto begun = Places::Unbegun(service, partition_);
+      if (!begun.ok()) return begun.status();
+      tasks_.push_back(std::make_unique<FoldingTask>(*std::move(begun), places_));
+    }
+    return absl::OkStatus();
+  }
+
   void Fold() {
     for (auto& folding : tasks_) {
       if (status_.ok()) status_ = folding->task().CheckKnown();
     }
     if (status_.ok() && next_ < bound_) status_ = FoldRecords();
+    if (status_.ok()) status_ = opened_;
     TakeProbes(next_);
     for (auto& folding : tasks_) {
       const absl::Status stored = folding->Finish(view_.together);
@@ -369,7 +399,7 @@ class PartitionLook {
   const absl::Status& status() const { return status_; }
 
   Seen AsSeen() {
-    Seen seen{partition_, next_, tasks_.front()->task().now(), {}, status_};
+    Seen seen{partition_, next_, tasks_.front()->task().now(), {}, status_, bad_place_};
     for (auto& folding : tasks_) {
       seen.now = std::max(seen.now, folding->task().now());
       seen.tasks.push_back(folding->AsSeen());
@@ -390,7 +420,9 @@ class PartitionLook {
     while (next_ < bound_) {
       if (view_.stop != nullptr && *view_.stop)
         return absl::AbortedError("interrupted: nothing was changed");
-      if (absl::Status status = reader->Poll(kReadPatience, kReadBatch, &batch); !status.ok()) {
+      const absl::Duration patience = view_.through_damage ? kPartPatience : kReadPatience;
+      if (absl::Status status = reader->Poll(patience, kReadBatch, &batch); !status.ok()) {
+        bad_place_ = batch.bad_place();
         return status;
       }
       if (batch.records().empty()) {
@@ -416,7 +448,8 @@ class PartitionLook {
       for (auto& folding : tasks_) folding->task().Expect(entry, ahead);
     };
     window_.Walk(batch.records(), expect, [&](const Record& record, const v1::Entry* entry) {
-      *reached = record.offset >= bound_ || (view_.until && record.timestamp > *view_.until);
+      *reached = record.offset >= bound_ || (view_.until && record.kind == PlaceKind::kRecord &&
+                                             record.timestamp > *view_.until);
       if (*reached) return false;
       if (probe_ < probes_.size()) TakeProbes(record.offset);
       if (view_.before_folding) {
@@ -449,9 +482,11 @@ class PartitionLook {
   Places& places_;
   ViewTotals& totals_;
   const Partition partition_;
-  const Offset bound_;
+  Offset bound_;
   Offset next_;  // the first record that not all tasks have folded
+  absl::Status opened_;
   absl::Status status_;
+  std::optional<BadPlace> bad_place_;
   std::vector<std::unique_ptr<FoldingTask>> tasks_;
   std::vector<DueProbe> probes_;  // by offset
   size_t probe_ = 0;
@@ -461,18 +496,32 @@ class PartitionLook {
 struct Part {
   Partition partition;
   Offset bound;
-  Offset estimate;  // of where the folding begins
+  Offset estimate;      // of where the folding begins
+  absl::Status status;  // why its end is not known
 };
 
+// Whether a partition that ended so is handed over all the same.
+bool IsHandedOver(const View& view, const absl::Status& status) {
+  return status.ok() ||
+         (view.through_damage && (absl::IsDataLoss(status) || absl::IsFailedPrecondition(status) ||
+                                  absl::IsUnavailable(status)));
+}
+
 absl::StatusOr<std::vector<Part>> PartsOf(const View& view, Places& places) {
-  std::vector<Partition> partitions = view.partitions;
-  const int count = partitions.empty() ? view.folder->log().partitions() : 0;
-  for (int p = 0; p < count; ++p) partitions.push_back(Partition{p});
+  EventLog& log = view.folder->log();
+  const std::vector<Partition> partitions =
+      view.partitions.empty() ? AllPartitions(log) : view.partitions;
+  const std::vector<absl::StatusOr<Offset>> ends = AskEnds(log, partitions, kPartPatience);
   std::vector<Part> parts;
-  for (const Partition partition : partitions) {
-    const absl::StatusOr<Offset> end = view.folder->log().End(partition);
-    if (!end.ok()) return end.status();
-    Part part{partition, std::min(view.UpTo(partition).value_or(*end), *end), *end};
+  for (size_t i = 0; i < partitions.size(); ++i) {
+    const Partition partition = partitions[i];
+    const absl::StatusOr<Offset>& end = ends[i];
+    if (!end.ok()) {
+      if (!IsHandedOver(view, end.status())) return end.status();
+      parts.push_back(Part{partition, Offset{0}, Offset{0}, end.status()});
+      continue;
+    }
+    Part part{partition, std::min(view.UpTo(partition).value_or(*end), *end), *end, {}};
     for (const engine::Service& service : view.services) {
       part.estimate = std::min(part.estimate, places.Estimate(service, partition, part.bound));
     }
@@ -492,10 +541,6 @@ absl::Status Look(const View& view, ViewTotals* totals,
   if (!parts.ok()) return parts.status();
   for (const Part& part : *parts) totals->expected += part.bound.value - part.estimate.value;
 
-  const auto handed_over = [&](const absl::Status& status) {
-    return status.ok() || (view.through_damage &&
-                           (absl::IsDataLoss(status) || absl::IsFailedPrecondition(status)));
-  };
   std::atomic<size_t> next_part{0};
   absl::Mutex mutex;
   absl::Status first_error;                                          // guarded by mutex
@@ -504,9 +549,14 @@ absl::Status Look(const View& view, ViewTotals* totals,
     const Part& part = (*parts)[index];
     std::unique_ptr<PartitionLook>& look = looks[index];
     look = std::make_unique<PartitionLook>(view, &places, totals, part.partition, part.bound);
-    if (absl::Status status = look->Open(part.estimate); !status.ok()) return status;
+    absl::Status opened = part.status.ok() ? look->Open(part.estimate) : part.status;
+    if (!opened.ok()) {
+      if (!IsHandedOver(view, opened)) return opened;
+      opened = look->LeaveOut(std::move(opened));
+      if (!opened.ok()) return opened;
+    }
     look->Fold();
-    if (!handed_over(look->status())) return look->status();
+    if (!IsHandedOver(view, look->status())) return look->status();
     if (view.together) return absl::OkStatus();
     const std::unique_ptr<PartitionLook> mine = std::move(look);
     absl::MutexLock lock(&mutex);

@@ -58,8 +58,8 @@ struct View {
   // Visits when all partitions are folded, in their order: for figures that need the latest time of
   // all of them first.
   bool together = false;
-  // A partition that is damaged or needs a newer build is handed over all the same, with its
-  // status.
+  // A partition that is damaged, cannot be reached or needs a newer build is handed over all the
+  // same, with its status, as far as it could be folded.
   bool through_damage = false;
   // Set from outside to end the work early, with Aborted.
   const std::atomic<bool>* stop = nullptr;
@@ -78,7 +78,8 @@ struct Seen {
   Offset end;                   // the first record that the view does not see
   absl::Time now;               // the partition's time there
   std::vector<SeenTask> tasks;  // in the order of View.services
-  absl::Status status;          // why reading ended before `end`; then the tasks stand there
+  absl::Status status;          // why reading ended before the view's end; the tasks stand there
+  std::optional<BadPlace> bad_place;  // when that is a place that cannot be read
 };
 
 // Counts while the work goes on, for a progress line.

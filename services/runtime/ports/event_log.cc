@@ -69,10 +69,36 @@ void RecordBatch::Add(Partition partition, Offset offset, absl::Time timestamp,
   records_.push_back(Record{partition, offset, timestamp, own_key, own_headers, copy(value)});
 }
 
+void RecordBatch::AddNothing(Partition partition, Offset offset) {
+  records_.push_back(Record{.partition = partition,
+                            .offset = offset,
+                            .timestamp = absl::UnixEpoch(),
+                            .key = {},
+                            .headers = {},
+                            .value = {},
+                            .kind = PlaceKind::kNothing});
+}
+
 size_t RecordBatch::bytes() const {
   size_t bytes = 0;
   for (size_t i = 0; i < used_; ++i) bytes += blocks_[i].used;
   return bytes;
+}
+
+absl::string_view DamageName(BadPlace::Damage damage) {
+  switch (damage) {
+    case BadPlace::Damage::kMissing: return "missing";
+    case BadPlace::Damage::kRemoved: return "removed";
+    case BadPlace::Damage::kChecksum: return "checksum";
+    case BadPlace::Damage::kUnreadable: return "unreadable";
+  }
+  return "";
+}
+
+void EventLog::AskBounds(Partition partition, Answered done) {
+  const absl::StatusOr<Offset> end = End(partition);
+  if (!end.ok()) return std::move(done)(end.status());
+  std::move(done)(LogBounds{Offset{0}, *end});
 }
 
 absl::StatusOr<Offset> EventLog::AppendAndWait(Partition partition,

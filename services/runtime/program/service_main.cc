@@ -36,6 +36,8 @@
 #include "services/runtime/host/log_lines.h"
 #include "services/runtime/host/memory_size.h"
 #include "services/runtime/host/signals.h"
+#include "services/runtime/host/stall_watch.h"
+#include "services/runtime/program/stuck_watch.h"
 #include "services/runtime/host/subjects.h"
 #include "services/runtime/program/end_watch.h"
 #include "services/runtime/program/endpoints.h"
@@ -72,6 +74,8 @@ constexpr absl::Duration kWatchEvery = absl::Milliseconds(250);
 constexpr absl::Duration kClockOff = absl::Seconds(1);
 constexpr absl::Duration kClockWrong = absl::Seconds(5);
 constexpr absl::Duration kRefusedEvery = absl::Seconds(10);  // between lines of what goes on
+// Longer than a leader takes to move; ends are heard once a second.
+constexpr absl::Duration kStallAfter = absl::Seconds(3);
 
 absl::StatusOr<absl::Duration> ParseWait(const std::string& option, const std::string& text) {
   absl::Duration duration;
@@ -163,6 +167,7 @@ class ServiceRun {
     int64_t taken_over_said = 0, stood_down_said = 0;
     ListenToBrokers();
     StuckWatch stuck_watch(stuck_after_);
+    StallWatch stall_watch(kStallAfter);
     absl::Status ended;
     while (!city_->Failed()) {
       // A member is idle only once its group has said what it is to do.
@@ -176,6 +181,7 @@ class ServiceRun {
       SayStopped(look);
       SayRefused(look);
       WatchClock();
+      SayStalls(stall_watch.Look(look, absl::Now()));
       const size_t running = look.tasks.size() - look.stopped.size();
       if (look.live && !said_live && (membership_ == nullptr || given_) && running > 0) {
         LogCount(LogLevel::kInfo, "live", " is live on ", static_cast<int64_t>(running),
@@ -410,6 +416,7 @@ class ServiceRun {
   // its own: nobody waits for brokers that are away.
   void BeginHearing() {
     if (endpoints_ == nullptr && !is_cluster_) return;
+    // On a cluster also for those who ask for no endpoints: a partition that stands still is seen.
     hearing_ = std::thread([this] {
       absl::Time count_at = absl::Now() + kCountEvery;
       do {
@@ -417,9 +424,7 @@ class ServiceRun {
           CountPartitions();
           count_at = absl::Now() + kCountEvery;
         }
-        if (endpoints_ != nullptr) {
-          city_->HearEnds([this] { return ending_.HasBeenNotified(); });
-        }
+        city_->HearEnds();
       } while (!ending_.WaitForNotificationWithTimeout(kHearEvery));
     });
   }
@@ -457,15 +462,41 @@ class ServiceRun {
       stopped.insert(one.partition);
       if (stopped_said_.contains(one.partition)) continue;
       const std::string why(one.why.message());
+      const std::string damage(one.bad_place ? DamageName(one.bad_place->damage) : "");
       Log(LogLevel::kError, "partition_stopped",
-          absl::StrCat("partition ", one.partition.value, " stopped at offset ", one.at.value, ": ",
-                       why),
+          absl::StrCat("partition ", one.partition.value, " stopped at offset ", one.at.value,
+                       damage.empty() ? "" : absl::StrCat(" (", damage, ")"), ": ", why),
           {{"service", service_.name.text()},
            {"partition", int64_t{one.partition.value}},
            {"offset", one.at.value},
+           {"damage", damage},
            {"reason", why}});
     }
     stopped_said_ = std::move(stopped);
+  }
+
+  // Each as soon as it stands still, and when it goes on.
+  void SayStalls(const std::vector<Stall>& stalls) {
+    std::set<Partition> stalled;
+    for (const Stall& one : stalls) {
+      stalled.insert(one.partition);
+      if (stalled_said_.contains(one.partition)) continue;
+      Log(LogLevel::kWarning, "partition_stalled",
+          absl::StrCat("partition ", one.partition.value, " stands still at offset ",
+                       one.next.value, ": the log ends at ", one.end.value, ", and nothing comes"),
+          {{"service", service_.name.text()},
+           {"partition", int64_t{one.partition.value}},
+           {"offset", one.next.value},
+           {"end", one.end.value}});
+    }
+    for (const Partition partition : stalled_said_) {
+      if (stalled.contains(partition)) continue;
+      Log(LogLevel::kInfo, "partition_reads_on",
+          absl::StrCat("partition ", partition.value, " is read on, or no longer here"),
+          {{"service", service_.name.text()}, {"partition", int64_t{partition.value}}});
+    }
+    stalled_ = static_cast<int64_t>(stalled.size());
+    stalled_said_ = std::move(stalled);
   }
 
   absl::Status Join() {
@@ -548,6 +579,8 @@ class ServiceRun {
   std::unique_ptr<KafkaMembership> membership_;
   absl::Status recounted_ ABSL_GUARDED_BY(mutex_);
   std::set<Partition> stopped_said_;
+  std::set<Partition> stalled_said_;
+  std::atomic<int64_t> stalled_{0};
   absl::Notification ending_;
   std::thread hearing_;
 };

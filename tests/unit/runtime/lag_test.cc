@@ -26,7 +26,7 @@ TEST(Lag, OfAServiceThatHasNotAskedTheLogIsNotTold) {
   EXPECT_THAT(PrometheusText("audit", (*city)->LookHere(), {}), Not(HasSubstr("gridledger_lag")));
 
   ASSERT_TRUE((*city)->WaitUntilIdle(absl::Now() + absl::Seconds(60)));
-  (*city)->HearEnds([] { return false; });
+  (*city)->HearEnds();
   const std::string told = PrometheusText("audit", (*city)->LookHere(), {});
   EXPECT_THAT(told, HasSubstr("gridledger_lag{service=\"audit\",partition=\"0\"} 0"));
   EXPECT_THAT(told, HasSubstr("gridledger_lag{service=\"audit\",partition=\"1\"} 0"));
@@ -53,9 +53,9 @@ TEST(Lag, OfAPartitionThatWasAwayIsAskedAnew) {
   options.services = {*FindService("audit")};
   const auto city = LiveCity::Start(&log, nullptr, options);
   ASSERT_TRUE(city.ok()) << city.status();
-  (*city)->HearEnds([] { return false; });
+  (*city)->HearEnds();
   (*city)->SetPartitions({Partition{0}});
-  (*city)->HearEnds([] { return false; });
+  (*city)->HearEnds();
   (*city)->SetPartitions({Partition{0}, Partition{1}});
   for (const TaskLook& one : (*city)->LookHere().tasks) {
     EXPECT_EQ(one.end.has_value(), one.task.partition == Partition{0});

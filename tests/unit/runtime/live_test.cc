@@ -47,8 +47,16 @@ class Way final : public EventLog {
           log_->Append(partition, std::move(records), std::move(done));
         });
   }
+  void AskBounds(Partition partition, Answered done) override {
+    ++asked[partition];
+    if (leaderless.contains(partition)) {
+      unanswered_.emplace_back(partition, std::move(done));
+    } else {
+      log_->AskBounds(partition, std::move(done));
+    }
+  }
   std::unique_ptr<LogReader> NewReader() override {
-    return std::make_unique<ReaderWithoutWaiting>(log_->NewReader(), &waited);
+    return std::make_unique<ReaderWithoutWaiting>(log_->NewReader(), &waited, &reads);
   }
 
   // Others stamp what comes through, by their clock, as a cluster's brokers do.
@@ -61,8 +69,18 @@ class Way final : public EventLog {
     waiting_.pop_front();
   }
   size_t waiting() const { return waiting_.size(); }
+  // What a question comes to that nobody could answer in time.
+  void TimeOut() {
+    for (auto& [partition, done] : std::exchange(unanswered_, {})) {
+      std::move(done)(absl::UnavailableError("no leader"));
+    }
+  }
+  size_t unanswered() const { return unanswered_.size(); }
 
   absl::Status refuses;
+  std::set<Partition> leaderless;
+  std::map<Partition, int> asked;
+  bool reads = true;  // false: what is appended does not come back
   int appends = 0;
   size_t largest = 0;     // append, in records
   absl::Duration waited;  // what the last turn would have waited for records
@@ -70,14 +88,17 @@ class Way final : public EventLog {
  private:
   class ReaderWithoutWaiting final : public LogReader {
    public:
-    ReaderWithoutWaiting(std::unique_ptr<LogReader> reader, absl::Duration* waited)
-        : reader_(std::move(reader)), waited_(waited) {}
+    ReaderWithoutWaiting(std::unique_ptr<LogReader> reader, absl::Duration* waited,
+                         const bool* reads)
+        : reader_(std::move(reader)), waited_(waited), reads_(reads) {}
     absl::Status Assign(Partition partition, Offset from) override {
       return reader_->Assign(partition, from);
     }
     void Unassign(Partition partition) override { reader_->Unassign(partition); }
     absl::Status Poll(absl::Duration wait, int records_max, RecordBatch* batch) override {
       *waited_ = wait;
+      batch->Clear();
+      if (!*reads_) return absl::OkStatus();
       return reader_->Poll(absl::ZeroDuration(), records_max, batch);
     }
     void ReadHeaders(bool read) override { reader_->ReadHeaders(read); }
@@ -86,10 +107,12 @@ class Way final : public EventLog {
    private:
     const std::unique_ptr<LogReader> reader_;
     absl::Duration* const waited_;
+    const bool* const reads_;
   };
 
   EventLog* const log_;
   Clock* stamps_ = nullptr;
+  std::vector<std::pair<Partition, Answered>> unanswered_;
   std::deque<absl::AnyInvocable<void() &&>> waiting_;
 };
 
@@ -366,6 +389,142 @@ TEST_F(LiveTest, WhoStoodBackIsAnOwnerAgain) {
   driver.Turn(2);
   EXPECT_EQ(driver.way.appends, 1);
   EXPECT_EQ(driver.live->taken_over(), 0);
+// The log takes them and does not give them back to be read, as behind an open transaction.
+TEST_F(LiveTest, TicksDoNotPileUpInALogThatIsNotRead) {
+  Driver driver(Alarms(), &log_, &clock_);
+  Report("I1", 50);
+  driver.Turn();
+  driver.way.reads = false;
+  for (int i = 0; i < 36'000; ++i) {
+    clock_.Advance(absl::Milliseconds(100));
+    driver.Turn();
+    driver.way.LetThrough();
+  }
+  EXPECT_GE(driver.way.appends, 1);
+  EXPECT_LE(driver.way.appends, 4);
+  driver.way.reads = true;
+  driver.Turn(3);
+  EXPECT_EQ(driver.live->tasks()[0]->EarliestTimer(), absl::InfiniteFuture());
+}
+
+// A city of some partitions, all of one driver.
+struct Partitions {
+  Partitions(int count, VirtualClock* clock)
+      : log(MemoryLogOptions{count, 1, {}, false}), way(&log) {
+    for (Partition p{0}; p.value < count; p = p.Next()) {
+      v1::Entry reported = FactOn(absl::StrCat("I", p.value), 0);
+      reported.mutable_fact()->mutable_reported()->set_community("C1");
+      v1::Entry filed = FactOn(absl::StrCat("I", p.value), 1);
+      filed.mutable_fact()->mutable_filed();
+      EXPECT_TRUE(
+          log.AppendAndWait(p, {RecordOf(reported, clock->Now()), RecordOf(filed, clock->Now())})
+              .ok());
+      tasks.push_back(NewTask(SendAllTo("unit"), p));
+    }
+    live = std::make_unique<Live>(std::move(tasks), &way, nullptr, clock, LiveOptions{});
+  }
+  void Turn(int turns = 1) {
+    for (int i = 0; i < turns; ++i) {
+      ASSERT_TRUE(live->Turn(absl::Minutes(1)).ok());
+      way.LetThrough();
+    }
+  }
+  bool Dispatched(Partition partition) {
+    return log.End(partition)->value > 2 && live->tasks()[partition.value]->pending().empty();
+  }
+
+  MemoryLog log;
+  Way way;
+  std::vector<std::unique_ptr<Task>> tasks;
+  std::unique_ptr<Live> live;
+};
+
+TEST_F(LiveTest, APlaceThatCannotBeReadStopsItsPartitionOnly) {
+  Partitions city(4, &clock_);
+  const BadPlace bad{Partition{2}, Offset{1}, BadPlace::Damage::kChecksum};
+  city.log.Break(bad);
+  ASSERT_TRUE(city.live->Start().ok());
+  city.Turn(5);
+  ASSERT_EQ(city.live->stopped().size(), 1u);
+  const Live::Stopped stopped = city.live->stopped()[0];
+  EXPECT_EQ(stopped.partition, Partition{2});
+  EXPECT_EQ(stopped.at, Offset{1});
+  EXPECT_EQ(stopped.bad_place, bad);
+  EXPECT_TRUE(absl::IsDataLoss(stopped.why)) << stopped.why;
+  EXPECT_EQ(city.live->tasks()[2]->next(), Offset{1}) << "what is before it is folded";
+  EXPECT_TRUE(city.live->live());
+  for (const int p : {0, 1, 3}) EXPECT_TRUE(city.Dispatched(Partition{p})) << p;
+  EXPECT_TRUE(city.live->Idle());
+}
+
+TEST_F(LiveTest, APlaceThatBreaksWhileTheCityRunsStopsItsPartitionOnly) {
+  Partitions city(2, &clock_);
+  ASSERT_TRUE(city.live->Start().ok());
+  city.Turn(5);
+  EXPECT_TRUE(city.live->stopped().empty());
+  const Offset end = *city.log.End(Partition{0});
+  city.log.Break({Partition{0}, end, BadPlace::Damage::kMissing});
+  for (int p = 0; p < 2; ++p) {
+    v1::Entry reported = FactOn("late", 0);
+    reported.mutable_fact()->mutable_reported()->set_community("C1");
+    ASSERT_TRUE(city.log.AppendAndWait(Partition{p}, {RecordOf(reported, clock_.Now())}).ok());
+  }
+  city.Turn(5);
+  ASSERT_EQ(city.live->stopped().size(), 1u);
+  EXPECT_EQ(city.live->stopped()[0].at, end);
+  EXPECT_EQ(city.live->tasks()[1]->next(), *city.log.End(Partition{1}));
+}
+
+TEST_F(LiveTest, PartitionsWithoutALeaderKeepNobodyWaiting) {
+  Partitions city(32, &clock_);
+  for (int p = 2; p < 32; ++p) city.way.leaderless.insert(Partition{p});
+  ASSERT_TRUE(city.live->Start().ok());
+  EXPECT_EQ(city.way.unanswered(), 30u) << "each is asked once, and nobody waits for the answer";
+  city.Turn(5);
+  EXPECT_TRUE(city.Dispatched(Partition{0}));
+  EXPECT_TRUE(city.Dispatched(Partition{1}));
+  EXPECT_EQ(city.way.unanswered(), 30u) << "one question of a partition is under way at a time";
+  EXPECT_FALSE(city.live->live());
+  EXPECT_FALSE(city.live->Idle());
+  EXPECT_TRUE(city.live->stopped().empty());
+  city.way.TimeOut();
+  city.Turn();
+  EXPECT_EQ(city.way.unanswered(), 0u) << "not at once again";
+  city.way.leaderless.clear();
+  clock_.Advance(absl::Seconds(1));
+  city.Turn(5);
+  EXPECT_TRUE(city.live->live());
+  for (int p = 0; p < 32; ++p) EXPECT_TRUE(city.Dispatched(Partition{p})) << p;
+}
+
+// Who waits for all to be done asks for the ends of then.
+TEST_F(LiveTest, AnOldAnswerDoesNotMakeItIdle) {
+  Partitions city(2, &clock_);
+  ASSERT_TRUE(city.live->Start().ok());
+  city.Turn(5);
+  EXPECT_TRUE(city.live->Idle());
+  city.way.leaderless.insert(Partition{1});
+  EXPECT_FALSE(city.live->Idle());
+  city.way.TimeOut();
+  clock_.Advance(absl::Minutes(1));
+  EXPECT_FALSE(city.live->Idle()) << "the answer of a minute ago";
+  city.way.leaderless.clear();
+  city.way.TimeOut();
+  clock_.Advance(absl::Minutes(1));
+  EXPECT_TRUE(city.live->Idle());
+}
+
+TEST_F(LiveTest, MarksOfTransactionsAreFoldedOver) {
+  Partitions city(1, &clock_);
+  NewRecord nothing;
+  nothing.kind = PlaceKind::kNothing;
+  ASSERT_TRUE(city.log.AppendAndWait(Partition{0}, {nothing, nothing}).ok());
+  ASSERT_TRUE(city.live->Start().ok());
+  city.Turn(5);
+  EXPECT_TRUE(city.live->stopped().empty());
+  EXPECT_EQ(city.live->tasks()[0]->place_counts().without_record, 2u);
+  EXPECT_TRUE(city.Dispatched(Partition{0}));
+  EXPECT_TRUE(city.live->Idle());
 }
 
 TEST_F(LiveTest, WhatDidNotComeThroughIsSentAgain) {

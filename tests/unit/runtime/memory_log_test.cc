@@ -4,6 +4,7 @@
 #include <absl/strings/str_cat.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <memory>
 #include <set>
 #include <string>
@@ -142,6 +143,39 @@ TEST(MemoryLogFaultsTest, AnAppendFromWithinAnAnswerIsTaken) {
   });
   ASSERT_TRUE(second.ok());
   EXPECT_EQ(*second, Offset{1});
+}
+
+TEST(MemoryLog, ABrokenPlaceEndsItsPartitionOnly) {
+  MemoryLog log(MemoryLogOptions{2, 0, {}, false});
+  for (int p = 0; p < 2; ++p) {
+    for (const char* value : {"a", "b", "c"}) {
+      ASSERT_TRUE(
+          log.AppendAndWait(Partition{p}, {NewRecord{absl::UnixEpoch(), "", "", value}}).ok());
+    }
+  }
+  const BadPlace bad{Partition{1}, Offset{1}, BadPlace::Damage::kChecksum};
+  log.Break(bad);
+  const auto reader = log.NewReader();
+  ASSERT_TRUE(reader->Assign(Partition{0}, Offset{0}).ok());
+  ASSERT_TRUE(reader->Assign(Partition{1}, Offset{0}).ok());
+  std::string read;
+  int failures = 0;
+  RecordBatch batch;
+  for (int i = 0; i < 10; ++i) {
+    const absl::Status status = reader->Poll(absl::ZeroDuration(), 10, &batch);
+    if (!status.ok()) {
+      ++failures;
+      EXPECT_TRUE(absl::IsDataLoss(status)) << status;
+      EXPECT_EQ(batch.bad_place(), bad);
+      EXPECT_TRUE(batch.records().empty());
+    }
+    for (const Record& record : batch.records()) {
+      read += absl::StrCat(record.partition.value, record.value);
+    }
+  }
+  EXPECT_EQ(failures, 1);
+  std::sort(read.begin(), read.end());
+  EXPECT_EQ(read, "00001aabc") << "all of partition 0, and partition 1 up to there";
 }
 
 }  // namespace

@@ -660,5 +660,60 @@ TEST_F(TaskTest, AStateIsOfOneLogOnly) {
   EXPECT_EQ(CheckSameLog(&empty, *task).code(), absl::StatusCode::kDataLoss);
 }
 
+// The marks that end transactions take places of a cluster's log, and of its copies.
+TEST_F(TaskTest, APlaceWithoutARecordIsPassedAndChangesNothingElse) {
+  Ledger ledger = {RecordOf(Report("I1"), TestTime(0)), RecordOf(Report("I2"), TestTime(1000))};
+  Ledger marked = ledger;
+  NewRecord nothing;
+  nothing.kind = PlaceKind::kNothing;
+  nothing.timestamp = TestTime(5000);
+  marked.insert(marked.begin() + 1, nothing);
+  marked.push_back(nothing);
+  const auto task = NewTask(SendAllTo("unit"), kPartition);
+  ASSERT_TRUE(FoldAll(*task, marked).ok());
+  EXPECT_EQ(task->next(), Offset{4});
+  EXPECT_EQ(task->now(), TestTime(1000)) << "it has no time of its own";
+  EXPECT_EQ(task->progress().undecodable, 0u);
+  EXPECT_EQ(task->place_counts().without_record, 2u);
+  EXPECT_TRUE(task->FoldedLast(""));
+  EXPECT_EQ(task->incidents().counts.Get().incidents, 2u);
+
+  const auto plain = NewTask(SendAllTo("unit"), kPartition);
+  ASSERT_TRUE(FoldAll(*plain, ledger).ok());
+  EXPECT_EQ(plain->place_counts().without_record, 0u);
+}
+
+TEST_F(TaskTest, AStateThatStandsBehindAPlaceWithoutARecordIsOfItsLog) {
+  MemoryLog log(MemoryLogOptions{4, 0, {}, false});
+  NewRecord nothing;
+  nothing.kind = PlaceKind::kNothing;
+  ASSERT_TRUE(log.AppendAndWait(kPartition, {RecordOf(Report("I1"), TestTime(0)), nothing}).ok());
+  const auto task = NewTask(Onlooker(), kPartition);
+  ASSERT_TRUE(FoldAll(*task, ReadLedger(log, kPartition)).ok());
+  EXPECT_TRUE(CheckSameLog(&log, *task).ok());
+  MemoryLog other(MemoryLogOptions{4, 0, {}, false});
+  ASSERT_TRUE(other
+                  .AppendAndWait(kPartition, {RecordOf(Report("I1"), TestTime(0)),
+                                              RecordOf(Report("I2"), TestTime(0))})
+                  .ok());
+  EXPECT_EQ(CheckSameLog(&other, *task).code(), absl::StatusCode::kDataLoss);
+}
+
+TEST_F(TaskTest, WhatStandsForALostRecordIsADeadLetter) {
+  v1::Entry lost;
+  lost.set_schema(kEntrySchema);
+  lost.mutable_place_lost()->set_damage("checksum");
+  const Ledger ledger = {RecordOf(Report("I1"), TestTime(0)), RecordOf(lost, TestTime(0))};
+  const auto task = NewTask(Onlooker(), kPartition);
+  ASSERT_TRUE(FoldAll(*task, ledger).ok());
+  EXPECT_EQ(task->progress().undecodable, 1u);
+  std::string reason;
+  task->ScanDeadLetters(Offset{0}, 10, [&](Offset at, const DeadLetter& letter) {
+    EXPECT_EQ(at, Offset{1});
+    reason = letter.reason;
+  });
+  EXPECT_EQ(reason, "the record was lost before the ledger was copied: checksum");
+}
+
 }  // namespace
 }  // namespace gridledger::engine

@@ -25,6 +25,8 @@ constexpr Fixed kFixed[] = {
     {"enable.auto.offset.store", "false", "where to read comes from the state's offset"},
     {"auto.offset.reset", "error", "a silent reset is lost or doubled history"},
     {"check.crcs", "true", "what is folded is what was written"},
+    {"isolation.level", "read_uncommitted",
+     "an open transaction must not hide what others have had acknowledged"},
     {"partition.assignment.strategy", "range",
      "cooperative-sticky loses assignments before librdkafka 2.10"},
     {"allow.auto.create.topics", "false", "topics are made by `gridledger topics create`"},

@@ -10,6 +10,10 @@
 
 namespace gridledger::kafka {
 
+// A place without a record that a copy made: a message of this key and no value. What has a value,
+// or another key, is a record.
+inline constexpr absl::string_view kNothingKey = "gridledger.nothing";
+
 // Null for none.
 Headers ToKafka(absl::string_view headers);
 // Appends to `text`.

@@ -9,6 +9,7 @@
 #include <future>
 #include <utility>
 
+#include "services/runtime/adapters/kafka/asker.h"
 #include "services/runtime/adapters/kafka/broker_clock.h"
 #include "services/runtime/adapters/kafka/clock_probe.h"
 #include "services/runtime/adapters/kafka/producer.h"
@@ -33,6 +34,7 @@ absl::Status CheckRecord(const NewRecord& record, size_t bytes_max, absl::Time n
     return absl::InvalidArgumentError(
         absl::StrCat("a record of ", bytes, " bytes is over the limit of ", bytes_max));
   }
+  if (record.kind == PlaceKind::kNothing) return absl::OkStatus();
   if (record.timestamp < absl::FromUnixMillis(1) || record.timestamp > now + kAheadMax) {
     return absl::InvalidArgumentError(
         absl::StrCat("a record's time, ", absl::FormatTime(record.timestamp, absl::UTCTimeZone()),
@@ -71,6 +73,8 @@ class Log final : public KafkaLog, public kafka::ReaderHost {
         partitions_(partitions),
         clock_(std::move(clock)),
         producer_(std::move(producer)) {}
+
+  ~Log() override { asks_no_more_ = true; }
 
   int partitions() const override { return partitions_; }
 
@@ -131,6 +135,15 @@ class Log final : public KafkaLog, public kafka::ReaderHost {
     return absl::OkStatus();
   }
 
+  void AskBounds(Partition partition, Answered done) override {
+    asker_.Ask([this, partition, done = std::move(done)]() mutable {
+      LogBounds bounds;
+      const absl::Status status = AskUntil(partition, absl::InfinitePast(), &bounds);
+      if (!status.ok()) return std::move(done)(status);
+      std::move(done)(bounds);
+    });
+  }
+
   void AskNoMore() override { asks_no_more_ = true; }
   int64_t times_recreated() const override { return producer_->times_recreated(); }
   void FailProducerForTest() override { producer_->FailForTest(); }
@@ -144,18 +157,30 @@ class Log final : public KafkaLog, public kafka::ReaderHost {
   }
 
   absl::Status Ask(Partition partition, Offset* begin, Offset* end) override {
+    LogBounds bounds;
+    const absl::Status status = AskUntil(partition, absl::Now() + kAskMax, &bounds);
+    *begin = bounds.begin;
+    *end = bounds.end;
+    return status;
+  }
+
+  // Once, and while nobody answers again until then.
+  absl::Status AskUntil(Partition partition, absl::Time until, LogBounds* bounds) {
     if (absl::Status status = CheckPartition(partition); !status.ok()) return status;
     // Leaders move, and a new topic's are not known everywhere at once.
+    const absl::Time unknown_until = absl::Now() + kAskMax;
     absl::Status status = absl::UnavailableError("nobody is asked any more: the process ends");
-    for (const absl::Time until = absl::Now() + kAskMax; !asks_no_more_;) {
+    while (!asks_no_more_) {
       const std::shared_ptr<RunningClient> client = producer_->client();
       status = kafka::StatusOf(
           rd_kafka_query_watermark_offsets(client->get(), options_.topic.c_str(), partition.value,
-                                           &begin->value, &end->value, kAskMs),
+                                           &bounds->begin.value, &bounds->end.value, kAskMs),
           absl::StrCat("cannot ask where partition ", partition.value, " of ", options_.topic,
                        " ends"));
-      const bool may_pass = absl::IsUnavailable(status) || absl::IsNotFound(status);
-      if (!may_pass || absl::Now() >= until) return status;
+      const absl::Time now = absl::Now();
+      const bool may_pass = (absl::IsUnavailable(status) && now < until) ||
+                            (absl::IsNotFound(status) && now < unknown_until);
+      if (!may_pass) return status;
       absl::SleepFor(kAskAgain);
     }
     return status;
@@ -181,6 +206,7 @@ class Log final : public KafkaLog, public kafka::ReaderHost {
   absl::Mutex mutex_;
   std::vector<std::weak_ptr<RunningClient>> reading_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::future<void>> retiring_ ABSL_GUARDED_BY(mutex_);
+  kafka::Asker asker_;  // goes first: it asks by the others
 };
 
 // Fails every call as its log could not make the client.
@@ -208,7 +234,8 @@ std::unique_ptr<LogReader> Log::MakeReader(bool with_headers) {
       {"enable.auto.commit", "false"},
       {"enable.auto.offset.store", "false"},
       {"auto.offset.reset", "error"},
-      {"isolation.level", "read_committed"},
+      {"isolation.level", "read_uncommitted"},
+      {"enable.partition.eof", "true"},  // tells of marks behind the last message
       {"check.crcs", "true"},
       // While the brokers still name a leader that is gone, a client asks again once a second; of
       // one that hangs it asks nothing for minutes. So it asks all the time: a small request.

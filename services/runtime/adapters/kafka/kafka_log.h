@@ -9,7 +9,9 @@
 //     machine's clock, or the brokers': InvalidArgument otherwise (Kafka has no earlier ones, and a
 //     ledger refuses later ones).
 //   - Records of one Append stand next to each other among those of this process.
-//   - The topic is neither compacted nor written in transactions: a gap in its offsets is DataLoss.
+//   - The topic is not compacted: an offset that no message has is the mark of a transaction's end,
+//     and a place without a record. Nobody waits for transactions: their records count as they
+//     come, whatever becomes of them (decision 0018).
 //   - While no broker answers, End is Unavailable, appends wait until their memory is full and are
 //     Unavailable then, and a reader waits.
 #pragma once

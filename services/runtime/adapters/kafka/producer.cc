@@ -30,7 +30,10 @@ std::string FatalError(rd_kafka_t* client) {
 rd_kafka_resp_err_t Produce(rd_kafka_t* client, const std::string& topic, Partition partition,
                             const NewRecord& record, void* opaque) {
   Headers headers = ToKafka(record.headers);
-  // A null key and an empty one are the same to the port; a null value would be a tombstone.
+  // A null key and an empty one are the same to the port; a null value would be a tombstone, which
+  // no record is.
+  const bool nothing = record.kind == PlaceKind::kNothing;
+  const absl::string_view key_text = nothing ? kNothingKey : absl::string_view(record.key);
   rd_kafka_vu_t words[8];
   size_t count = 0;
   const auto add = [&](rd_kafka_vtype_t type) -> rd_kafka_vu_t& {
@@ -40,12 +43,12 @@ rd_kafka_resp_err_t Produce(rd_kafka_t* client, const std::string& topic, Partit
   add(RD_KAFKA_VTYPE_TOPIC).u.cstr = topic.c_str();
   add(RD_KAFKA_VTYPE_PARTITION).u.i32 = partition.value;
   rd_kafka_vu_t& value = add(RD_KAFKA_VTYPE_VALUE);
-  value.u.mem.ptr = const_cast<char*>(record.value.data());
-  value.u.mem.size = record.value.size();
-  if (!record.key.empty()) {
+  value.u.mem.ptr = nothing ? nullptr : const_cast<char*>(record.value.data());
+  value.u.mem.size = nothing ? 0 : record.value.size();
+  if (!key_text.empty()) {
     rd_kafka_vu_t& key = add(RD_KAFKA_VTYPE_KEY);
-    key.u.mem.ptr = const_cast<char*>(record.key.data());
-    key.u.mem.size = record.key.size();
+    key.u.mem.ptr = const_cast<char*>(key_text.data());
+    key.u.mem.size = key_text.size();
   }
   add(RD_KAFKA_VTYPE_TIMESTAMP).u.i64 = absl::ToUnixMillis(record.timestamp);
   add(RD_KAFKA_VTYPE_MSGFLAGS).u.i = RD_KAFKA_MSG_F_COPY;

@@ -13,12 +13,28 @@ namespace {
 
 // A batch ends when it holds so much; what was taken off the queue with it waits for the next.
 constexpr size_t kBatchBytesMax = size_t{16} << 20;
+// Marks next to each other: as many producers' transactions end at once. More are lost records.
+constexpr int64_t kMarksAtOnceMax = 10'000;
+// Nobody answered within two seconds: partitions that come meanwhile do not wait for it, too.
+constexpr absl::Duration kAskLeadersAgain = absl::Seconds(30);
 constexpr int kTakeMax = 512;  // messages at once, so that what waits stays little
 
 PartitionList OneOf(const std::string& topic, Partition partition, int64_t offset) {
   PartitionList list(rd_kafka_topic_partition_list_new(1));
   rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), partition.value)->offset = offset;
   return list;
+}
+
+BadPlace::Damage DamageOf(rd_kafka_resp_err_t error) {
+  switch (error) {
+    case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
+    case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE: return BadPlace::Damage::kRemoved;
+    case RD_KAFKA_RESP_ERR__LOG_TRUNCATION: return BadPlace::Damage::kMissing;
+    case RD_KAFKA_RESP_ERR__BAD_MSG:
+    case RD_KAFKA_RESP_ERR__BAD_COMPRESSION:
+    case RD_KAFKA_RESP_ERR_INVALID_MSG: return BadPlace::Damage::kChecksum;
+    default: return BadPlace::Damage::kUnreadable;
+  }
 }
 
 absl::string_view Bytes(const void* data, size_t size) {
@@ -45,6 +61,11 @@ Reader::~Reader() {
 absl::Status Reader::Assign(Partition partition, Offset from) {
   Offset begin, end;
   if (absl::Status status = host_->Ask(partition, &begin, &end); !status.ok()) return status;
+  return AssignWithin(partition, from, LogBounds{begin, end});
+}
+
+absl::Status Reader::AssignWithin(Partition partition, Offset from, const LogBounds& bounds) {
+  const auto [begin, end] = bounds;
   if (from > end) {
     return absl::OutOfRangeError(absl::StrCat("partition ", partition.value, " of ", topic_,
                                               " ends at ", end.value, ": ", from.value,
@@ -56,7 +77,10 @@ absl::Status Reader::Assign(Partition partition, Offset from) {
                                             from.value, " was removed by its retention"));
   }
   TakeAway(partition);
-  if (!knows_leaders_) knows_leaders_ = AskForLeaders(client_->get(), topic_);
+  if (const absl::Time now = absl::Now(); !knows_leaders_ && now >= ask_leaders_at_) {
+    ask_leaders_at_ = now + kAskLeadersAgain;
+    knows_leaders_ = AskForLeaders(client_->get(), topic_);
+  }
   const Error error(
       rd_kafka_incremental_assign(client_->get(), OneOf(topic_, partition, from.value).get()));
   if (error != nullptr) {
@@ -69,6 +93,7 @@ absl::Status Reader::Assign(Partition partition, Offset from) {
 void Reader::Unassign(Partition partition) { TakeAway(partition); }
 
 void Reader::TakeAway(Partition partition) {
+  std::erase_if(bad_, [&](const auto& one) { return one.first.partition == partition; });
   if (next_.erase(partition) == 0) return;
   std::erase_if(left_,
                 [&](const Message& message) { return message->partition == partition.value; });
@@ -85,6 +110,8 @@ absl::Status Reader::Poll(absl::Duration wait, int records_max, RecordBatch* bat
 
 absl::Status Reader::Fill(absl::Duration wait, int records_max, RecordBatch* batch) {
   batch->Clear();
+  absl::Status bad;
+  if (NextBadPlace(batch, &bad)) return bad;
   const auto has_room = [&] {
     return static_cast<int>(batch->records().size()) < records_max &&
            batch->bytes() < kBatchBytesMax;
@@ -94,6 +121,7 @@ absl::Status Reader::Fill(absl::Duration wait, int records_max, RecordBatch* bat
     left_.pop_front();
     if (absl::Status status = Take(std::move(message), batch); !status.ok()) return status;
   }
+  if (batch->records().empty() && NextBadPlace(batch, &bad)) return bad;
   const absl::Time until = absl::Now() + wait;
   while (has_room()) {
     if (batch->records().empty()) {
@@ -108,6 +136,7 @@ absl::Status Reader::Fill(absl::Duration wait, int records_max, RecordBatch* bat
         continue;
       }
       if (absl::Status status = Take(std::move(first), batch); !status.ok()) return status;
+      if (batch->records().empty() && NextBadPlace(batch, &bad)) return bad;
       continue;
     }
     got_.resize(std::min<size_t>(kTakeMax, records_max - batch->records().size()));
@@ -128,16 +157,15 @@ absl::Status Reader::Fill(absl::Duration wait, int records_max, RecordBatch* bat
 }
 
 absl::Status Reader::Take(Message message, RecordBatch* batch) {
-  if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) return ErrorOf(*message);
+  if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) return TakeError(*message, batch);
   const Partition partition{message->partition};
   const auto next = next_.find(partition);
   // From before the partition was taken away or moved.
   if (next == next_.end() || message->offset < next->second.value) return absl::OkStatus();
-  if (message->offset > next->second.value) {
-    return absl::DataLossError(
-        absl::StrCat("partition ", partition.value, " of ", topic_, ": after offset ",
-                     next->second.value - 1, " comes ", message->offset,
-                     ". A ledger's topic is neither compacted nor written in transactions"));
+  if (!PassTo(partition, Offset{message->offset}, batch)) return absl::OkStatus();
+  if (message->payload == nullptr && Bytes(message->key, message->key_len) == kNothingKey) {
+    (void)PassTo(partition, next->second.Next(), batch);
+    return absl::OkStatus();
   }
   headers_.clear();
   rd_kafka_headers_t* headers = nullptr;
@@ -155,12 +183,49 @@ absl::Status Reader::Take(Message message, RecordBatch* batch) {
   return absl::OkStatus();
 }
 
+bool Reader::PassTo(Partition partition, Offset upto, RecordBatch* batch) {
+  Offset& next = next_.at(partition);
+  if (upto.value - next.value > kMarksAtOnceMax) {
+    const BadPlace bad{partition, next, BadPlace::Damage::kMissing};
+    TakeAway(partition);
+    bad_.emplace_back(
+        bad, absl::DataLossError(absl::StrCat(
+                 "partition ", partition.value, " of ", topic_, ": offsets ", bad.offset.value,
+                 " to ", upto.value - 1, " are gone. A ledger's topic is never compacted")));
+    return false;
+  }
+  for (; next < upto; next = next.Next()) batch->AddNothing(partition, next);
+  return true;
+}
+
 // Lost brokers come back, and the client goes on by itself; lost records do not.
-absl::Status Reader::ErrorOf(const rd_kafka_message_t& message) {
-  const absl::Status status = StatusOf(
-      message.err, absl::StrCat("cannot read partition ", message.partition, " of ", topic_,
-                                " at offset ", std::max<int64_t>(message.offset, 0)));
-  return absl::IsUnavailable(status) ? absl::OkStatus() : status;
+absl::Status Reader::TakeError(const rd_kafka_message_t& message, RecordBatch* batch) {
+  const Partition partition{message.partition};
+  const auto next = next_.find(partition);
+  if (message.err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+    if (next != next_.end()) (void)PassTo(partition, Offset{message.offset}, batch);
+    return absl::OkStatus();
+  }
+  const Offset at =
+      next != next_.end() ? next->second : Offset{std::max<int64_t>(message.offset, 0)};
+  const absl::Status status =
+      StatusOf(message.err, absl::StrCat("cannot read partition ", message.partition, " of ",
+                                         topic_, " at offset ", at.value));
+  if (absl::IsUnavailable(status)) return absl::OkStatus();
+  if (message.partition < 0) return status;  // of the client, not of a partition
+  if (next == next_.end()) return absl::OkStatus();
+  const BadPlace bad{partition, at, DamageOf(message.err)};
+  TakeAway(partition);
+  bad_.emplace_back(bad, status);
+  return absl::OkStatus();
+}
+
+bool Reader::NextBadPlace(RecordBatch* batch, absl::Status* status) {
+  if (bad_.empty()) return false;
+  batch->SetBadPlace(bad_.front().first);
+  *status = std::move(bad_.front().second);
+  bad_.pop_front();
+  return true;
 }
 
 void Reader::Wake() {

@@ -9,6 +9,7 @@
 #include <deque>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "services/runtime/adapters/kafka/client.h"
@@ -29,6 +30,9 @@ class ReaderHost {
   virtual void Retire(std::shared_ptr<RunningClient> client) = 0;
 };
 
+// The client delivers neither the marks that end transactions nor word of them: what it passes over
+// between two messages, or before it says that the partition ends, is such a mark, for the topic is
+// not compacted and no record's outcome is waited for.
 class Reader final : public LogReader {
  public:
   // Without headers they are not even parsed: librdkafka does that for whoever asks.
@@ -37,6 +41,7 @@ class Reader final : public LogReader {
   ~Reader() override;
 
   absl::Status Assign(Partition partition, Offset from) override;
+  absl::Status AssignWithin(Partition partition, Offset from, const LogBounds& bounds) override;
   void Unassign(Partition partition) override;
   absl::Status Poll(absl::Duration wait, int records_max, RecordBatch* batch) override;
   void ReadHeaders(bool reads) override { with_headers_ = reads; }
@@ -46,7 +51,12 @@ class Reader final : public LogReader {
   absl::Status Fill(absl::Duration wait, int records_max, RecordBatch* batch);
   void TakeAway(Partition partition);
   absl::Status Take(Message message, RecordBatch* batch);
-  absl::Status ErrorOf(const rd_kafka_message_t& message);
+  // The places up to there hold no record. False when they are too many to be marks: then the
+  // partition has ended.
+  bool PassTo(Partition partition, Offset upto, RecordBatch* batch);
+  // What the message says of its partition, or of all.
+  absl::Status TakeError(const rd_kafka_message_t& message, RecordBatch* batch);
+  bool NextBadPlace(RecordBatch* batch, absl::Status* status);
 
   std::shared_ptr<RunningClient> client_;
   Queue queue_;
@@ -54,11 +64,14 @@ class Reader final : public LogReader {
   ReaderHost* const host_;
   bool with_headers_;
   bool knows_leaders_ = false;
+  absl::Time ask_leaders_at_ = absl::InfinitePast();
   absl::flat_hash_map<Partition, Offset> next_;  // of each partition assigned
   std::vector<rd_kafka_message_t*> got_;         // reused
   std::deque<Message> left_;                     // taken off the queue, and over the batch's limit
-  std::string headers_;                          // reused
   int64_t stamped_ms_ = 0;                       // by the brokers; of what was taken last
+  // Partitions that ended at such a place, and not told yet.
+  std::deque<std::pair<BadPlace, absl::Status>> bad_;
+  std::string headers_;  // reused
   std::atomic<bool> woken_{false};
 };
 

@@ -30,6 +30,17 @@ absl::StatusOr<Offset> Bulk::Append(Partition partition, absl::Time timestamp,
     return absl::InvalidArgumentError(
         absl::StrCat("a record of ", size, " bytes; the limit is ", kRecordBytesMax));
   }
+  value_.clear();
+  AppendRecordValue(timestamp, key, headers, value, &value_);
+  return Put(partition);
+}
+
+absl::StatusOr<Offset> Bulk::AppendNothing(Partition partition) {
+  value_.clear();
+  return Put(partition);
+}
+
+absl::StatusOr<Offset> Bulk::Put(Partition partition) {
   if (!broken_.ok()) return broken_;
   if (last_ == nullptr || last_->file.partition != partition) {
     absl::StatusOr<Growing*> found = Find(partition);
@@ -43,8 +54,6 @@ absl::StatusOr<Offset> Bulk::Append(Partition partition, absl::Time timestamp,
   if (growing.writer == nullptr) {
     if (absl::Status status = BeginFile(growing); !status.ok()) return broken_ = status;
   }
-  value_.clear();
-  AppendRecordValue(timestamp, key, headers, value, &value_);
   const Offset offset = growing.next;
   const RecordKey record_key(partition, offset);
   const rocksdb::Status put = growing.writer->Put(SliceOf(record_key.text()), value_);

@@ -24,6 +24,7 @@ class Bulk final : public BulkAppender {
 
   absl::StatusOr<Offset> Append(Partition partition, absl::Time timestamp, absl::string_view key,
                                 absl::string_view headers, absl::string_view value) override;
+  absl::StatusOr<Offset> AppendNothing(Partition partition) override;
   absl::Status Flush() override;
 
  private:
@@ -33,6 +34,8 @@ class Bulk final : public BulkAppender {
     Offset next;
   };
 
+  // What `value_` holds.
+  absl::StatusOr<Offset> Put(Partition partition);
   absl::StatusOr<Growing*> Find(Partition partition);
   absl::Status BeginFile(Growing& growing);
   absl::Status EndFile(Growing& growing);

@@ -52,7 +52,7 @@ void Committer::Append(Partition partition, std::vector<NewRecord> records, Even
       return pending.done(absl::InvalidArgumentError(
           absl::StrCat("a record of ", size, " bytes; the limit is ", kRecordBytesMax)));
     }
-    AppendRecordValue(record.timestamp, record.key, record.headers, record.value, &pending.values);
+    AppendRecordValue(record, &pending.values);
     pending.ends.push_back(pending.values.size());
   }
 

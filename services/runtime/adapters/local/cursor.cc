@@ -17,20 +17,20 @@ absl::Status Cursor::Read(Source& source, Offset end,
     if (!it.Valid()) {
       const rocksdb::Status status = it.status();
       scan_.reset();
-      if (status.ok()) return Damaged(partition_, at_, "the record is missing");
-      if (status.IsCorruption()) return Damaged(partition_, at_, status.ToString());
+      if (status.ok()) return Bad(BadPlace::Damage::kMissing, "the record is missing");
+      if (status.IsCorruption()) return Bad(BadPlace::Damage::kChecksum, status.ToString());
       return ToStatus(status, absl::StrCat("partition ", partition_.value, " offset ", at_.value));
     }
     Partition partition;
     Offset offset;
     if (!ParseRecordKey(ViewOf(it.key()), &partition, &offset) || offset != at_) {
       scan_.reset();
-      return Damaged(partition_, at_, "the record is missing, later ones are there");
+      return Bad(BadPlace::Damage::kMissing, "the record is missing, later ones are there");
     }
     RecordValue value;
     if (!ParseRecordValue(ViewOf(it.value()), &value)) {
       scan_.reset();
-      return Damaged(partition_, at_, "the bytes are not a record");
+      return Bad(BadPlace::Damage::kUnreadable, "the bytes are not a record");
     }
     at_ = at_.Next();
     const bool more = visit(offset, value);
@@ -39,6 +39,11 @@ absl::Status Cursor::Read(Source& source, Offset end,
   }
   if (opened_to_ <= at_) scan_.reset();
   return absl::OkStatus();
+}
+
+absl::Status Cursor::Bad(BadPlace::Damage damage, absl::string_view what) {
+  damage_ = damage;
+  return Damaged(partition_, at_, what);
 }
 
 absl::Status Cursor::Open(Source& source, Offset end) {

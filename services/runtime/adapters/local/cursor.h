@@ -18,17 +18,21 @@ class Cursor {
 
   Partition partition() const { return partition_; }
   Offset at() const { return at_; }
+  BadPlace::Damage damage() const { return damage_; }
 
   // Visits records below `end` until `visit` returns false (that record counts as read). DataLoss
-  // names the partition and the offset that cannot be read, and the cursor stays before it.
+  // names the partition and the offset that cannot be read, and the cursor stays before it;
+  // `damage` says of what kind it is then.
   absl::Status Read(Source& source, Offset end,
                     absl::FunctionRef<bool(Offset, const RecordValue&)> visit);
 
  private:
   absl::Status Open(Source& source, Offset end);
+  absl::Status Bad(BadPlace::Damage damage, absl::string_view what);
 
   Partition partition_;
   Offset at_;
+  BadPlace::Damage damage_ = BadPlace::Damage::kUnreadable;
   // There while there is more to read than was asked for.
   std::shared_ptr<Source::Scan> scan_;
   Offset opened_to_;

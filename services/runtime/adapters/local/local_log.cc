@@ -60,6 +60,9 @@ class NoBulk final : public BulkAppender {
                                 absl::string_view) override {
     return absl::FailedPreconditionError("the log is open for reading only");
   }
+  absl::StatusOr<Offset> AppendNothing(Partition partition) override {
+    return Append(partition, {}, {}, {}, {});
+  }
   absl::Status Flush() override { return absl::OkStatus(); }
 };
 

@@ -90,6 +90,11 @@ absl::Status Reader::ReadWhatIsThere(int records_max, RecordBatch* batch) {
       const absl::Status status =
           cursor.Read(*source_, Offset{source_->tail.End(cursor.partition().value)},
                       [&](Offset offset, const RecordValue& value) {
+                        if (value.kind == PlaceKind::kNothing) {
+                          batch->AddNothing(cursor.partition(), offset);
+                          --left;
+                          return --wanted > 0;
+                        }
                         const absl::string_view headers =
                             headers_ == Headers::kKept ? value.headers : absl::string_view();
                         batch->Add(cursor.partition(), offset, value.timestamp, value.key, headers,
@@ -98,8 +103,14 @@ absl::Status Reader::ReadWhatIsThere(int records_max, RecordBatch* batch) {
                         --left;
                         return --wanted > 0 && bytes < kBatchBytesMax;
                       });
+      if (status.ok()) continue;
       // What was read before the damage is delivered first; the next call reports it.
-      if (!status.ok() && batch->records().empty()) return status;
+      if (!batch->records().empty()) return absl::OkStatus();
+      if (!absl::IsDataLoss(status)) return status;
+      const BadPlace bad{cursor.partition(), cursor.at(), cursor.damage()};
+      batch->SetBadPlace(bad);
+      Unassign(bad.partition);
+      return status;
     }
   }
   return absl::OkStatus();

@@ -50,6 +50,11 @@ bool ParseRecordKey(absl::string_view bytes, Partition* partition, Offset* offse
   return true;
 }
 
+void AppendRecordValue(const NewRecord& record, std::string* out) {
+  if (record.kind == PlaceKind::kNothing) return;
+  AppendRecordValue(record.timestamp, record.key, record.headers, record.value, out);
+}
+
 void AppendRecordValue(absl::Time timestamp, absl::string_view key, absl::string_view headers,
                        absl::string_view value, std::string* out) {
   AppendLittle(static_cast<uint64_t>(ToMillis(timestamp)), out);
@@ -61,6 +66,11 @@ void AppendRecordValue(absl::Time timestamp, absl::string_view key, absl::string
 }
 
 bool ParseRecordValue(absl::string_view bytes, RecordValue* record) {
+  *record = RecordValue{};
+  if (bytes.empty()) {
+    record->kind = PlaceKind::kNothing;
+    return true;
+  }
   if (bytes.size() < sizeof(uint64_t)) return false;
   record->timestamp = FromMillis(static_cast<int64_t>(GetLittle<uint64_t>(bytes.data())));
   bytes.remove_prefix(sizeof(uint64_t));

@@ -3,6 +3,7 @@
 //   key    partition u32 big-endian | offset u64 big-endian           byte order is log order
 //   value  timestamp i64 little-endian, ms since the epoch
 //          | varint key size | varint headers size | key | headers | value (the rest)
+//          or no byte at all: a place without a record (PlaceKind::kNothing)
 //
 // Beside the records there are notes, whose keys begin with four 0xff bytes and so stand last:
 //
@@ -42,11 +43,14 @@ struct RecordKey {
 // False when the bytes are not a record's key.
 bool ParseRecordKey(absl::string_view bytes, Partition* partition, Offset* offset);
 
+// What is written for it; nothing for a place without a record.
+void AppendRecordValue(const NewRecord& record, std::string* out);
 void AppendRecordValue(absl::Time timestamp, absl::string_view key, absl::string_view headers,
                        absl::string_view value, std::string* out);
 
 struct RecordValue {
-  absl::Time timestamp;
+  PlaceKind kind = PlaceKind::kRecord;
+  absl::Time timestamp = absl::UnixEpoch();
   absl::string_view key;
   absl::string_view headers;
   absl::string_view value;

@@ -71,6 +71,14 @@ class MemoryReader final : public LogReader {
     // Equal shares first, each time beginning with another partition; then what the short ones
     // left.
     std::rotate(positions_.begin(), positions_.begin() + 1, positions_.end());
+    for (const Position& position : positions_) {
+      const std::optional<BadPlace>& bad = log_.shelves_[position.partition.value].bad;
+      if (!bad.has_value() || bad->offset.value != position.at) continue;
+      batch->SetBadPlace(*bad);
+      Drop(bad->partition);
+      return absl::DataLossError(absl::StrCat("seeded fault: partition ", bad->partition.value,
+                                              " cannot be read at offset ", bad->offset.value));
+    }
     const int share = (records_max + behind - 1) / behind;
     int left = records_max;
     size_t bytes = 0;
@@ -79,7 +87,13 @@ class MemoryReader final : public LogReader {
         const MemoryLog::Shelf& shelf = log_.shelves_[position.partition.value];
         int wanted = whole ? left : std::min(share, left);
         for (; wanted > 0 && position.at < shelf.durable && bytes < kBatchBytesMax; --wanted) {
+          if (shelf.bad.has_value() && shelf.bad->offset.value == position.at) break;
           const MemoryLog::Stored& stored = shelf.records[position.at];
+          if (stored.kind == PlaceKind::kNothing) {
+            batch->AddNothing(position.partition, Offset{position.at++});
+            --left;
+            continue;
+          }
           batch->Add(position.partition, Offset{position.at++}, stored.timestamp, stored.key,
                      stored.headers, stored.value);
           bytes += stored.key.size() + stored.headers.size() + stored.value.size();
@@ -137,9 +151,17 @@ class MemoryBulk final : public BulkAppender {
       shelf.claimed = true;
       own = own_.emplace(partition, Own{shelf.durable, {}}).first;
     }
-    own->second.records.push_back(
-        MemoryLog::Stored{timestamp, std::string(key), std::string(headers), std::string(value)});
+    own->second.records.push_back(MemoryLog::Stored{.timestamp = timestamp,
+                                                    .key = std::string(key),
+                                                    .headers = std::string(headers),
+                                                    .value = std::string(value)});
     return Offset{own->second.first + static_cast<int64_t>(own->second.records.size()) - 1};
+  }
+
+  absl::StatusOr<Offset> AppendNothing(Partition partition) override {
+    const absl::StatusOr<Offset> at = Append(partition, absl::UnixEpoch(), {}, {}, {});
+    if (at.ok()) own_[partition].records.back().kind = PlaceKind::kNothing;
+    return at;
   }
 
   absl::Status Flush() override {
@@ -205,7 +227,8 @@ void MemoryLog::Append(Partition partition, std::vector<NewRecord> records, Done
       const int64_t first = static_cast<int64_t>(shelf.records.size());
       for (NewRecord& record : records) {
         shelf.records.push_back(Stored{record.timestamp, std::move(record.key),
-                                       std::move(record.headers), std::move(record.value)});
+                                       std::move(record.headers), std::move(record.value),
+                                       record.kind});
       }
       const int64_t end = static_cast<int64_t>(shelf.records.size());
       const bool behind_hidden = shelf.durable < first;
@@ -281,6 +304,16 @@ void MemoryLog::Crash() {
     for (Delayed& delayed : shelf.delayed) forgotten.push_back(std::move(delayed));
     shelf.delayed.clear();
   }
+}
+
+void MemoryLog::Break(const BadPlace& place) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  shelves_[place.partition.value].bad = place;
+}
+
+void MemoryLog::Mend(Partition partition) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  shelves_[partition.value].bad.reset();
 }
 
 bool MemoryLog::Strikes(int per_mille) {

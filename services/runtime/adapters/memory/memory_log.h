@@ -16,6 +16,7 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -61,6 +62,9 @@ class MemoryLog final : public EventLog {
   // partition keeps as many of the oldest as the seed says, and no `done` is ever called for them.
   // Readers and bulk appenders go on as new processes would have to: make new ones.
   void Crash();
+  // From now on that place cannot be read, until it is mended.
+  void Break(const BadPlace& place);
+  void Mend(Partition partition);
 
  private:
   friend class MemoryReader;
@@ -69,6 +73,7 @@ class MemoryLog final : public EventLog {
   struct Stored {
     absl::Time timestamp;
     std::string key, headers, value;
+    PlaceKind kind = PlaceKind::kRecord;
   };
   struct Delayed {
     int64_t first = 0;
@@ -80,6 +85,7 @@ class MemoryLog final : public EventLog {
     int64_t durable = 0;
     std::deque<Delayed> delayed;  // in offset order
     bool claimed = false;         // by a bulk appender
+    std::optional<BadPlace> bad;
   };
 
   bool Strikes(int per_mille);
