@@ -41,6 +41,8 @@ class PartitionRun {
     tables_bytes_max_ = static_cast<size_t>(share);
     dirty_max_ = std::clamp<size_t>(tables_bytes_max_ / 1024, 2'000,
                                     400'000);  // ~0.5 KB a dirty pair, twice
+    // Clean pairs, twice so much of changed ones, and what is collected of them: 1 + 2/3 + 1/3.
+    dirty_bytes_max_ = tables_bytes_max_ / 3;
   }
   ~PartitionRun() { WaitForCheckpoint().IgnoreError(); }
 
@@ -50,6 +52,7 @@ class PartitionRun {
       if (!task.ok()) return task.status();
       tasks_.push_back(*std::move(task));
       refs_.push_back(tasks_.back().get());
+      tasks_.back()->set_loaded_bytes_max(tables_bytes_max_ / 8 / run_.services.size());
     }
     absl::Status folded = FoldToEnd(run_.log, partition_, refs_, [&](int64_t records) {
       totals_->caught_up += records;
@@ -107,10 +110,16 @@ class PartitionRun {
 
   // `bulk` is null while nothing is appended.
   absl::Status MaybeCheckpoint(BulkAppender* bulk) {
-    size_t dirty = 0;
-    for (const engine::Task* task : refs_) dirty += task->dirty();
-    if (dirty < dirty_max_) return absl::OkStatus();
-    if (flight_ != nullptr && !flight_->HasBeenNotified() && dirty < 2 * dirty_max_) {
+    size_t dirty = 0, bytes = 0;
+    for (const engine::Task* task : refs_) {
+      dirty += task->dirty();
+      bytes += task->dirty_bytes();
+    }
+    const auto is_dirty = [&](size_t times) {
+      return dirty >= times * dirty_max_ || bytes >= times * dirty_bytes_max_;
+    };
+    if (!is_dirty(1)) return absl::OkStatus();
+    if (flight_ != nullptr && !flight_->HasBeenNotified() && !is_dirty(2)) {
       return absl::OkStatus();
     }
     if (absl::Status status = WaitForCheckpoint(); !status.ok()) return status;
@@ -159,7 +168,7 @@ class PartitionRun {
   Committer* const committer_;
   LockStepTotals* const totals_;
   size_t tables_bytes_max_ = 0;
-  size_t dirty_max_ = 0;
+  size_t dirty_max_ = 0, dirty_bytes_max_ = 0;
   std::vector<std::unique_ptr<engine::Task>> tasks_;
   std::vector<engine::Task*> refs_;
   std::unique_ptr<absl::Notification> flight_;
