@@ -273,13 +273,13 @@ class MapTable : public TableBase {
     explicit SlotHead(const K& k) : key(k) {}
 
     const K key;
-    Digest hash;           // of the pair as last digested; zero when it was absent
-    bool present = false;  // false: erased
-    uint8_t list = 0;      // of changed slots: the one of dirty_, or still in that of frozen_
-    bool hashed = true;    // the digest knows the present value
-    bool stored = false;   // the cold tier may hold a pair of this key
-    bool flies = false;    // collected, and not yet known to be durable
-    bool leaves = false;   // about to be dropped
+    Digest hash;            // of the pair as last digested; zero when it was absent
+    bool present = false;   // false: erased
+    uint8_t list = 0;       // of changed slots: the one of dirty_, or still in that of frozen_
+    bool hashed = true;     // the digest knows the present value
+    bool stored = false;    // the cold tier may hold a pair of this key
+    bool flies = false;     // collected, and not yet known to be durable
+    bool leaves = false;    // about to be dropped
     uint32_t key_held = 0;  // bytes that the key holds beyond the slot
     uint32_t held = 0;      // and the value, as last measured; a pair is far below 4 GiB
   };

@@ -172,7 +172,7 @@ TEST_F(LiveTest, ATickThatTheLogRefusesStopsThePartition) {
   EXPECT_EQ(stopped.at, Offset{1});
   EXPECT_TRUE(absl::IsFailedPrecondition(stopped.why)) << stopped.why;
   EXPECT_THAT(std::string(stopped.why.message()),
-              HasSubstr("a tick of alarms/0@1: a record's time is more than a minute ahead"));
+              HasSubstr("a tick of escalation/0@1: a record's time is more than a minute ahead"));
   clock_.Advance(absl::Seconds(10));
   driver.Turn(3);
   EXPECT_EQ(driver.way.appends, 1);
@@ -305,6 +305,43 @@ TEST_F(LiveTest, ABacklogIsSentAsTheLogTakesIt) {
   const size_t slow = largest_of_last(10, absl::Seconds(1));
   EXPECT_LE(slow, first);
   EXPECT_GE(slow, 1u);
+}
+
+// Few pairs, and large ones: their bytes bring a checkpoint forward as their number would.
+TEST_F(LiveTest, LargePairsDoNotWaitForTheInterval) {
+  SlowSink sink;
+  LiveOptions options;
+  options.checkpoint_interval = absl::Hours(1);
+  options.checkpoint_dirty_bytes_max = 1'000'000;
+  Driver driver(Alarms(), &log_, &clock_, options, &sink);
+  const auto report_long = [&](const std::string& incident) {
+    v1::Entry reported = FactOn(incident, 0);
+    reported.mutable_fact()->mutable_reported()->set_channel(std::string(600'000, 'x'));
+    ASSERT_TRUE(log_.AppendAndWait(kPartition, {RecordOf(reported, clock_.Now())}).ok());
+  };
+  report_long("I1");
+  driver.Turn(3);
+  EXPECT_EQ(sink.submitted, 0);
+  report_long("I2");
+  driver.Turn(3);
+  EXPECT_EQ(sink.submitted, 1);
+  sink.Commit();
+}
+
+// What is sent at once is bounded by its bytes, whatever the decisions are like.
+TEST_F(LiveTest, LargeDecisionsAreSentAFewAtATime) {
+  for (int i = 0; i < 60; ++i) File("I" + std::to_string(i));
+  Driver driver(SendAllTo(std::string(100'000, 'u')), &log_, &clock_);
+  driver.Turn(3);
+  EXPECT_GE(driver.way.largest, 1u);
+  EXPECT_LE(driver.way.largest, 10u);
+  for (int i = 0; i < 60; ++i) {
+    driver.way.LetThrough();
+    driver.Turn(2);
+  }
+  const std::map<std::string, int> dispatched = Dispatched();
+  EXPECT_EQ(dispatched.size(), 60u);
+  for (const auto& [id, times] : dispatched) EXPECT_EQ(times, 1) << id;
 }
 
 // A driver that has nothing to do but wait leaves the processor to those whom it waits for.

@@ -347,9 +347,9 @@ void Live::Send(Group& group, Owned& owned) {
   Offset upto = owned.sent;
   owned.task->pending().Visit(owned.sent, most, most * kDecisionBytes,
                               [&](const PendingDecision& pending) {
-    records.push_back(owned.task->MakeDecision(pending, now));
-    upto = pending.cause;
-  });
+                                records.push_back(owned.task->MakeDecision(pending, now));
+                                upto = pending.cause;
+                              });
   if (absl::Status read = owned.task->status(); !read.ok()) return Stop(group, *owned.task, read);
   if (records.empty()) return;
   const size_t count = records.size();
@@ -442,9 +442,8 @@ bool Live::IsDirty(size_t times) const {
 }
 
 void Live::ShareLoaded() {
-  const size_t share =
-      std::max(kLoadedBytesMin,
-               options_.tables_bytes_max / 8 / std::max<size_t>(1, all_tasks_.size()));
+  const size_t share = std::max(
+      kLoadedBytesMin, options_.tables_bytes_max / 8 / std::max<size_t>(1, all_tasks_.size()));
   for (Task* task : all_tasks_) task->set_loaded_bytes_max(share);
 }
 

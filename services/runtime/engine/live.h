@@ -42,8 +42,8 @@ struct LiveOptions {
   // Pairs changed since the last checkpoint that bring the next one forward: 200k × ~300 B ≈ 60 MB.
   // With twice as many the driver waits for the one in flight.
   size_t checkpoint_dirty_max = 200'000;
-  // Or their memory, with the decisions among them: the same arithmetic, whatever a pair holds. While
-  // a checkpoint is under way its pairs are there twice.
+  // Or their memory, with the decisions among them: the same arithmetic, whatever a pair holds.
+  // While a checkpoint is under way its pairs are there twice.
   size_t checkpoint_dirty_bytes_max = size_t{64} << 20;
   // Pairs collected for a checkpoint in one turn of a driver that is live, at ~0.5 µs each: records
   // that come meanwhile wait no longer than that.

@@ -94,7 +94,8 @@ void PendingDecisions::Visit(Offset beyond, size_t most, size_t bytes_most,
   };
   size_t bytes = 0;
   const auto visit_some = [&](const List& list) {
-    for (size_t at = first(list); at < list.size() && most > 0 && bytes < bytes_most; ++at, --most) {
+    for (size_t at = first(list); at < list.size() && most > 0 && bytes < bytes_most;
+         ++at, --most) {
       bytes += list[at].value.size();
       beyond = list[at].cause;
       visit(list[at]);

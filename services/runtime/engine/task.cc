@@ -268,9 +268,9 @@ void Task::Decide(const incident::Moment& cause) {
   if (first != nullptr) pending.key = first->community.text();
   pending.cause = cause.offset;
   decision_.AppendToString(&pending.value);
-  // Limits of texts and kDecisionBytesMax keep every decision far below. Should one slip through, it
-  // is the same one for all who decide: the log would refuse it again and again, and the partition
-  // would stand still behind it.
+  // Limits of texts and kDecisionBytesMax keep every decision far below. Should one slip through,
+  // it is the same one for all who decide: the log would refuse it again and again, and the
+  // partition would stand still behind it.
   if (pending.key.size() + pending.value.size() > kRecordBytesMax - kHeadersBytesMax) {
     ++decisions_too_large_;
     return;

@@ -154,8 +154,8 @@ class Task {
   size_t dirty() const { return tables_.dirty() + pending_.dirty(); }
   // Memory of those.
   size_t dirty_bytes() const { return tables_.dirty_bytes() + pending_.dirty_bytes(); }
-  // Memory of all that the task holds: pairs, changed or not, decisions, and what has been collected
-  // for a checkpoint that is not complete.
+  // Memory of all that the task holds: pairs, changed or not, decisions, and what has been
+  // collected for a checkpoint that is not complete.
   size_t resident_bytes() const {
     return tables_.resident_bytes() + pending_.resident_bytes() +
            (collecting_.has_value() ? collecting_->pairs.bytes() : 0);
@@ -226,7 +226,7 @@ class Task {
   std::unique_ptr<TaskTier> tier_;  // none before the task's own first checkpoint
   TableSet tables_;
   Cell<Progress> progress_{tables_, 1};
-  incident::State incidents_{tables_};  // tables 2 to 5
+  incident::State incidents_{tables_};                           // tables 2 to 5
   OrderedTable<ServiceName, SettledCause> settled_{tables_, 6};  // of each decider
   // A city's imports have a name each, and names come from outside: they rest in the cold tier.
   Table<SourceName, SourceMark> marks_{tables_, 7};
