@@ -186,7 +186,7 @@ void EvolveChange(State& state, const incident::State& incidents, const incident
 
 void EvolveTick(State& state, const incident::State& incidents, const incident::Moment& moment) {
   if (state.postponed.empty()) return;
-  state.sent_now = SentNow{.record = moment.offset};
+  state.sent_now = SentNow{.record = moment.offset, .cases = {}};
   Room room(state, incidents, moment);
   while (room.is_left() && !state.postponed.empty()) {
     const IncidentId id = state.postponed.FirstKey();

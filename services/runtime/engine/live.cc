@@ -10,6 +10,9 @@ namespace gridledger::engine {
 namespace {
 
 constexpr int kBatchMax = 4096;  // records a turn; × ~300 B ≈ 1.2 MB
+// Values folded between two looks at what has changed: a thousand usual ones. A batch of large ones
+// is up to 32 MiB, and four services may each keep most of it.
+constexpr size_t kBytesBetweenLooks = size_t{256} << 10;
 // Appends of decisions under way in a partition: what is decided while one waits for its answer
 // does not wait for it, too; and behind the last of them it gathers.
 constexpr size_t kFlightsMax = 4;
@@ -197,11 +200,24 @@ void Live::FoldBatch() {
     if (group == nullptr) return;
     for (const Owned& owned : group->owned) owned.task->Expect(entry, ahead);
   };
-  window_.Walk(batch_.records(), expect, [this](const Record& record, const v1::Entry* entry) {
+  size_t bytes = 0;
+  window_.Walk(batch_.records(), expect, [&](const Record& record, const v1::Entry* entry) {
     Group* group = GroupOf(record.partition);
     if (group != nullptr && group->status.ok()) FoldRecord(*group, record, entry);
+    bytes += record.value.size();
+    if (bytes >= kBytesBetweenLooks) {
+      bytes = 0;
+      LookAtMemory();
+    }
     return true;
   });
+}
+
+void Live::LookAtMemory() {
+  if (!IsDirty(1)) return;
+  AwaitCheckpoint();
+  AnswerCheckpoint();
+  MaybeCheckpoint(false);
 }
 
 void Live::FoldRecord(Group& group, const Record& record, const v1::Entry* entry) {

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <thread>
+#include <utility>
 
 #include "services/runtime/host/committer.h"
 #include "services/runtime/host/keep_snapshot.h"
@@ -15,6 +16,7 @@ namespace {
 
 constexpr int kReadBatch = 4096;
 constexpr int kStepsBetweenLooks = 256;
+constexpr size_t kBytesBetweenLooks = size_t{256} << 10;  // of a batch: a thousand usual records
 
 class BulkSink : public engine::LedgerSink {
  public:
@@ -196,6 +198,7 @@ absl::Status FoldToEnd(EventLog* log, Partition partition, const std::vector<eng
     if (absl::Status status = reader->Poll(absl::Seconds(1), kReadBatch, &batch); !status.ok())
       return status;
     int64_t folded = 0;
+    size_t bytes = 0;
     absl::Status status;
     const auto expect = [&](const Record&, const v1::Entry& entry, engine::Ahead ahead) {
       for (const engine::Task* task : tasks) task->Expect(entry, ahead);
@@ -211,7 +214,11 @@ absl::Status FoldToEnd(EventLog* log, Partition partition, const std::vector<eng
       }
       next = record.offset.Next();
       ++folded;
-      return true;
+      bytes += record.value.size();
+      if (bytes < kBytesBetweenLooks) return true;
+      bytes = 0;
+      status = after_batch(std::exchange(folded, 0));
+      return status.ok();
     });
     if (!status.ok()) return status;
     if (status = after_batch(folded); !status.ok()) return status;
