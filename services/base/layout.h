@@ -8,7 +8,8 @@
 //   };
 //
 // Whole numbers are written as varints (signed ones zigzag), instants as signed milliseconds since
-// the epoch, texts and lists with their length before them, optionals with a leading 0 or 1.
+// the epoch, texts and lists with their length before them, optionals with a leading 0 or 1. The
+// same list of fields says what a value holds in memory (HeldBy).
 #pragma once
 
 #include <absl/strings/string_view.h>
@@ -165,6 +166,59 @@ class LayoutReader {
   absl::string_view in_;
   bool ok_ = true;
 };
+
+// Counts what a value holds beyond its own struct: texts too long to lie in it, and lists. A block
+// of the heap costs what the allocator rounds it up to and keeps beside it, too.
+class HeldBytes {
+ public:
+  static constexpr size_t kBlock = 16;  // on the average; jemalloc's sizes lie 12 to 25 % apart
+
+  template <class... Ts>
+  void operator()(const Ts&... fields) {
+    (Count(fields), ...);
+  }
+  size_t bytes() const { return bytes_; }
+
+  static constexpr size_t kInPlace = 15;  // characters that lie in a std::string itself
+
+  static size_t OfText(size_t capacity) { return capacity <= kInPlace ? 0 : capacity + kBlock; }
+
+ private:
+  template <class T>
+  void Count(const T& field) {
+    if constexpr (std::is_class_v<T>) const_cast<T&>(field).Fields(*this);
+  }
+  void Count(const std::string& field) { bytes_ += OfText(field.capacity()); }
+  void Count(const absl::Time&) {}
+  template <class Tag>
+  void Count(const Name<Tag>& field) {
+    bytes_ += OfText(field.text().capacity());
+  }
+  template <class Tag, class Int>
+  void Count(const Number<Tag, Int>&) {}
+  template <class T>
+  void Count(const std::optional<T>& field) {
+    if (field.has_value()) Count(*field);
+  }
+  template <class T>
+  void Count(const std::vector<T>& field) {
+    if (field.capacity() == 0) return;
+    bytes_ += field.capacity() * sizeof(T) + kBlock;
+    if constexpr (std::is_class_v<T>) {
+      for (const T& item : field) Count(item);
+    }
+  }
+
+  size_t bytes_ = 0;
+};
+
+// A struct of Fields(), without its own size.
+template <class T>
+size_t HeldBy(const T& value) {
+  HeldBytes held;
+  const_cast<T&>(value).Fields(held);
+  return held.bytes();
+}
 
 template <class T>
 void AppendLayout(const T& value, std::string* out) {

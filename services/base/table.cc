@@ -72,10 +72,24 @@ size_t TableSet::dirty() const {
   return count;
 }
 
+size_t TableSet::dirty_bytes() const {
+  size_t bytes = 0;
+  for (const TableBase* table : tables_) bytes += table->dirty_bytes();
+  return bytes;
+}
+
 size_t TableSet::resident_bytes() const {
   size_t bytes = 0;
-  for (const TableBase* table : tables_) bytes += table->resident() * table->pair_bytes();
+  for (const TableBase* table : tables_) bytes += table->resident_bytes();
   return bytes;
+}
+
+bool TableSet::BoundLoaded(size_t bytes_max) {
+  size_t bytes = 0;
+  for (const TableBase* table : tables_) bytes += table->loaded_bytes();
+  if (bytes <= bytes_max) return false;
+  for (TableBase* table : tables_) table->EvictLoaded();
+  return true;
 }
 
 }  // namespace gridledger

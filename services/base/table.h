@@ -63,6 +63,17 @@ struct KeyBytes {
   static void Append(const K& key, std::string* out) { key.AppendKey(out); }
   static bool Parse(absl::string_view bytes, K* key) { return key->ParseKey(bytes); }
 };
+// What a key holds beyond its own struct: about its bytes, when they are too many to lie in it.
+template <class K>
+size_t HeldByKey(const K& key, std::string* scratch) {
+  if constexpr (requires { key.text(); }) {
+    return HeldBytes::OfText(key.text().size());
+  } else {
+    scratch->clear();
+    key.AppendKey(scratch);
+    return HeldBytes::OfText(scratch->size());
+  }
+}
 template <class Tag>
 struct KeyBytes<Name<Tag>> {
   static void Append(const Name<Tag>& key, std::string* out) { out->append(key.text()); }
@@ -97,9 +108,15 @@ class TableBase {
   virtual bool LoadResident() { return true; }
   // Whether the cold tier is asked for single pairs, and not only for all from a key on.
   virtual bool asked_by_key() const { return true; }
-  virtual size_t resident() const = 0;
   virtual size_t dirty() const = 0;
-  virtual size_t pair_bytes() const = 0;  // rough memory of one pair
+  // Memory of the pairs that are in it, and of those among them that changed since the last
+  // collection began. What they hold counts, texts and lists.
+  virtual size_t resident_bytes() const = 0;
+  virtual size_t dirty_bytes() const = 0;
+  // Memory of the pairs that were read from the cold tier since the last eviction, and may go to it
+  // again whenever nobody holds a reference.
+  virtual size_t loaded_bytes() const { return 0; }
+  virtual void EvictLoaded() {}
 
   template <class K>
   std::string KeyOf(const K& key) const {
@@ -143,9 +160,15 @@ class TableSet {
 
   // The first bytes of the keys that the cold tier is never asked for one by one, ascending.
   std::vector<uint8_t> scanned_only() const;
+  // Drops what was read from the cold tier since the last eviction and has not changed, when it is
+  // more than so many bytes, and answers whether it was. Between two records, for references end.
+  bool BoundLoaded(size_t bytes_max);
+
   // Pairs that changed since the last collection, counted once each.
   size_t dirty() const;
-  // Rough memory of all pairs in memory.
+  // Memory of those, with what they hold.
+  size_t dirty_bytes() const;
+  // Memory of all pairs in memory, with what they hold.
   size_t resident_bytes() const;
 
  private:
@@ -250,12 +273,15 @@ class MapTable : public TableBase {
     explicit SlotHead(const K& k) : key(k) {}
 
     const K key;
-    Digest hash;           // of the pair as last digested; zero when it was absent
-    bool present = false;  // false: erased
-    uint8_t list = 0;      // of changed slots: the one of dirty_, or still in that of frozen_
-    bool hashed = true;    // the digest knows the present value
-    bool stored = false;   // the cold tier may hold a pair of this key
-    bool leaves = false;   // about to be dropped
+    Digest hash;            // of the pair as last digested; zero when it was absent
+    bool present = false;   // false: erased
+    uint8_t list = 0;       // of changed slots: the one of dirty_, or still in that of frozen_
+    bool hashed = true;     // the digest knows the present value
+    bool stored = false;    // the cold tier may hold a pair of this key
+    bool flies = false;     // collected, and not yet known to be durable
+    bool leaves = false;    // about to be dropped
+    uint32_t key_held = 0;  // bytes that the key holds beyond the slot
+    uint32_t held = 0;      // and the value, as last measured; a pair is far below 4 GiB
   };
   struct Slot : public SlotHead, public V {
     explicit Slot(const K& k) : SlotHead(k) {}
@@ -329,6 +355,7 @@ class MapTable : public TableBase {
     INVARIANT(slot != nullptr,
               "a stored pair does not parse, though its layout was checked at opening");
     loaded_.push_back(slot);
+    loaded_bytes_ += BytesOf(*slot);
     return slot;
   }
 
@@ -340,6 +367,11 @@ class MapTable : public TableBase {
       slot = new Slot(key);
       make(Entry{probe.hash, slot});
     });
+    if (slot != nullptr) {
+      // An ordered table has its keys twice.
+      slot->key_held = static_cast<uint32_t>(HeldByKey(key, &sizing_) * (kOrdered ? 2 : 1));
+      resident_bytes_ += BytesOf(*slot);
+    }
     return {at->slot, slot != nullptr};
   }
 
@@ -349,17 +381,46 @@ class MapTable : public TableBase {
     slot->present = slot->stored = true;
     slot->hash = HashPair(stored_key, bytes);
     if constexpr (kOrdered) order_.insert(key);
-    return ParseLayout(bytes, static_cast<V*>(slot)) ? slot : nullptr;
+    if (!ParseLayout(bytes, static_cast<V*>(slot))) return nullptr;
+    Measure(slot);
+    return slot;
   }
 
   // REQUIRES: the slot has not changed yet.
   void MarkDirty(Slot* slot) {
+    // Measured when the next one is: by then it is what its record makes it.
+    if (changing_ != slot) {
+      MeasureChanging();
+      changing_ = slot;
+    }
     if (slot->list != dirty_list_) {
       if (slot->list != 0) HandOver(slot);  // the collection wants it as it is
       slot->list = dirty_list_;
       dirty_.push_back(slot);
+      dirty_bytes_ += BytesOf(*slot);
     }
     slot->hashed = false;
+  }
+
+  // Its place in the set, which is up to half empty, and the allocator's round-up; of an ordered
+  // table the key in a leaf of the tree, too.
+  static constexpr size_t kSlotBytes =
+      sizeof(Slot) + 2 * sizeof(Entry) + 32 + (kOrdered ? sizeof(K) + 16 : 0);
+  static size_t BytesOf(const Slot& slot) { return kSlotBytes + slot.key_held + slot.held; }
+  void Measure(Slot* slot) const {
+    const size_t held = HeldBy(static_cast<const V&>(*slot));
+    const size_t more = held - slot->held;  // modulo 2^64: what was added can be taken out again
+    resident_bytes_ += more;
+    if (slot->list == dirty_list_) dirty_bytes_ += more;
+    slot->held = static_cast<uint32_t>(held);
+  }
+  void MeasureChanging() const {
+    if (changing_ != nullptr) Measure(changing_);
+    changing_ = nullptr;
+  }
+  void Drop(Slot* slot) {
+    resident_bytes_ -= BytesOf(*slot);
+    delete slot;
   }
 
   void Hash() override {
@@ -369,6 +430,8 @@ class MapTable : public TableBase {
   }
   void Freeze() override {
     INVARIANT(frozen_.empty(), "a collection begins when the one before has ended");
+    MeasureChanging();
+    dirty_bytes_ = 0;
     frozen_.swap(dirty_);
     dirty_list_ = dirty_list_ == 1 ? 2 : 1;
   }
@@ -419,9 +482,11 @@ class MapTable : public TableBase {
       set_.sink_->Delete(scratch_key_);
     }
     slot->list = 0;
+    slot->flies = true;
   }
 
   void Stored() override {
+    for (Slot* slot : in_flight_) slot->flies = false;
     // A slot may stand in both lists: it is marked first and dropped once.
     std::vector<Slot*> drop;
     for (std::vector<Slot*>* list : {&in_flight_, &loaded_}) {
@@ -432,9 +497,23 @@ class MapTable : public TableBase {
       }
       list->clear();
     }
-    for (const Slot* slot : drop) {
+    loaded_bytes_ = 0;
+    DropAll(drop);
+  }
+  void EvictLoaded() override {
+    std::vector<Slot*> drop;
+    for (Slot* slot : loaded_) {
+      if (slot->list == 0 && !slot->flies) drop.push_back(slot);
+    }
+    loaded_.clear();
+    loaded_bytes_ = 0;
+    DropAll(drop);
+  }
+  void DropAll(const std::vector<Slot*>& slots) {
+    for (Slot* slot : slots) {
+      if (changing_ == slot) changing_ = nullptr;
       slots_.erase(slots_.find(Probe{AsAsked(slot->key)}));
-      delete slot;
+      Drop(slot);
     }
   }
 
@@ -447,23 +526,29 @@ class MapTable : public TableBase {
   void EvictClean() override {
     if constexpr (kOrdered) return;
     loaded_.clear();
+    loaded_bytes_ = 0;
     // tidy: allow(replay) eviction is invisible to the fold, in whatever order
     for (auto at = slots_.begin(); at != slots_.end();) {
       const auto here = at++;
-      const Slot* const slot = here->slot;
+      Slot* const slot = here->slot;
       if (slot->list != 0) continue;
+      if (changing_ == slot) changing_ = nullptr;
       slots_.erase(here);
-      delete slot;
+      Drop(slot);
     }
   }
 
   bool asked_by_key() const override { return !kOrdered; }
-  size_t resident() const override { return slots_.size(); }
   size_t dirty() const override { return dirty_.size(); }
-  size_t pair_bytes() const override {
-    return sizeof(Slot) + 2 * sizeof(Entry) + 32 +
-           (kOrdered ? sizeof(K) + 16 : 0);  // + texts off the struct
+  size_t resident_bytes() const override {
+    MeasureChanging();
+    return resident_bytes_;
   }
+  size_t dirty_bytes() const override {
+    MeasureChanging();
+    return dirty_bytes_;
+  }
+  size_t loaded_bytes() const override { return loaded_bytes_; }
 
   void SetScratchKey(const K& key) {
     scratch_key_.assign(1, static_cast<char>(id_));
@@ -478,6 +563,12 @@ class MapTable : public TableBase {
   size_t frozen_at_ = 0;                                  // of them, how many have been seen to
   std::vector<Slot*> in_flight_;                          // collected, not yet known to be durable
   std::vector<Slot*> loaded_;  // read from the cold tier since the last eviction
+  size_t loaded_bytes_ = 0;    // of those, as they were then
+  // The latest change: measured when the next one comes, or somebody asks.
+  mutable Slot* changing_ = nullptr;
+  mutable size_t resident_bytes_ = 0;
+  mutable size_t dirty_bytes_ = 0;
+  std::string sizing_;
   std::string scratch_key_;
   std::string scratch_value_;
 };
@@ -562,7 +653,11 @@ class AppendTable : public TableBase {
  public:
   using TableBase::TableBase;
 
-  void Add(K key, V value) { fresh_.emplace_back(std::move(key), std::move(value)); }
+  void Add(K key, V value) {
+    // A list that grows is up to twice as long.
+    fresh_bytes_ += 2 * sizeof(std::pair<K, V>) + HeldByKey(key, &key_bytes_) + HeldBy(value);
+    fresh_.emplace_back(std::move(key), std::move(value));
+  }
 
   // All pairs whose key begins with `prefix` (bytes of a key), in key order.
   void Scan(absl::string_view prefix, absl::FunctionRef<void(const K&, const V&)> visit) {
@@ -607,6 +702,7 @@ class AppendTable : public TableBase {
   }
   void Freeze() override {
     in_flight_ = std::exchange(fresh_, {});
+    flight_bytes_ = std::exchange(fresh_bytes_, 0);
     frozen_at_ = 0;
     frozen_hashed_ = std::exchange(hashed_, 0);
   }
@@ -619,18 +715,21 @@ class AppendTable : public TableBase {
   }
   void Stored() override {
     in_flight_.clear();
+    in_flight_.shrink_to_fit();
+    flight_bytes_ = 0;
     frozen_at_ = 0;
   }
   bool asked_by_key() const override { return false; }
-  size_t resident() const override { return fresh_.size() + in_flight_.size(); }
   size_t dirty() const override { return fresh_.size(); }
-  size_t pair_bytes() const override { return sizeof(K) + sizeof(V); }
+  size_t resident_bytes() const override { return fresh_bytes_ + flight_bytes_; }
+  size_t dirty_bytes() const override { return fresh_bytes_; }
 
   std::vector<std::pair<K, V>> fresh_;
   size_t hashed_ = 0;                       // of fresh_, how many the digest knows
   std::vector<std::pair<K, V>> in_flight_;  // since a collection began
   size_t frozen_at_ = 0;                    // of in_flight_, how many are collected
   size_t frozen_hashed_ = 0;                // and how many the digest knew before
+  size_t fresh_bytes_ = 0, flight_bytes_ = 0;
   std::string key_bytes_, value_bytes_;
 };
 
@@ -675,9 +774,9 @@ class Cell : public TableBase {
     hash_ = HashPair(key, bytes);
     return ParseLayout(bytes, &value_);
   }
-  size_t resident() const override { return 1; }
   size_t dirty() const override { return changed_ ? 1 : 0; }
-  size_t pair_bytes() const override { return sizeof(V); }
+  size_t resident_bytes() const override { return sizeof(V) + HeldBy(value_); }
+  size_t dirty_bytes() const override { return changed_ ? resident_bytes() : 0; }
 
   V value_;
   Digest hash_;

@@ -366,7 +366,7 @@ RC_GTEST_PROP(L3Decisions, AreOneRecordEachInCauseOrderWithoutGaps, ()) {
     if (task->incidents().counts.Get().incidents == before) continue;
     reports.push_back(Offset{static_cast<int64_t>(i)});
   }
-  const std::vector<Decided> echoes = Counting(ledger, "echoes");
+  const std::vector<Decided> echoes = Counting(ledger, "recurrence");
   RC_ASSERT(echoes.size() == reports.size());
   for (size_t i = 0; i < echoes.size(); ++i) {
     const v1::Entry decided = EntryOf(NewRecord{{}, "", "", echoes[i].value});

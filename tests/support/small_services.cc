@@ -159,7 +159,7 @@ Service SendAllTo(absl::string_view unit) {
 }
 
 Service Alarms(int fired_max) {
-  return Service{ServiceName("alarms"), 1, [fired_max](TableSet& tables, incident::State&) {
+  return Service{ServiceName("escalation"), 1, [fired_max](TableSet& tables, incident::State&) {
                    return std::make_unique<AlarmSubject>(tables, fired_max);
                  }};
 }
@@ -176,7 +176,7 @@ Service Witness(std::function<void(const Change&)> told) {
 }
 
 Service Echoes() {
-  return Service{ServiceName("echoes"), 1,
+  return Service{ServiceName("recurrence"), 1,
                  [](TableSet&, incident::State&) { return std::make_unique<EchoSubject>(); }};
 }
 

@@ -1,8 +1,11 @@
 #include "services/domain/dispatch/dispatch.h"
 
 #include <absl/container/flat_hash_set.h>
+#include <absl/functional/function_ref.h>
 
 #include <algorithm>
+
+#include "services/domain/incident/decision_bytes.h"
 
 namespace gridledger::dispatch {
 namespace {
@@ -121,6 +124,40 @@ void AddDispatch(const State& state, const policy::Compiled& policy, const incid
   }
 }
 
+// The cases of a record's decision, each once and in order.
+void EachWaiting(const incident::State& incidents, absl::Span<const IncidentId> touched,
+                 absl::FunctionRef<void(const IncidentId&, const Incident&)> visit) {
+  absl::flat_hash_set<absl::string_view>
+      seen;  // look-ups only: a record may touch one more than once
+  for (const IncidentId& id : touched) {
+    const Incident* found = incidents.incidents.Find(id);
+    if (found == nullptr || !WaitsForDispatch(*found) || !seen.insert(id.text()).second) continue;
+    visit(id, *found);
+  }
+}
+
+// How much room a dispatch takes in a decision; nothing when it has no unit.
+class Room {
+ public:
+  Room(const State& state, const incident::State& incidents, const incident::Moment& moment)
+      : state_(state), incidents_(incidents), moment_(moment) {}
+
+  bool is_left() const { return bytes_ < incident::kDecisionBytesMax; }
+  void Take(const IncidentId& id, const Incident& incident) {
+    said_.clear_facts();
+    AddDispatch(state_, incidents_.policy.now(), moment_, id, incident, &said_);
+    // Who says it and when is added to it.
+    for (const v1::Fact& fact : said_.facts()) bytes_ += fact.ByteSizeLong() + incident::kFactBytes;
+  }
+
+ private:
+  const State& state_;
+  const incident::State& incidents_;
+  const incident::Moment moment_;
+  v1::Decision said_;
+  size_t bytes_ = 0;
+};
+
 }  // namespace
 
 void RosterKey::AppendKey(std::string* out) const {
@@ -144,6 +181,33 @@ void EvolveChange(State& state, const incident::State& incidents, const incident
            Holder(change.now->phase, change.now->member));
   KeepSpared(state, id, change);
   KeepUndispatchable(state, incidents, id, change);
+  if (!state.postponed.empty()) state.postponed.Erase(id);
+}
+
+void EvolveTick(State& state, const incident::State& incidents, const incident::Moment& moment) {
+  if (state.postponed.empty()) return;
+  state.sent_now = SentNow{.record = moment.offset, .cases = {}};
+  Room room(state, incidents, moment);
+  while (room.is_left() && !state.postponed.empty()) {
+    const IncidentId id = state.postponed.FirstKey();
+    const Incident* found = incidents.incidents.Find(id);
+    if (found != nullptr && WaitsForDispatch(*found)) room.Take(id, *found);
+    state.postponed.Erase(id);
+    state.sent_now.cases.push_back(id);
+  }
+}
+
+void EvolveEnd(State& state, const incident::State& incidents, const incident::Moment& moment,
+               absl::Span<const IncidentId> touched) {
+  if (touched.size() <= kTouchedFew) return;
+  Room room(state, incidents, moment);
+  EachWaiting(incidents, touched, [&](const IncidentId& id, const Incident& incident) {
+    if (room.is_left()) {
+      room.Take(id, incident);
+    } else {
+      state.postponed.At(id).since = moment.at;
+    }
+  });
 }
 
 void EvolveRegistry(State& state, const v1::Entry& entry) {
@@ -167,13 +231,13 @@ void EvolveRegistry(State& state, const v1::Entry& entry) {
 
 void Decide(const State& state, const incident::State& incidents, const incident::Moment& cause,
             absl::Span<const IncidentId> touched, v1::Decision* decision) {
-  absl::flat_hash_set<absl::string_view>
-      sent;  // look-ups only: a record may touch one more than once
-  for (const IncidentId& id : touched) {
-    const Incident* found = incidents.incidents.Find(id);
-    if (found == nullptr || !WaitsForDispatch(*found) || !sent.insert(id.text()).second) continue;
-    AddDispatch(state, incidents.policy.now(), cause, id, *found, decision);
-  }
+  const auto send = [&](const IncidentId& id, const Incident& incident) {
+    if (state.postponed.Find(id) == nullptr) {
+      AddDispatch(state, incidents.policy.now(), cause, id, incident, decision);
+    }
+  };
+  EachWaiting(incidents, touched, send);
+  if (state.sent_now.record == cause.offset) EachWaiting(incidents, state.sent_now.cases, send);
   if (!decision->facts().empty())
     decision->set_rule("dispatch: responsible unit, least loaded on duty");
 }
@@ -235,6 +299,11 @@ bool HasRoster(const State& state, const UnitCode& unit) {
 uint32_t LoadOf(const State& state, const MemberCode& member) {
   const Load* load = state.loads.Find(member);
   return load == nullptr ? 0 : load->open;
+}
+
+absl::Time EarliestTimer(const State& state) {
+  if (state.postponed.empty()) return absl::InfiniteFuture();
+  return state.postponed.Find(state.postponed.FirstKey())->since;
 }
 
 }  // namespace gridledger::dispatch

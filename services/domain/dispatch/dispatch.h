@@ -96,19 +96,39 @@ struct Undispatchable {
   }
 };
 
+// A case that waits for a dispatch, and was touched by a record that touched more of them than one
+// decision holds. The next tick sends it; whatever touches it before does, too.
+struct Postponed {
+  absl::Time since;
+  template <class A>
+  void Fields(A& a) {
+    a(since);
+  }
+};
+
+// Postponed cases that the tick being folded sends. Not a table: it follows from the record and the
+// state before it, and is gone with the next record.
+struct SentNow {
+  Offset record{-1};
+  std::vector<IncidentId> cases;
+};
+
 struct State {
   explicit State(TableSet& tables)
       : members(tables, 32),
         rosters(tables, 33),
         loads(tables, 34),
         spared(tables, 35),
-        undispatchable(tables, 36) {}
+        undispatchable(tables, 36),
+        postponed(tables, 37) {}
 
   OrderedTable<MemberCode, Member> members;
   OrderedTable<RosterKey, Roster> rosters;
   OrderedTable<MemberCode, Load> loads;
   OrderedTable<IncidentId, Spared> spared;  // few: all in memory, so that a miss costs no read
   OrderedTable<IncidentId, Undispatchable> undispatchable;
+  OrderedTable<IncidentId, Postponed> postponed;
+  SentNow sent_now;
 };
 
 // ---- Evolve -------------------------------------------------------------------------------------
@@ -116,13 +136,20 @@ struct State {
 void EvolveChange(State& state, const incident::State& incidents, const incident::Change& change);
 // Members and rosters; a roster replaces what stood for its unit and area. Other entries pass.
 void EvolveRegistry(State& state, const v1::Entry& entry);
+// Takes as many postponed cases as one decision holds, in the order of their ids.
+void EvolveTick(State& state, const incident::State& incidents, const incident::Moment& moment);
+// Postpones, of the cases that the record touched, those that its decision has no room for.
+void EvolveEnd(State& state, const incident::State& incidents, const incident::Moment& moment,
+               absl::Span<const IncidentId> touched);
+// So many touched cases always have room: 64 × (ten codes and an id of ≤ 256 B) ≈ 180 KB.
+constexpr size_t kTouchedFew = 64;
 
 // ---- Decide -------------------------------------------------------------------------------------
 
-// Sends each touched incident that waits for a dispatch (phase kFiled) to its unit, and to the
-// member whom Candidates() puts first. A paused case waits until it is resumed, which touches it.
-// What has no unit at all gets no decision, stands in `undispatchable`, and is tried again at the
-// next touch.
+// Sends each touched incident that waits for a dispatch (phase kFiled), on a tick each postponed
+// one as far as the decision has room, to its unit, and to the member whom Candidates() puts first.
+// A paused case waits until it is resumed, which touches it. What has no unit at all gets no
+// decision, stands in `undispatchable`, and is tried again at the next touch.
 void Decide(const State& state, const incident::State& incidents, const incident::Moment& cause,
             absl::Span<const IncidentId> touched, v1::Decision* decision);
 
@@ -156,5 +183,7 @@ bool OnDuty(const Shift& shift, absl::Time at);
 // them.
 bool HasRoster(const State& state, const UnitCode& unit);
 uint32_t LoadOf(const State& state, const MemberCode& member);
+// When postponed cases are to be sent; InfiniteFuture when there are none.
+absl::Time EarliestTimer(const State& state);
 
 }  // namespace gridledger::dispatch

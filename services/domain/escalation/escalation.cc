@@ -1,6 +1,7 @@
 #include "services/domain/escalation/escalation.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace gridledger::escalation {
 namespace {
@@ -92,23 +93,49 @@ DueNow& DueIn(State& state, const incident::Moment& moment) {
   if (due.record != moment.offset) {
     due.record = moment.offset;
     due.items.clear();
+    due.bytes = 0;
   }
   return due;
 }
 
-// The stage moved under what is owed: it has to be said again.
-void SayAgain(DueNow& due, const IncidentId& id, Watch& watch, const Incident& incident) {
+void AddItem(DueNow& due, const policy::Compiled& policy, DueNow::Item item) {
+  due.bytes += incident::kFactBytes + item.id.text().size();
+  if (item.rung == Rung::kLevel && item.level >= 1 && item.level <= policy.ladder().size()) {
+    due.bytes += policy.ladder()[item.level - 1].post.size();
+  }
+  due.items.push_back(std::move(item));
+}
+
+void AddOwed(DueNow& due, const policy::Compiled& policy, const IncidentId& id, Watch& watch,
+             const Incident& incident) {
   watch.owed_on = incident.stage;
-  std::erase_if(due.items, [&](const DueNow::Item& item) { return item.id == id; });
-  if (watch.owes_yellow) due.items.push_back(DueNow::Item{id, Rung::kYellow});
-  if (watch.owes_missed) due.items.push_back(DueNow::Item{id, Rung::kMissed});
+  if (watch.owes_yellow) AddItem(due, policy, DueNow::Item{id, Rung::kYellow});
+  if (watch.owes_missed) AddItem(due, policy, DueNow::Item{id, Rung::kMissed});
   for (uint32_t level = incident.level + 1; level <= watch.owes_level; ++level) {
-    due.items.push_back(DueNow::Item{id, Rung::kLevel, level});
+    AddItem(due, policy, DueNow::Item{id, Rung::kLevel, level});
   }
 }
 
-void Fire(DueNow& due, const policy::Compiled& policy, const IncidentId& id, Watch& watch) {
+// The stage moved under what is owed: it has to be said again, now or, when the record moved more
+// cases than a decision holds, on a tick.
+void SayAgain(State& state, const policy::Compiled& policy, const incident::Moment& moment,
+              const IncidentId& id, Watch& watch, const Incident& incident) {
+  DueNow& due = DueIn(state, moment);
+  if (due.bytes >= incident::kDecisionBytesMax) {
+    CancelTimer(state, id, watch);
+    watch.timer_rung = Rung::kAgain;
+    watch.timer_at = FromMillis(ToMillis(moment.at));
+    state.timers.Insert(DueKey{*watch.timer_at, id});
+    return;
+  }
+  std::erase_if(due.items, [&](const DueNow::Item& item) { return item.id == id; });
+  AddOwed(due, policy, id, watch, incident);
+}
+
+void Fire(DueNow& due, const policy::Compiled& policy, const IncidentId& id, Watch& watch,
+          const Incident& incident) {
   switch (watch.timer_rung) {
+    case Rung::kAgain: return AddOwed(due, policy, id, watch, incident);
     case Rung::kYellow: watch.yellow = watch.owes_yellow = true; break;
     case Rung::kMissed: watch.missed = watch.owes_missed = true; break;
     case Rung::kLevel:
@@ -116,7 +143,7 @@ void Fire(DueNow& due, const policy::Compiled& policy, const IncidentId& id, Wat
       watch.owes_level = ++watch.level;
       break;
   }
-  due.items.push_back(DueNow::Item{id, watch.timer_rung, watch.level});
+  AddItem(due, policy, DueNow::Item{id, watch.timer_rung, watch.level});
 }
 
 bool Owes(const Watch& watch, const DueNow::Item& item) {
@@ -124,6 +151,7 @@ bool Owes(const Watch& watch, const DueNow::Item& item) {
     case Rung::kYellow: return watch.owes_yellow;
     case Rung::kMissed: return watch.owes_missed;
     case Rung::kLevel: return item.level <= watch.owes_level;
+    case Rung::kAgain: break;
   }
   return false;
 }
@@ -146,6 +174,7 @@ void Say(const DueNow::Item& item, const Incident& incident, const policy::Compi
       fact.mutable_escalation_raised()->set_level(item.level);
       fact.mutable_escalation_raised()->set_post(policy.ladder()[item.level - 1].post);
       break;
+    case Rung::kAgain: break;  // for timers only
   }
 }
 
@@ -181,14 +210,16 @@ void EvolveChange(State& state, const incident::State& incidents, const incident
   Watch& watch = state.watches.Change(found);
   Settle(policy, watch, now);
   if (watch.OwesAnything() && watch.owed_on != now.stage) {
-    SayAgain(DueIn(state, change.moment), id, watch, now);
+    SayAgain(state, policy, change.moment, id, watch, now);
   }
 }
 
 void EvolveTick(State& state, const incident::State& incidents, const incident::Moment& moment) {
   DueNow& due = DueIn(state, moment);
   const policy::Compiled& policy = incidents.policy.now();
-  for (int fired = 0; fired < kTimersPerTickMax && !state.timers.empty(); ++fired) {
+  for (int fired = 0; fired < kTimersPerTickMax && due.bytes < incident::kDecisionBytesMax &&
+                      !state.timers.empty();
+       ++fired) {
     const DueKey first = state.timers.FirstKey();
     if (first.due_at > moment.at) return;
     const Watch* found = state.watches.Find(first.id);
@@ -197,7 +228,7 @@ void EvolveTick(State& state, const incident::State& incidents, const incident::
     Watch& watch = state.watches.Change(found);
     CancelTimer(state, first.id, watch);
     watch.owed_on = incident->stage;
-    Fire(due, policy, first.id, watch);
+    Fire(due, policy, first.id, watch, *incident);
     SetTimer(state, policy, first.id, watch);
   }
 }

@@ -26,6 +26,7 @@
 #include "gridledger/v1/entry.pb.h"
 #include "services/base/ids.h"
 #include "services/base/table.h"
+#include "services/domain/incident/decision_bytes.h"
 #include "services/domain/incident/due_key.h"
 #include "services/domain/incident/incident.h"
 
@@ -34,7 +35,12 @@ namespace gridledger::escalation {
 // ---- State --------------------------------------------------------------------------------------
 
 // What a timer is for.
-enum class Rung : uint8_t { kYellow = 1, kMissed = 2, kLevel = 3 };
+enum class Rung : uint8_t {
+  kYellow = 1,
+  kMissed = 2,
+  kLevel = 3,
+  kAgain = 4,  // to say again what is owed, for a decision that was full
+};
 
 // One open case that has, or had, a deadline.
 struct Watch {
@@ -76,6 +82,7 @@ struct DueNow {
   };
   Offset record{-1};
   std::vector<Item> items;
+  size_t bytes = 0;  // of the decision, at most
 };
 
 struct State {
@@ -92,9 +99,10 @@ void EvolveChange(State& state, const incident::State& incidents, const incident
 
 // Fires what is due at the partition's time, in (due, incident) order, and sets each case's next
 // timer, which may be due at once as well. What is left over stays due: the driver ticks again.
+// That is what lies beyond kTimersPerTickMax, or beyond the bytes of a decision
+// (kDecisionBytesMax).
 void EvolveTick(State& state, const incident::State& incidents, const incident::Moment& moment);
-constexpr int kTimersPerTickMax =
-    1000;  // facts of one decision; 1000 × ~100 B ≈ 100 KB of a 1 MiB record
+constexpr int kTimersPerTickMax = 1000;  // of one turn; × ~100 B ≈ 100 KB of a 1 MiB record
 
 // ---- Decide -------------------------------------------------------------------------------------
 

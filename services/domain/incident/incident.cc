@@ -446,6 +446,7 @@ absl::string_view VoidReasonName(VoidReason reason) {
     case VoidReason::kNoChecker: return "no checker";
     case VoidReason::kNoSuchIncident: return "no such incident";
     case VoidReason::kNotLonger: return "not a longer limit";
+    case VoidReason::kUnknownService: return "unknown service";
   }
   return "unknown";
 }

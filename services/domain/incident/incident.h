@@ -65,8 +65,9 @@ enum class VoidReason : uint8_t {
   kNoChecker = 15,          // a check by nobody who has a name and may check
   kNoSuchIncident = 16,     // merged into one that is not there, or counts for nothing itself
   kNotLonger = 17,          // an extension to a deadline that is not later
+  kUnknownService = 26,     // in a decision of a service that does not decide
 };
-constexpr int kVoidReasons = 18;
+constexpr int kVoidReasons = 27;
 absl::string_view VoidReasonName(VoidReason reason);
 
 // ---- State --------------------------------------------------------------------------------------

@@ -10,6 +10,9 @@ namespace gridledger::engine {
 namespace {
 
 constexpr int kBatchMax = 4096;  // records a turn; × ~300 B ≈ 1.2 MB
+// Values folded between two looks at what has changed: a thousand usual ones. A batch of large ones
+// is up to 32 MiB, and four services may each keep most of it.
+constexpr size_t kBytesBetweenLooks = size_t{256} << 10;
 // Appends of decisions under way in a partition: what is decided while one waits for its answer
 // does not wait for it, too; and behind the last of them it gathers.
 constexpr size_t kFlightsMax = 4;
@@ -18,6 +21,10 @@ constexpr size_t kFlightsMax = 4;
 constexpr size_t kDecisionsAtOnceMin = 50;
 constexpr size_t kDecisionsAtOnceMax = 8000;
 constexpr size_t kDecisionsAtOnceWatched = 250;
+// And so many bytes for each of them that may be under way; one at least, of up to 1 MiB.
+constexpr size_t kDecisionBytes = 1024;
+// Of pairs that a task has read and not changed: some hundred.
+constexpr size_t kLoadedBytesMin = size_t{64} << 10;
 // What is under way is to be answered within this: more of a backlog than the log takes meanwhile
 // would wait there, and with it everybody's records. It begins with so many decisions, grows by
 // what is answered in time, and is halved by what is not.
@@ -78,6 +85,7 @@ void Live::AddTasks(std::vector<std::unique_ptr<Task>> tasks) {
     all_tasks_.push_back(task.get());
     group->owned.emplace_back().task = std::move(task);
   }
+  ShareLoaded();
 }
 
 // Reads from one record before the tasks' position: it tells whether this is the log that they
@@ -191,6 +199,7 @@ absl::Status Live::Release(Partition partition) {
   collected_.clear();  // its tasks go; those that stay learn of the next one
   std::erase_if(all_tasks_, [&](const Task* task) { return task->id().partition == partition; });
   groups_.erase(group);
+  ShareLoaded();
   return status;
 }
 
@@ -251,11 +260,24 @@ void Live::FoldBatch() {
     if (group == nullptr) return;
     for (const Owned& owned : group->owned) owned.task->Expect(entry, ahead);
   };
-  window_.Walk(batch_.records(), expect, [this](const Record& record, const v1::Entry* entry) {
+  size_t bytes = 0;
+  window_.Walk(batch_.records(), expect, [&](const Record& record, const v1::Entry* entry) {
     Group* group = GroupOf(record.partition);
     if (group != nullptr && group->status.ok()) FoldRecord(*group, record, entry);
+    bytes += record.value.size();
+    if (bytes >= kBytesBetweenLooks) {
+      bytes = 0;
+      LookAtMemory();
+    }
     return true;
   });
+}
+
+void Live::LookAtMemory() {
+  if (!IsDirty(1)) return;
+  AwaitCheckpoint();
+  AnswerCheckpoint();
+  MaybeCheckpoint(false);
 }
 
 void Live::FoldRecord(Group& group, const Record& record, const v1::Entry* entry) {
@@ -401,10 +423,11 @@ void Live::Send(Group& group, Owned& owned) {
       std::clamp(decisions_under_way_ / groups_.size() / kFlightsMax, kDecisionsAtOnceMin,
                  group.took_over ? kDecisionsAtOnceWatched : kDecisionsAtOnceMax);
   Offset upto = owned.sent;
-  owned.task->pending().Visit(owned.sent, most, [&](const PendingDecision& pending) {
-    records.push_back(owned.task->MakeDecision(pending, std::max(at, owned.task->now())));
-    upto = pending.cause;
-  });
+  owned.task->pending().Visit(
+      owned.sent, most, most * kDecisionBytes, [&](const PendingDecision& pending) {
+        records.push_back(owned.task->MakeDecision(pending, std::max(at, owned.task->now())));
+        upto = pending.cause;
+      });
   if (absl::Status read = owned.task->status(); !read.ok()) return Stop(group, *owned.task, read);
   if (records.empty()) return;
   const size_t count = records.size();
@@ -501,13 +524,23 @@ absl::Duration Live::UntilNextDuty(absl::Duration wait) const {
 // Folding on while a slow store takes a checkpoint makes the next one larger, and memory with it.
 void Live::AwaitCheckpoint() {
   if (Flight::Landed(checkpoint_flight_)) return;
-  if (Dirty() >= 2 * options_.checkpoint_dirty_max) checkpoint_flight_->answered.wait(false);
+  if (IsDirty(2)) checkpoint_flight_->answered.wait(false);
 }
 
-size_t Live::Dirty() const {
-  size_t dirty = 0;
-  for (const Task* task : all_tasks_) dirty += task->dirty();
-  return dirty;
+bool Live::IsDirty(size_t times) const {
+  size_t dirty = 0, bytes = 0;
+  for (const Task* task : all_tasks_) {
+    dirty += task->dirty();
+    bytes += task->dirty_bytes();
+  }
+  return dirty >= times * options_.checkpoint_dirty_max ||
+         bytes >= times * options_.checkpoint_dirty_bytes_max;
+}
+
+void Live::ShareLoaded() {
+  const size_t share = std::max(
+      kLoadedBytesMin, options_.tables_bytes_max / 8 / std::max<size_t>(1, all_tasks_.size()));
+  for (Task* task : all_tasks_) task->set_loaded_bytes_max(share);
 }
 
 void Live::AnswerCheckpoint() {
@@ -528,11 +561,13 @@ void Live::AnswerCheckpoint() {
 
 void Live::MaybeCheckpoint(bool at_once) {
   constexpr size_t kAll = std::numeric_limits<size_t>::max();
-  const size_t some = at_once || !live() ? kAll : options_.collect_pairs_max;
+  // Nobody waits for a backlog, and what has piled up behind a collection may not pile up on.
+  const bool all = at_once || !live() || (is_collecting_ && IsDirty(1));
+  const size_t some = all ? kAll : options_.collect_pairs_max;
   if (is_collecting_) return CollectSome(some);
   if (checkpoints_ == nullptr || checkpoint_flight_ != nullptr || !checkpoint_status_.ok()) return;
   const absl::Time now = clock_->Steady();
-  if (!at_once && now < checkpoint_at_ && Dirty() < options_.checkpoint_dirty_max) return;
+  if (!at_once && now < checkpoint_at_ && !IsDirty(1)) return;
   checkpoint_at_ = now + options_.checkpoint_interval;
   collected_.clear();
   for (Group& group : groups_) {

@@ -43,13 +43,17 @@ struct LiveOptions {
   // Pairs changed since the last checkpoint that bring the next one forward: 200k × ~300 B ≈ 60 MB.
   // With twice as many the driver waits for the one in flight.
   size_t checkpoint_dirty_max = 200'000;
+  // Or their memory, with the decisions among them: the same arithmetic, whatever a pair holds.
+  // While a checkpoint is under way its pairs are there twice.
+  size_t checkpoint_dirty_bytes_max = size_t{64} << 20;
   // Pairs collected for a checkpoint in one turn of a driver that is live, at ~0.5 µs each: records
   // that come meanwhile wait no longer than that.
   size_t collect_pairs_max = 1'000;
   // Decisions handed to the log and not answered, of all partitions, at most: × ~1 KB, with what
   // the log's client keeps of them. How many it is the log's answers say.
   size_t decisions_under_way_max = 32'000;
-  // Memory of all tasks' tables before clean pairs are dropped.
+  // Memory of all tasks' tables before clean pairs are dropped. An eighth of it, shared out among
+  // the tasks, is for pairs that are only read between two checkpoints.
   size_t tables_bytes_max = size_t{512} << 20;
 };
 
@@ -194,6 +198,8 @@ class Live {
   // Null for a partition that is not (or no longer) here.
   Group* GroupOf(Partition partition);
   void FoldBatch();
+  // A batch may hold more than a checkpoint should: between two of its records as between two turns.
+  void LookAtMemory();
   std::shared_ptr<Flight> Append(Partition partition, std::vector<NewRecord> records);
   void FoldRecord(Group& group, const Record& record, const v1::Entry* entry);
   void Send(Group& group, Owned& owned);
@@ -209,7 +215,10 @@ class Live {
   void CollectSome(size_t most);
   void AwaitCheckpoint();
   void AnswerCheckpoint();
-  size_t Dirty() const;
+  // Whether `times` as much has changed as brings a checkpoint forward.
+  bool IsDirty(size_t times) const;
+  // Among the tasks that are here.
+  void ShareLoaded();
   absl::Duration UntilNextDuty(absl::Duration wait) const;
   void CatchUp(Group& group);
   void AddTasks(std::vector<std::unique_ptr<Task>> tasks);

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "services/base/layout.h"
 #include "services/runtime/ports/state_store.h"
 
 namespace gridledger::engine {
@@ -30,10 +31,12 @@ struct PendingDecision {
 class PendingDecisions {
  public:
   // Of those in the store so many at least stay in memory, the oldest; and so many are read at
-  // once. 64 partitions with a backlog each keep 64 × 1500 × ~200 B = 19 MB.
+  // once. 64 partitions with a backlog each keep 64 × 1500 × ~200 B = 19 MB. Large ones are fewer:
+  // reading stops at so many bytes, and one decision, of up to 1 MiB, is always taken.
   struct Limits {
     size_t keep = 500;
     size_t load = 1000;
+    size_t bytes = size_t{256} << 10;  // of those kept, and of those read at once
   };
   PendingDecisions() = default;
   explicit PendingDecisions(Limits limits) : limits_(limits) {}
@@ -57,8 +60,13 @@ class PendingDecisions {
   const PendingDecision* FindNew(Offset cause) const;
   // The decision of that cause, if it was made since the last checkpoint, is in a trace.
   void SetTrace(Offset cause, std::string headers);
-  // Visits, oldest first, up to `most` of those whose causes are beyond that one.
-  void Visit(Offset beyond, size_t most, absl::FunctionRef<void(const PendingDecision&)> visit);
+  // Visits, oldest first, up to `most` of those whose causes are beyond that one, and no more after
+  // `bytes_most` of them; one at least.
+  void Visit(Offset beyond, size_t most, size_t bytes_most,
+             absl::FunctionRef<void(const PendingDecision&)> visit);
+  void Visit(Offset beyond, size_t most, absl::FunctionRef<void(const PendingDecision&)> visit) {
+    Visit(beyond, most, static_cast<size_t>(-1), visit);
+  }
 
   // Hands over what changed since the last collection. One is in flight at a time.
   void Collect(PairSink* sink);
@@ -68,12 +76,17 @@ class PendingDecisions {
   // How many changes the next collection has.
   size_t dirty() const { return fresh_ + gone_.size(); }
   size_t resident() const { return front_.size() + back_.size(); }
-  // Rough memory of those.
-  size_t resident_bytes() const { return resident() * kBytesEach; }
+  // Memory of those, with their texts.
+  size_t resident_bytes() const { return resident_bytes_; }
+  // Of those that no collection has handed over.
+  size_t dirty_bytes() const { return fresh_bytes_; }
 
  private:
-  static constexpr size_t kBytesEach = 256;
-
+  // Memory of one.
+  static size_t BytesOf(const PendingDecision& decision) {
+    return sizeof decision + HeldBytes::OfText(decision.key.size()) +
+           HeldBytes::OfText(decision.value.size()) + HeldBytes::OfText(decision.trace.size());
+  }
   bool IsStored(const PendingDecision& decision) const { return decision.cause <= stored_; }
   // Reads some of those that are away. False when the tier cannot be read.
   bool Load();
@@ -87,6 +100,8 @@ class PendingDecisions {
   std::deque<PendingDecision> back_;   // the newest, while some are away
   Offset stored_{-1};                  // up to this cause they have been handed over
   size_t fresh_ = 0;                   // those beyond it
+  size_t fresh_bytes_ = 0;             // of those
+  size_t resident_bytes_ = 0;          // of front_ and back_
   std::vector<Offset> gone_;           // settled, and still in the store
 };
 

@@ -31,6 +31,9 @@ class Subject {
   virtual void EvolvePolicy(const incident::Moment&) {}
   // An area, grid, member or roster entry.
   virtual void EvolveRegistry(const incident::Moment&, const v1::Entry&) {}
+  // All of the record is folded; `touched` are the incidents that it changed, in order. For what
+  // one decision may not say (kDecisionBytesMax), which is then due for a tick.
+  virtual void EvolveEnd(const incident::Moment&, absl::Span<const IncidentId> /*touched*/) {}
 
   // ---- Decide: what this service derives from the record just folded, by that record's state
   // alone. Adds facts to `decision` in the order in which they are to be applied, and names the
@@ -53,7 +56,14 @@ struct Service {
   uint32_t knows = kNewestSchema;
 };
 
+// Whether a service of that name decides. Decisions of others are void: what is settled is kept for
+// each name, and names come from outside. Another one is a change of the fold.
+inline bool IsDecider(absl::string_view service) {
+  return service == "dispatch" || service == "escalation" ||
+         service == "recurrence";  // whose rules are to come
+}
+
 // The schema of what all tasks share; moves with every change of a shared layout.
-inline constexpr uint64_t kSharedSchema = 4;
+inline constexpr uint64_t kSharedSchema = 5;
 
 }  // namespace gridledger::engine

@@ -15,6 +15,8 @@ namespace {
 // Keys are offsets, their highest byte first: those of a block have all but the last two in common.
 constexpr int64_t kScanBlock = 65'536;
 constexpr size_t kScanPrefix = sizeof(int64_t) - 2;
+// Of a decision: five CloudEvents headers, ~200 B, a traceparent and a tracestate of up to 512 B.
+constexpr size_t kHeadersBytesMax = 4096;
 
 // The same words whatever the build knows: a dead letter's reason is part of the state.
 std::string TooNew(uint32_t schema, uint32_t present) {
@@ -109,6 +111,7 @@ absl::Status Task::Park(Offset offset, absl::Time timestamp, absl::string_view v
   ++progress.undecodable;
   dead_letters_.Add(DeadLetterKey{offset}, DeadLetter{std::move(reason)});
   subject_->EvolveTime(incident::Moment{offset, progress.now});
+  BoundLoaded();
   return status();
 }
 
@@ -155,8 +158,15 @@ absl::Status Task::FoldEntry(Offset offset, absl::Time timestamp, const v1::Entr
     ++mark.entries;
     if (at.ordinal() == 0) ++mark.rows;
   }
+  subject_->EvolveEnd(moment, touched_);
   if (decides_) Decide(moment);
+  BoundLoaded();
   return status();
+}
+
+// The newest mark may have been read, too.
+void Task::BoundLoaded() {
+  if (tables_.BoundLoaded(loaded_bytes_max_)) newest_mark_ = nullptr;
 }
 
 void Task::FoldContent(const incident::Moment& moment, const v1::Entry& entry) {
@@ -271,13 +281,17 @@ SourceMark& Task::MarkOf(const std::string& source) {
 void Task::FoldDecision(const incident::Moment& moment, const v1::Decision& decision) {
   const ServiceName service(decision.service());
   const Offset cause{decision.cause()};
+  const bool decider = IsDecider(decision.service());
   // A cause that is not before its decision was made up: no more than a duplicate.
-  const bool settles = cause > Settled(service) && cause < moment.offset && cause.value >= 0;
+  const bool settles =
+      decider && cause > Settled(service) && cause < moment.offset && cause.value >= 0;
   if (!settles) {
     ++progress_.Change().decisions_void;
     for (const v1::Fact& fact : decision.facts()) {
       incident::EvolveVoid(
-          incidents_, moment, fact, incident::VoidReason::kDuplicateDecision,
+          incidents_, moment, fact,
+          decider ? incident::VoidReason::kDuplicateDecision
+                  : incident::VoidReason::kUnknownService,
           [this](const incident::Change& change) { subject_->EvolveChange(change); });
     }
     return;
@@ -307,6 +321,13 @@ void Task::Decide(const incident::Moment& cause) {
   if (first != nullptr) pending.key = first->community.text();
   pending.cause = cause.offset;
   decision_.AppendToString(&pending.value);
+  // Limits of texts and kDecisionBytesMax keep every decision far below. Should one slip through,
+  // it is the same one for all who decide: the log would refuse it again and again, and the
+  // partition would stand still behind it.
+  if (pending.key.size() + pending.value.size() > kRecordBytesMax - kHeadersBytesMax) {
+    ++decisions_too_large_;
+    return;
+  }
   pending_.Add(std::move(pending));
 }
 

@@ -181,7 +181,19 @@ class Task {
   const Digest& digest() { return tables_.digest(); }
   // Pairs changed since the last Collect.
   size_t dirty() const { return tables_.dirty() + pending_.dirty(); }
-  size_t resident_bytes() const { return tables_.resident_bytes() + pending_.resident_bytes(); }
+  // Memory of those.
+  size_t dirty_bytes() const { return tables_.dirty_bytes() + pending_.dirty_bytes(); }
+  // Memory of all that the task holds: pairs, changed or not, decisions, and what has been
+  // collected for a checkpoint that is not complete.
+  size_t resident_bytes() const {
+    return tables_.resident_bytes() + pending_.resident_bytes() +
+           (collecting_.has_value() ? collecting_->pairs.bytes() : 0);
+  }
+  // What reading brings into memory, and nothing changes, leaves it again when it is more than so
+  // much: a record of a hundred bytes may ask for pairs of a million.
+  void set_loaded_bytes_max(size_t bytes) { loaded_bytes_max_ = bytes; }
+  // Decisions that were not made, for no record could hold them.
+  int64_t decisions_too_large() const { return decisions_too_large_; }
   // Records folded since the last collection began.
   int64_t uncollected() const { return next_.value - collected_.value; }
   // DataLoss when a stored pair could not be read.
@@ -205,7 +217,7 @@ class Task {
   const SourceMark* Mark(const SourceName& source) const { return marks_.Find(source); }
   // Of every source that has one.
   void EachMark(absl::FunctionRef<void(const SourceName&, const SourceMark&)> visit) const {
-    marks_.ForEach(visit);
+    marks_.Scan(visit);
   }
   Offset Settled(const ServiceName& service) const;
   // Records that could not be read, and what became of them.
@@ -231,6 +243,7 @@ class Task {
   absl::Status RaisedBeyondUs(Offset at, uint32_t to) const;
   absl::Status PassPlace(Offset offset);
   SourceMark& MarkOf(const std::string& source);
+  void BoundLoaded();
   void FoldContent(const incident::Moment& moment, const v1::Entry& entry);
   void FoldFact(const incident::Moment& moment, const v1::Fact& fact);
   void FoldDecision(const incident::Moment& moment, const v1::Decision& decision);
@@ -250,9 +263,10 @@ class Task {
   std::unique_ptr<TaskTier> tier_;  // none before the task's own first checkpoint
   TableSet tables_;
   Cell<Progress> progress_{tables_, 1};
-  incident::State incidents_{tables_};  // tables 2 to 5
-  OrderedTable<ServiceName, SettledCause> settled_{tables_, 6};
-  OrderedTable<SourceName, SourceMark> marks_{tables_, 7};
+  incident::State incidents_{tables_};                           // tables 2 to 5
+  OrderedTable<ServiceName, SettledCause> settled_{tables_, 6};  // of each decider
+  // A city's imports have a name each, and names come from outside: they rest in the cold tier.
+  Table<SourceName, SourceMark> marks_{tables_, 7};
   AppendTable<DeadLetterKey, DeadLetter> dead_letters_{tables_, 8};
   Table<DeadLetterKey, Resolution> resolutions_{tables_, 9};
   Cell<ResolutionCounts> resolution_counts_{tables_, 10};
@@ -265,6 +279,8 @@ class Task {
   Offset next_;
   Offset collected_;
   bool decides_ = true;
+  size_t loaded_bytes_max_ = size_t{1} << 20;  // 1 MiB: some 2,000 pairs
+  int64_t decisions_too_large_ = 0;
   std::optional<TaskCheckpoint> collecting_;
   bool replaces_all_ = false;  // the next collection replaces whatever the store holds
   PendingDecisions pending_;

@@ -79,7 +79,9 @@ absl::StatusOr<std::unique_ptr<LiveCity>> LiveCity::Start(EventLog* log, StateSt
   live_options.takeover_after = city->options_.takeover_after;
   live_options.checkpoint_interval = city->options_.checkpoint_interval;
   live_options.tables_bytes_max = city->options_.tables_bytes_max / threads;
-  // A quarter of the tables' share may be waiting for a checkpoint, at ~1 KB a changed pair.
+  // A quarter of the tables' share may be waiting for a checkpoint, at ~1 KB a changed pair, and as
+  // much when the pairs are larger.
+  live_options.checkpoint_dirty_bytes_max = live_options.tables_bytes_max / 4;
   live_options.checkpoint_dirty_max =
       std::clamp<size_t>(live_options.tables_bytes_max / 4096, 1'000, 200'000);
   live_options.decisions_under_way_max =

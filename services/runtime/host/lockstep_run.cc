@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <thread>
+#include <utility>
 
 #include "services/runtime/host/committer.h"
 #include "services/runtime/host/keep_snapshot.h"
@@ -15,6 +16,7 @@ namespace {
 
 constexpr int kReadBatch = 4096;
 constexpr int kStepsBetweenLooks = 256;
+constexpr size_t kBytesBetweenLooks = size_t{256} << 10;  // of a batch: a thousand usual records
 
 class BulkSink : public engine::LedgerSink {
  public:
@@ -41,6 +43,8 @@ class PartitionRun {
     tables_bytes_max_ = static_cast<size_t>(share);
     dirty_max_ = std::clamp<size_t>(tables_bytes_max_ / 1024, 2'000,
                                     400'000);  // ~0.5 KB a dirty pair, twice
+    // Clean pairs, twice so much of changed ones, and what is collected of them: 1 + 2/3 + 1/3.
+    dirty_bytes_max_ = tables_bytes_max_ / 3;
   }
   ~PartitionRun() { WaitForCheckpoint().IgnoreError(); }
 
@@ -50,6 +54,7 @@ class PartitionRun {
       if (!task.ok()) return task.status();
       tasks_.push_back(*std::move(task));
       refs_.push_back(tasks_.back().get());
+      tasks_.back()->set_loaded_bytes_max(tables_bytes_max_ / 8 / run_.services.size());
     }
     absl::Status folded = FoldToEnd(run_.log, partition_, refs_, [&](int64_t records) {
       totals_->caught_up += records;
@@ -113,10 +118,16 @@ class PartitionRun {
 
   // `bulk` is null while nothing is appended.
   absl::Status MaybeCheckpoint(BulkAppender* bulk) {
-    size_t dirty = 0;
-    for (const engine::Task* task : refs_) dirty += task->dirty();
-    if (dirty < dirty_max_) return absl::OkStatus();
-    if (flight_ != nullptr && !flight_->HasBeenNotified() && dirty < 2 * dirty_max_) {
+    size_t dirty = 0, bytes = 0;
+    for (const engine::Task* task : refs_) {
+      dirty += task->dirty();
+      bytes += task->dirty_bytes();
+    }
+    const auto is_dirty = [&](size_t times) {
+      return dirty >= times * dirty_max_ || bytes >= times * dirty_bytes_max_;
+    };
+    if (!is_dirty(1)) return absl::OkStatus();
+    if (flight_ != nullptr && !flight_->HasBeenNotified() && !is_dirty(2)) {
       return absl::OkStatus();
     }
     if (absl::Status status = WaitForCheckpoint(); !status.ok()) return status;
@@ -165,7 +176,7 @@ class PartitionRun {
   Committer* const committer_;
   LockStepTotals* const totals_;
   size_t tables_bytes_max_ = 0;
-  size_t dirty_max_ = 0;
+  size_t dirty_max_ = 0, dirty_bytes_max_ = 0;
   std::vector<std::unique_ptr<engine::Task>> tasks_;
   std::vector<engine::Task*> refs_;
   std::unique_ptr<absl::Notification> flight_;
@@ -193,6 +204,7 @@ absl::Status FoldToEnd(EventLog* log, Partition partition, const std::vector<eng
     if (absl::Status status = reader->Poll(absl::Seconds(1), kReadBatch, &batch); !status.ok())
       return status;
     int64_t folded = 0;
+    size_t bytes = 0;
     absl::Status status;
     const auto expect = [&](const Record&, const v1::Entry& entry, engine::Ahead ahead) {
       for (const engine::Task* task : tasks) task->Expect(entry, ahead);
@@ -208,7 +220,11 @@ absl::Status FoldToEnd(EventLog* log, Partition partition, const std::vector<eng
       }
       next = record.offset.Next();
       ++folded;
-      return true;
+      bytes += record.value.size();
+      if (bytes < kBytesBetweenLooks) return true;
+      bytes = 0;
+      status = after_batch(std::exchange(folded, 0));
+      return status.ok();
     });
     if (!status.ok()) return status;
     if (status = after_batch(folded); !status.ok()) return status;

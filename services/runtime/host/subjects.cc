@@ -22,10 +22,17 @@ class DispatchSubject : public Subject {
   void EvolveRegistry(const Moment&, const v1::Entry& entry) override {
     dispatch::EvolveRegistry(state, entry);
   }
+  void EvolveTick(const Moment& moment) override {
+    dispatch::EvolveTick(state, incidents_, moment);
+  }
+  void EvolveEnd(const Moment& moment, absl::Span<const IncidentId> touched) override {
+    dispatch::EvolveEnd(state, incidents_, moment, touched);
+  }
   void Decide(const Moment& cause, absl::Span<const IncidentId> touched,
               v1::Decision* decision) const override {
     dispatch::Decide(state, incidents_, cause, touched, decision);
   }
+  absl::Time EarliestTimer() const override { return dispatch::EarliestTimer(state); }
 
   dispatch::State state;
 
@@ -85,11 +92,11 @@ const auto& StateOf(const Subject& subject) {
 
 const std::vector<Service>& AllServices() {
   static const auto* const services = new std::vector<Service>{
-      {ServiceName("dispatch"), 1,
+      {ServiceName("dispatch"), 2,
        [](TableSet& tables, incident::State& incidents) {
          return std::make_unique<DispatchSubject>(tables, incidents);
        }},
-      {ServiceName("escalation"), 1,
+      {ServiceName("escalation"), 2,
        [](TableSet& tables, incident::State& incidents) {
          return std::make_unique<EscalationSubject>(tables, incidents);
        }},

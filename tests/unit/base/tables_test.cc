@@ -6,6 +6,7 @@
 #include <map>
 #include <random>
 #include <string>
+#include <utility>
 
 #include "services/base/table.h"
 
@@ -139,6 +140,121 @@ TEST(TablesTest, ManyStepsTakeNoMoreThanTheyMay) {
   size_t steps = 1;
   for (size_t most = 7; !twins.stepwise.set.CollectSome(&most); most = 7) ++steps;
   EXPECT_GE(steps, dirty / 8);
+}
+
+constexpr size_t kMiB = size_t{1} << 20;
+
+Note Long(size_t size, bool rests = false) { return Note{1, std::string(size, 'x'), rests}; }
+
+// A pair of each kind with a text of a mebibyte, changed or clean: that is what is in memory.
+TEST(TablesTest, MemoryIsWhatThePairsHold) {
+  const struct {
+    const char* kind;
+    void (*put)(Tables& tables, const Note& note);
+    bool leaves;  // memory, once stored
+  } rows[] = {
+      {"cell", [](Tables& t, const Note& note) { t.cell.Change() = note; }, false},
+      {"table", [](Tables& t, const Note& note) { t.table.At(NoteName("k")) = note; }, true},
+      {"ordered", [](Tables& t, const Note& note) { t.ordered.At(NoteName("k")) = note; }, false},
+      {"added", [](Tables& t, const Note& note) { t.added.Add(NoteName("k"), note); }, true},
+      {"a key", [](Tables& t, const Note& note) { t.table.At(NoteName(note.text)); }, true},
+  };
+  for (const auto& row : rows) {
+    SCOPED_TRACE(row.kind);
+    Pairs stored;
+    Tables tables;
+    ASSERT_TRUE(tables.set.Open(&stored, Digest{}));
+    const size_t empty = tables.set.resident_bytes();
+    row.put(tables, Long(kMiB));
+    EXPECT_GE(tables.set.resident_bytes(), empty + kMiB);
+    EXPECT_LE(tables.set.resident_bytes(), empty + kMiB + 2000);
+    EXPECT_GE(tables.set.dirty_bytes(), kMiB);
+    tables.set.Collect(&stored);
+    EXPECT_EQ(tables.set.dirty_bytes(), 0u);
+    EXPECT_GE(tables.set.resident_bytes(), kMiB) << "until it is durable";
+    tables.set.Stored(0);
+    if (row.leaves) {
+      EXPECT_EQ(tables.set.resident_bytes(), empty);
+    } else {
+      EXPECT_GE(tables.set.resident_bytes(), kMiB);
+    }
+  }
+}
+
+TEST(TablesTest, MemoryFollowsAPairThatChanges) {
+  Pairs stored;
+  Tables tables;
+  ASSERT_TRUE(tables.set.Open(&stored, Digest{}));
+  const size_t empty = tables.set.resident_bytes();
+  const NoteName key("k");
+  tables.table.Insert(key);
+  const size_t small = tables.set.resident_bytes();
+  for (const size_t size : {kMiB, size_t{20}, 3 * kMiB}) {
+    Note note = Long(size);  // moved, for a text that is assigned keeps its room
+    tables.table.At(key) = std::move(note);
+    EXPECT_GE(tables.set.resident_bytes(), small + size);
+    EXPECT_LE(tables.set.resident_bytes(), small + size + 200);
+    EXPECT_EQ(tables.set.dirty_bytes(), tables.set.resident_bytes() - empty);
+  }
+  tables.table.Erase(key);
+  tables.set.Collect(&stored);
+  tables.set.Stored(kMiB);
+  EXPECT_EQ(tables.set.resident_bytes(), empty);
+}
+
+// Whatever was done, in the end what is counted is what is there: nothing.
+TEST(TablesTest, TheCountOfMemoryDoesNotDrift) {
+  for (uint32_t seed = 0; seed < 50; ++seed) {
+    SCOPED_TRACE(absl::StrCat("seed ", seed));
+    Twins twins(seed);
+    Tables& tables = twins.stepwise;
+    for (int round = 0; round < 10; ++round) {
+      for (uint32_t n = twins.Draw(40); n > 0; --n) twins.ChangeSomething();
+      tables.set.BeginCollect(&twins.stored);
+      for (size_t most = 3; !tables.set.CollectSome(&most); most = 3) twins.ChangeSomething();
+      for (uint32_t n = twins.Draw(30); n > 0; --n) {
+        tables.table.Find(NoteName(absl::StrCat("k", twins.Draw(30))));
+      }
+      if (twins.Draw(2) == 0) tables.set.BoundLoaded(twins.Draw(2000));
+      tables.set.Stored(twins.Draw(2) == 0 ? 0 : kMiB);
+      tables.set.BoundLoaded(twins.Draw(2) == 0 ? 0 : kMiB);
+    }
+    for (int n = 0; n < 30; ++n) {
+      tables.table.Erase(NoteName(absl::StrCat("k", n)));
+      tables.ordered.Erase(NoteName(absl::StrCat("k", n)));
+    }
+    tables.cell.Change() = Note{};
+    tables.set.Collect(&twins.stored);
+    tables.set.Stored(0);
+    EXPECT_LE(tables.set.resident_bytes(), Tables().set.resident_bytes() + 64) << "the cell's text";
+    EXPECT_EQ(tables.set.dirty_bytes(), 0u);
+  }
+}
+
+TEST(TablesTest, WhatIsOnlyReadLeavesMemoryAgain) {
+  Pairs stored;
+  Tables tables;
+  ASSERT_TRUE(tables.set.Open(&stored, Digest{}));
+  const auto key = [](int n) { return NoteName(absl::StrCat("k", n)); };
+  for (int n = 0; n < 100; ++n) tables.table.At(key(n)) = Long(10'000, /*rests=*/true);
+  tables.set.Collect(&stored);
+  tables.set.Stored(kMiB);
+  const size_t empty = tables.set.resident_bytes();
+  for (int round = 0; round < 2; ++round) {
+    for (int n = 0; n < 100; ++n) {
+      ASSERT_EQ(tables.table.Find(key(n))->text.size(), 10'000u);
+      tables.set.BoundLoaded(100'000);
+      EXPECT_LE(tables.set.resident_bytes(), empty + 120'000);
+    }
+  }
+  // What has changed stays, collected or not, until it is durable.
+  tables.table.At(key(1)).number = 7;
+  tables.set.Collect(&stored);
+  tables.table.At(key(2)).number = 8;
+  tables.set.BoundLoaded(0);
+  Pairs lost = std::exchange(stored, Pairs{});  // neither is in the tier
+  EXPECT_EQ(tables.table.Find(key(1))->number, 7);
+  EXPECT_EQ(tables.table.Find(key(2))->number, 8);
 }
 
 }  // namespace

@@ -109,6 +109,32 @@ class Desk {
     return Apply(*fact);
   }
 
+  // One record that says the same of many, and the service's decision on it.
+  v1::Decision TellAll(const std::vector<std::string>& ids, const std::string& text) {
+    ++offset_;
+    std::vector<IncidentId> touched;
+    for (const std::string& id : ids) {
+      absl::StatusOr<v1::Fact> fact = tests::ParseFact(text, absl::UTCTimeZone());
+      EXPECT_TRUE(fact.ok()) << fact.status();
+      fact->set_incident_id(id);
+      fact->set_stage(incident::PresentStage(incidents_, IncidentId(id)).value);
+      for (IncidentId& one : Apply(*fact)) touched.push_back(std::move(one));
+    }
+    EvolveEnd(state_, incidents_, Moment(), touched);
+    return Decided(touched);
+  }
+  v1::Decision Tick() {
+    ++offset_;
+    EvolveTick(state_, incidents_, Moment());
+    return Decided({});
+  }
+  // Folds a decision; answers how many it sends.
+  int Take(const v1::Decision& decision) {
+    ++offset_;
+    for (const v1::Fact& fact : decision.facts()) Apply(fact);
+    return decision.facts_size();
+  }
+
   absl::Time at = kNine;
   const State& state() const { return state_; }
   const incident::Incident& Of(const std::string& id) const {
@@ -124,6 +150,11 @@ class Desk {
 
  private:
   incident::Moment Moment() const { return incident::Moment{Offset{offset_}, at}; }
+  v1::Decision Decided(const std::vector<IncidentId>& touched) const {
+    v1::Decision decision;
+    Decide(state_, incidents_, Moment(), touched, &decision);
+    return decision;
+  }
   std::vector<IncidentId> Apply(const v1::Fact& fact) {
     std::vector<IncidentId> touched;
     incident::Evolve(incidents_, Moment(), fact, [&](const incident::Change& change) {
@@ -470,6 +501,59 @@ TEST(DispatchTest, RosterKeysAreReadAsTheyWereWritten) {
   RosterKey read;
   EXPECT_FALSE(read.ParseKey("")) << "no length";
   EXPECT_FALSE(read.ParseKey("\x05unit")) << "cut";
+}
+
+// ---- one record, many cases ---------------------------------------------------------------------
+
+std::vector<std::string> ManyCases(int count) {
+  std::vector<std::string> cases;
+  for (int i = 0; i < count; ++i) cases.push_back(absl::StrCat("case-", 100'000 + i));
+  return cases;
+}
+
+// Eight candidates with long codes make 2 KB a dispatch: 2000 of them are no record.
+TEST(DispatchTest, ADecisionIsNoLargerThanARecord) {
+  Desk desk;
+  std::vector<std::string> members;
+  for (int i = 0; i < 8; ++i) members.push_back(absl::StrCat("m", i, std::string(240, 'm')));
+  desk.Staff("order-team", members);
+  const std::vector<std::string> cases = ManyCases(2'000);
+  desk.TellAll(cases, "reported community=changzhen category=order");
+  const v1::Decision first = desk.TellAll(cases, "filed");
+  EXPECT_LT(first.ByteSizeLong(), size_t{1} << 20);
+  int sent = desk.Take(first);
+  EXPECT_GT(sent, 100);
+  int ticks = 0;
+  for (; EarliestTimer(desk.state()) <= desk.at; ++ticks) {
+    ASSERT_LE(ticks, 50);
+    const v1::Decision decision = desk.Tick();
+    EXPECT_LT(decision.ByteSizeLong(), size_t{1} << 20);
+    sent += desk.Take(decision);  // of which none is void
+  }
+  EXPECT_GE(ticks, 3);
+  EXPECT_EQ(sent, 2'000) << "each once";
+  for (const std::string& id : cases) {
+    ASSERT_EQ(desk.Of(id).phase, incident::Phase::kDispatched) << id;
+  }
+  EXPECT_EQ(EarliestTimer(desk.state()), absl::InfiniteFuture());
+}
+
+TEST(DispatchTest, APostponedCaseIsSentByWhateverTouchesIt) {
+  Desk desk;
+  desk.Staff("order-team", {std::string(100'000, 'm')});
+  const std::vector<std::string> cases = ManyCases(100);
+  desk.TellAll(cases, "reported community=changzhen category=order");
+  desk.Take(desk.TellAll(cases, "filed"));
+  const std::string last = cases.back();
+  ASSERT_NE(desk.state().postponed.Find(IncidentId(last)), nullptr);
+  EXPECT_EQ(desk.Tell(last, "handling_paused kind=pended"), "");
+  EXPECT_EQ(desk.state().postponed.Find(IncidentId(last)), nullptr) << "it waits to be resumed";
+  EXPECT_NE(desk.Tell(last, "handling_resumed"), "");
+  EXPECT_EQ(desk.Of(last).phase, incident::Phase::kDispatched);
+  desk.Tell(cases[98], "closed disposition=unchecked");
+  while (EarliestTimer(desk.state()) <= desk.at) desk.Take(desk.Tick());
+  EXPECT_EQ(desk.Of(cases[98]).phase, incident::Phase::kClosed);
+  EXPECT_EQ(desk.Of(cases[97]).phase, incident::Phase::kDispatched);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include "services/domain/escalation/escalation.h"
 
 #include <absl/strings/str_cat.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <string>
@@ -103,6 +104,18 @@ class Watchtower {
     }
     at = until;
     return told;
+  }
+  // One record that says the same of many cases.
+  v1::Decision TellAll(const std::vector<std::string>& ids, const std::string& text) {
+    ++offset_;
+    for (const std::string& id : ids) {
+      absl::StatusOr<v1::Fact> fact = tests::ParseFact(text, absl::UTCTimeZone());
+      EXPECT_TRUE(fact.ok()) << fact.status();
+      fact->set_incident_id(id);
+      fact->set_stage(incident::PresentStage(incidents_, IncidentId(id)).value);
+      EXPECT_EQ(Judge(*fact), "applied") << text;
+    }
+    return Answer();
   }
   std::string RunToMinute(int minute) { return RunTo(kNine + absl::Minutes(minute)); }
 
@@ -312,6 +325,81 @@ TEST(EscalationTest, WhatDoesNotFitIntoOneTickIsDueForTheNext) {
   EXPECT_LE(EarliestTimer(tower.state()), tower.at);
   EXPECT_EQ(tower.Apply(tower.Tick()), absl::StrCat("9h c", 10'000 + kTimersPerTickMax, " missed"));
   EXPECT_EQ(EarliestTimer(tower.state()), absl::InfiniteFuture());
+}
+
+constexpr size_t kRecordBytes = size_t{1} << 20;
+
+// Two levels at once for each case, whose posts have long names.
+v1::Policy LongPosts(size_t size) {
+  v1::Policy policy = Rules(2);
+  policy.mutable_escalation()->clear_warn_percent();
+  for (v1::Level& level : *policy.mutable_escalation()->mutable_levels()) {
+    level.set_after_minutes(0);
+    level.set_post(std::string(size, 'p'));
+  }
+  return policy;
+}
+
+TEST(EscalationTest, ADecisionIsNoLargerThanARecord) {
+  Watchtower tower;
+  tower.Activate(LongPosts(20'000));
+  constexpr int kCases = 100;  // × 2 levels × 20 KB = 4 MB
+  for (int i = 0; i < kCases; ++i) tower.File(absl::StrCat("c", 1'000 + i));
+  tower.at = kNine + absl::Hours(9);
+  int ticks = 0;
+  for (; EarliestTimer(tower.state()) <= tower.at; ++ticks) {
+    ASSERT_LE(ticks, 20);
+    const v1::Decision decision = tower.Tick();
+    EXPECT_LT(decision.ByteSizeLong(), kRecordBytes);
+    EXPECT_THAT(tower.Apply(decision), ::testing::Not(::testing::HasSubstr("(")));
+  }
+  EXPECT_GE(ticks, 4);
+  for (int i = 0; i < kCases; ++i) EXPECT_EQ(tower.Of(absl::StrCat("c", 1'000 + i)).level, 2u);
+}
+
+// A record that moves many cases to which something is owed: what does not fit is said on ticks.
+TEST(EscalationTest, WhatIsSaidAgainIsNoLargerThanARecordEither) {
+  Watchtower tower;
+  tower.Activate(LongPosts(20'000));
+  std::vector<std::string> cases;
+  for (int i = 0; i < 100; ++i) cases.push_back(absl::StrCat("c", 1'000 + i));
+  for (const std::string& id : cases) tower.File(id);
+  tower.at = kNine + absl::Hours(9);
+  while (EarliestTimer(tower.state()) <= tower.at) tower.Tick();  // and nobody reads the answers
+  const v1::Decision again = tower.TellAll(cases, "dispatched unit=u");
+  EXPECT_LT(again.ByteSizeLong(), kRecordBytes);
+  EXPECT_GT(again.facts_size(), 0);
+  tower.Apply(again);
+  int ticks = 0;
+  for (; EarliestTimer(tower.state()) <= tower.at; ++ticks) {
+    ASSERT_LE(ticks, 20);
+    const v1::Decision decision = tower.Tick();
+    EXPECT_LT(decision.ByteSizeLong(), kRecordBytes);
+    EXPECT_THAT(tower.Apply(decision), ::testing::Not(::testing::HasSubstr("("))) << "each once";
+  }
+  EXPECT_GE(ticks, 4);
+  for (const std::string& id : cases) {
+    EXPECT_TRUE(tower.Of(id).missed) << id;
+    EXPECT_EQ(tower.Of(id).level, 2u) << id;
+  }
+}
+
+TEST(EscalationTest, WhatWaitsToBeSaidAgainIsSaidOnTheNextFactToo) {
+  Watchtower tower;
+  tower.Activate(LongPosts(20'000));
+  std::vector<std::string> cases;
+  for (int i = 0; i < 40; ++i) cases.push_back(absl::StrCat("c", 1'000 + i));
+  for (const std::string& id : cases) tower.File(id);
+  tower.at = kNine + absl::Hours(9);
+  while (EarliestTimer(tower.state()) <= tower.at) tower.Tick();
+  tower.Apply(tower.TellAll(cases, "dispatched unit=u"));
+  const std::string& last = cases.back();
+  ASSERT_EQ(tower.Of(last).level, 0u) << "there was no room for it";
+  tower.Tell(last, "dispatch_accepted");
+  EXPECT_EQ(tower.Of(last).level, 2u);
+  while (EarliestTimer(tower.state()) <= tower.at) tower.Apply(tower.Tick());
+  for (const std::string& id : cases) EXPECT_EQ(tower.Of(id).level, 2u) << id;
+  tower.Tell(cases.front(), "closed disposition=unchecked");
 }
 
 // ---- another deadline ---------------------------------------------------------------------------

@@ -214,7 +214,7 @@ TEST_F(LiveTest, ATickThatTheLogRefusesStopsThePartition) {
   EXPECT_EQ(stopped.at, Offset{1});
   EXPECT_TRUE(absl::IsFailedPrecondition(stopped.why)) << stopped.why;
   EXPECT_THAT(std::string(stopped.why.message()),
-              HasSubstr("a tick of alarms/0@1: a record's time is more than a minute ahead"));
+              HasSubstr("a tick of escalation/0@1: a record's time is more than a minute ahead"));
   clock_.Advance(absl::Seconds(10));
   driver.Turn(3);
   EXPECT_EQ(driver.way.appends, 1);
@@ -602,6 +602,98 @@ TEST_F(LiveTest, ABacklogIsSentAsTheLogTakesIt) {
   const size_t slow = largest_of_last(10, absl::Seconds(1));
   EXPECT_LE(slow, first);
   EXPECT_GE(slow, 1u);
+}
+
+// Few pairs, and large ones: their bytes bring a checkpoint forward as their number would.
+TEST_F(LiveTest, LargePairsDoNotWaitForTheInterval) {
+  SlowSink sink;
+  LiveOptions options;
+  options.checkpoint_interval = absl::Hours(1);
+  options.checkpoint_dirty_bytes_max = 1'000'000;
+  Driver driver(Alarms(), &log_, &clock_, options, &sink);
+  const auto report_long = [&](const std::string& incident) {
+    v1::Entry reported = FactOn(incident, 0);
+    reported.mutable_fact()->mutable_reported()->set_channel(std::string(600'000, 'x'));
+    ASSERT_TRUE(log_.AppendAndWait(kPartition, {RecordOf(reported, clock_.Now())}).ok());
+  };
+  report_long("I1");
+  driver.Turn(3);
+  EXPECT_EQ(sink.submitted, 0);
+  report_long("I2");
+  driver.Turn(3);
+  EXPECT_EQ(sink.submitted, 1);
+  sink.Commit();
+}
+
+// Commits at once, and looks how much the tasks hold meanwhile.
+class WatchingSink final : public CheckpointSink {
+ public:
+  void Submit(std::vector<TaskCheckpoint> checkpoints,
+              absl::AnyInvocable<void(absl::Status)> done) override {
+    size_t bytes = 0;
+    for (const TaskCheckpoint& one : checkpoints) bytes += one.pairs.bytes();
+    for (const Task* task : live->tasks()) bytes += task->resident_bytes();
+    most = std::max(most, bytes);
+    done(store.Commit(std::move(checkpoints)));
+  }
+
+  MemoryStateStore store;
+  Live* live = nullptr;
+  size_t most = 0;
+};
+
+// Ten times as much as it may hold, in one batch: reports that stay open, parked facts, and facts
+// about what is closed.
+TEST_F(LiveTest, RecordsWithLongTextsDoNotFillTheMemory) {
+  const std::string text(50'000, 'x');
+  const auto append = [&](const v1::Entry& entry) {
+    ASSERT_TRUE(log_.AppendAndWait(kPartition, {RecordOf(entry, clock_.Now())}).ok());
+  };
+  for (int i = 0; i < 200; ++i) {
+    const std::string id = "I" + std::to_string(i);
+    v1::Entry reported = FactOn(id, 0);
+    reported.mutable_fact()->mutable_reported()->set_channel(text);
+    append(reported);
+    v1::Entry early = FactOn("nobody " + std::to_string(i % 20), 1);
+    early.mutable_fact()->mutable_filed();
+    early.mutable_fact()->mutable_actor()->set_code(text);
+    append(early);
+    v1::Entry void_one = FactOn("I" + std::to_string(i * 7 % 200), 9);
+    void_one.mutable_fact()->mutable_filed();
+    append(void_one);
+  }
+  LiveOptions options;
+  options.checkpoint_interval = absl::Hours(1);
+  options.tables_bytes_max = 2'000'000;
+  options.checkpoint_dirty_bytes_max = 500'000;
+  WatchingSink sink;
+  std::vector<std::unique_ptr<Task>> tasks;
+  tasks.push_back(*Task::Open(Onlooker(), kPartition, &sink.store, "test"));
+  Live live(std::move(tasks), &log_, &sink, &clock_, options);
+  sink.live = &live;
+  ASSERT_TRUE(live.Start().ok());
+  for (int turn = 0; turn < 5; ++turn) ASSERT_TRUE(live.Turn(absl::ZeroDuration()).ok());
+  EXPECT_EQ(live.folded(), 600);
+  // What is clean, and what changes until the next look, twice with what is collected of it. A pair
+  // of parked facts is half a megabyte, and one of twenty is in hand at a time.
+  EXPECT_LE(sink.most, 2'000'000u + 2 * (500'000u + 256'000u + 500'000u) + 500'000u);
+  EXPECT_GE(sink.store.commits(), 20);
+}
+
+// What is sent at once is bounded by its bytes, whatever the decisions are like.
+TEST_F(LiveTest, LargeDecisionsAreSentAFewAtATime) {
+  for (int i = 0; i < 60; ++i) File("I" + std::to_string(i));
+  Driver driver(SendAllTo(std::string(100'000, 'u')), &log_, &clock_);
+  driver.Turn(3);
+  EXPECT_GE(driver.way.largest, 1u);
+  EXPECT_LE(driver.way.largest, 10u);
+  for (int i = 0; i < 60; ++i) {
+    driver.way.LetThrough();
+    driver.Turn(2);
+  }
+  const std::map<std::string, int> dispatched = Dispatched();
+  EXPECT_EQ(dispatched.size(), 60u);
+  for (const auto& [id, times] : dispatched) EXPECT_EQ(times, 1) << id;
 }
 
 // A driver that has nothing to do but wait leaves the processor to those whom it waits for.

@@ -178,5 +178,44 @@ TEST(PendingDecisionsTest, APairThatDoesNotParseDoesNotOpen) {
   EXPECT_FALSE(list.Open(tier.get()));
 }
 
+// A decision may take a mebibyte: what is kept, read and visited at once is bounded by bytes, too.
+TEST(PendingDecisionsTest, LargeOnesAreBoundedByTheirBytes) {
+  constexpr size_t kSize = 100'000;
+  constexpr PendingDecisions::Limits kLimits{.keep = 500, .load = 1000, .bytes = 250'000};
+  MemoryStateStore store;
+  PendingDecisions list(kLimits);
+  for (int cause = 0; cause < 40; ++cause) {
+    list.Add(PendingDecision{Offset{cause}, "C1", std::string(kSize, 'x')});
+  }
+  EXPECT_GE(list.resident_bytes(), 40 * kSize);
+  EXPECT_EQ(list.dirty_bytes(), list.resident_bytes());
+  TaskCheckpoint checkpoint;
+  checkpoint.task = kTask;
+  list.Collect(&checkpoint.pairs);
+  EXPECT_EQ(list.dirty_bytes(), 0u);
+  std::vector<TaskCheckpoint> all;
+  all.push_back(std::move(checkpoint));
+  ASSERT_TRUE(store.Commit(std::move(all)).ok());
+  const auto tier = store.Tier(kTask);
+  list.Attach(tier.get());
+  list.EvictStored();
+  EXPECT_LE(list.resident_bytes(), kLimits.bytes + 2 * kSize);
+  EXPECT_EQ(list.size(), 40u);
+
+  std::vector<int64_t> seen;
+  const auto visit = [&](const PendingDecision& one) { seen.push_back(one.cause.value); };
+  list.Visit(Offset{-1}, 40, 2 * kSize, visit);
+  EXPECT_EQ(seen, (std::vector<int64_t>{0, 1}));
+  list.Visit(Offset{1}, 40, 1, visit);
+  EXPECT_EQ(seen, (std::vector<int64_t>{0, 1, 2})) << "one at least";
+  EXPECT_LE(list.resident_bytes(), kLimits.bytes + 2 * kSize) << "no more was read for that";
+  for (int cause = 0; cause < 40; ++cause) {
+    ASSERT_EQ(list.front().cause, Offset{cause});
+    list.Settle(Offset{cause});
+    EXPECT_LE(list.resident_bytes(), 2 * kLimits.bytes + 2 * kSize);
+  }
+  EXPECT_EQ(list.resident_bytes(), 0u);
+}
+
 }  // namespace
 }  // namespace gridledger::engine

@@ -715,5 +715,81 @@ TEST_F(TaskTest, WhatStandsForALostRecordIsADeadLetter) {
   EXPECT_EQ(reason, "the record was lost before the ledger was copied: checksum");
 }
 
+// Whose causes are settled is kept by name: names that nobody decides under leave nothing.
+TEST_F(TaskTest, ADecisionOfAServiceThatDoesNotDecideIsVoid) {
+  const auto task = NewTask(SendAllTo("U1"), kPartition);
+  Fold(*task, Report("I1"));
+  Fold(*task, File("I1"));
+  const size_t before = task->resident_bytes();
+  for (int i = 0; i < 1000; ++i) {
+    v1::Entry entry = DecisionOn(1, "U2");
+    entry.mutable_decision()->set_service(absl::StrCat("a service of a long name, no. ", i));
+    Fold(*task, entry);
+  }
+  EXPECT_EQ(Voids(*task, VoidReason::kUnknownService), 1000u);
+  EXPECT_EQ(Voids(*task, VoidReason::kDuplicateDecision), 0u);
+  EXPECT_EQ(task->progress().decisions_void, 1000u);
+  EXPECT_EQ(task->Settled(ServiceName("a service of a long name, no. 1")), Offset{-1});
+  EXPECT_EQ(task->resident_bytes(), before);
+  EXPECT_EQ(task->incidents().incidents.Find(IncidentId("I1"))->unit, UnitCode());
+  ASSERT_EQ(task->pending().size(), 1u) << "and what is decided goes on";
+  Fold(*task, Answer(*task));
+  EXPECT_EQ(task->incidents().incidents.Find(IncidentId("I1"))->unit, UnitCode("U1"));
+}
+
+TEST_F(TaskTest, SourcesLeaveMemoryAndAreFoundAgain) {
+  auto task = *Open(Onlooker());
+  const size_t empty = task->resident_bytes();
+  const auto name = [](int i) { return absl::StrCat("somebody's source, round ", i); };
+  for (int i = 0; i < 1000; ++i) {
+    v1::Entry entry = Close("nobody", 1);
+    entry.mutable_source()->set_source(name(i));
+    entry.mutable_source()->set_row(5);
+    entry.mutable_fact()->clear_incident_id();
+    Fold(*task, entry);
+  }
+  Store(*task, 0);
+  EXPECT_LE(task->resident_bytes(), empty + 1000);
+  EXPECT_EQ(task->Mark(SourceName(name(7)))->row, 5u);
+  int marks = 0;
+  task->EachMark([&](const SourceName&, const SourceMark&) { ++marks; });
+  EXPECT_EQ(marks, 1000);
+  const auto all = NewTask(Onlooker(), kPartition);
+  ASSERT_TRUE(FoldAll(*all, ledger_).ok());
+  EXPECT_EQ(all->digest(), task->digest());
+}
+
+// A hundred bytes may ask for a pair of a hundred thousand.
+TEST_F(TaskTest, WhatRecordsOnlyAskForDoesNotPileUp) {
+  auto task = *Open(Onlooker());
+  const std::string text(100'000, 'x');
+  for (int i = 0; i < 50; ++i) {
+    v1::Entry report = Report(absl::StrCat("I", i));
+    report.mutable_fact()->mutable_reported()->set_channel(text);
+    Fold(*task, report);
+    Fold(*task, File(absl::StrCat("I", i)));
+    Fold(*task, Close(absl::StrCat("I", i), 2));
+  }
+  EXPECT_GE(task->resident_bytes(), 50 * text.size());
+  Store(*task, 0);
+  task->set_loaded_bytes_max(300'000);
+  for (int i = 0; i < 50; ++i) {
+    Fold(*task, Close(absl::StrCat("I", i), 2));  // closed already: void
+    EXPECT_LE(task->resident_bytes(), 500'000u);
+  }
+  EXPECT_EQ(Voids(*task, VoidReason::kStaleStage), 50u);
+}
+
+// The log would refuse it for ever, and nothing behind it would come through.
+TEST_F(TaskTest, ADecisionThatNoRecordHoldsIsNotMade) {
+  const auto task = NewTask(SendAllTo(std::string(kRecordBytesMax, 'u')), kPartition);
+  Fold(*task, Report("I1"));
+  Fold(*task, File("I1"));
+  EXPECT_TRUE(task->pending().empty());
+  EXPECT_EQ(task->decisions_too_large(), 1);
+  Fold(*task, Close("I1", 2));
+  EXPECT_EQ(task->incidents().incidents.Find(IncidentId("I1"))->phase, Phase::kClosed);
+}
+
 }  // namespace
 }  // namespace gridledger::engine
