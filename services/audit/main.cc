@@ -1,5 +1,5 @@
 // The audit service as a program of its own.
-#include "services/runtime/host/service_main.h"
+#include "services/runtime/program/service_main.h"
 
 int main(int argc, char** argv) {
   return gridledger::host::ServiceMain(

@@ -8,8 +8,8 @@
 #include <cstdio>
 #include <string>
 
-#include "services/gridledger/command.h"
-#include "services/gridledger/terminal.h"
+#include "services/gridledger/commands/command.h"
+#include "services/runtime/console/printable.h"
 #include "services/runtime/host/exit_code.h"
 
 namespace gridledger::cli {

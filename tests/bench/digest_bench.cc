@@ -8,9 +8,9 @@
 #include <utility>
 #include <vector>
 
-#include "services/domain/simulation/city.h"
-#include "services/gridledger/packs.h"
+#include "services/gridledger/commands/built_in_policies.h"
 #include "services/runtime/host/subjects.h"
+#include "services/simulation/city.h"
 #include "tests/support/ledger.h"
 
 namespace gridledger {

@@ -15,9 +15,9 @@
 #include "gridledger/v1/mapping.pb.h"
 #include "services/base/invariant.h"
 #include "services/base/partitioning.h"
-#include "services/domain/mapping/mapper.h"
-#include "services/runtime/adapters/files/csv_reader.h"
-#include "services/runtime/adapters/files/sorter.h"
+#include "services/history/files/rows/csv_reader.h"
+#include "services/history/files/sorting/sorter.h"
+#include "services/history/mapping/rows/mapper.h"
 #include "services/runtime/adapters/yaml/yaml.h"
 
 namespace gridledger {

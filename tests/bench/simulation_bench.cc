@@ -1,7 +1,7 @@
 // How fast the simulated city makes entries, alone and written in view of an incident.
 #include <benchmark/benchmark.h>
 
-#include "services/domain/simulation/city.h"
+#include "services/simulation/city.h"
 
 namespace gridledger {
 namespace {

@@ -10,8 +10,8 @@
 #include <utility>
 
 #include "services/base/invariant.h"
-#include "services/runtime/adapters/files/csv_reader.h"
-#include "services/runtime/adapters/files/csv_shape.h"
+#include "services/history/files/rows/csv_reader.h"
+#include "services/history/files/rows/csv_shape.h"
 
 namespace gridledger::files {
 namespace {

@@ -13,8 +13,8 @@
 #include <utility>
 
 #include "services/base/invariant.h"
-#include "services/runtime/adapters/files/encoding.h"
-#include "services/runtime/adapters/files/row_format.h"
+#include "services/history/files/bytes/encoding.h"
+#include "services/history/files/rows/row_format.h"
 
 namespace gridledger::files {
 namespace {

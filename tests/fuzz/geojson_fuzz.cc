@@ -8,7 +8,7 @@
 #include <cstdlib>
 
 #include "services/base/invariant.h"
-#include "services/runtime/adapters/geo/polygons.h"
+#include "services/history/geo/polygons.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
   const absl::string_view text(reinterpret_cast<const char*>(bytes), size);

@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "services/base/invariant.h"
-#include "services/runtime/adapters/files/json_lines_reader.h"
+#include "services/history/files/rows/json_lines_reader.h"
 
 namespace gridledger::files {
 namespace {

@@ -10,8 +10,8 @@
 
 #include "gridledger/v1/mapping.pb.h"
 #include "services/base/invariant.h"
-#include "services/domain/mapping/mapper.h"
-#include "services/runtime/adapters/files/csv_reader.h"
+#include "services/history/files/rows/csv_reader.h"
+#include "services/history/mapping/rows/mapper.h"
 #include "services/runtime/adapters/yaml/yaml.h"
 #include "services/runtime/engine/entry_codec.h"
 

@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "services/base/invariant.h"
-#include "services/runtime/adapters/files/xes_reader.h"
+#include "services/history/files/rows/xes_reader.h"
 
 namespace gridledger::files {
 namespace {

@@ -7,8 +7,8 @@
 #include <memory>
 #include <utility>
 
-#include "services/runtime/host/service_main.h"
 #include "services/runtime/host/subjects.h"
+#include "services/runtime/program/service_main.h"
 
 namespace gridledger {
 namespace {

@@ -14,10 +14,10 @@
 
 #include "services/base/digest.h"
 #include "services/domain/metrics/metrics.h"
-#include "services/domain/simulation/city.h"
 #include "services/runtime/engine/entry_codec.h"
 #include "services/runtime/engine/lockstep.h"
 #include "services/runtime/host/subjects.h"
+#include "services/simulation/city.h"
 
 namespace gridledger {
 namespace {

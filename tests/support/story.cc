@@ -9,7 +9,7 @@
 #include "services/base/invariant.h"
 #include "services/base/layout.h"
 #include "services/domain/incident/incident.h"
-#include "services/gridledger/packs.h"
+#include "services/gridledger/commands/built_in_policies.h"
 #include "services/runtime/engine/entry_codec.h"
 #include "services/runtime/engine/lockstep.h"
 #include "services/runtime/host/subjects.h"

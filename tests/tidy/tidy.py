@@ -248,7 +248,10 @@ def check_floors(house: House) -> Iterator[tuple[str, int, str]]:
                 )
 
 
-PURE = ("services/base/", "services/domain/", "services/runtime/engine/")
+PURE = (
+    "services/base/", "services/domain/", "services/runtime/engine/", "services/history/mapping/",
+    "services/simulation/",
+)  # fmt: skip
 HASHED = r"(?:flat|node)_hash_(?:map|set)"
 BREAKS_REPLAY = [
     (r"\babsl::Now\b|\bGetCurrentTimeNanos\b", "the clock", "the time of the record being folded"),
@@ -394,7 +397,7 @@ def check_built(house: House) -> Iterator[tuple[str, int, str]]:
     cmake = house.sources.get("services/CMakeLists.txt")
     listed = set(re.findall(r"[\w/-]+", cmake.text if cmake else ""))
     tests = (
-        r"tests/((unit|property|simulation|integration|e2e|kafka)/\w+_test|support/\w+|kafka/other_\w+"
+        r"tests/((unit|property|simulation|integration|e2e|kafka)/(\w+/)?\w+_test|support/\w+|kafka/other_\w+"
         r"|bench/\w+_bench|fuzz/\w+_fuzz)\.cc"
     )
     included = set()
@@ -425,7 +428,7 @@ def check_built(house: House) -> Iterator[tuple[str, int, str]]:
     for path in house.paths:
         if path.endswith(".proto") and not path.startswith("proto/gridledger/"):
             yield path, 1, "no target builds it; put it under proto/gridledger/"
-        if re.fullmatch(r"tests/\w+/test_[^/]*", path) and not os.access(
+        if re.fullmatch(r"tests/\w+/(\w+/)?test_[^/]*", path) and not os.access(
             os.path.join(house.root, path), os.X_OK
         ):
             yield path, 1, "ctest cannot run it; chmod +x"
@@ -499,13 +502,18 @@ def check_machine(house: House) -> Iterator[tuple[str, int, str]]:
 @rule("readme")
 def check_readme(house: House) -> Iterator[tuple[str, int, str]]:
     folders = [
-        "services/base", "services/domain", "services/runtime/engine", "services/runtime/ports",
-        "services/runtime/host", "services/gridledger", "proto", "deploy", "tests",
+        "services/base", "services/domain", "services/simulation", "services/runtime/engine",
+        "services/runtime/ports", "services/runtime/host", "services/runtime/cluster",
+        "services/runtime/program", "services/runtime/console", "services/history",
+        "services/gridledger", "proto", "deploy", "tests",
     ]  # fmt: skip
-    adapters = "services/runtime/adapters/"
-    folders += {
-        adapters + p[len(adapters) :].split("/")[0] for p in house.paths if p.startswith(adapters)
-    }
+    # Rooms of which every folder is one of its own.
+    for room in ("services/runtime/adapters/", "services/history/", "services/gridledger/"):
+        folders += {
+            room + p[len(room) :].split("/")[0]
+            for p in house.paths
+            if p.startswith(room) and "/" in p[len(room) :]
+        }
     for folder in sorted(folders):
         readme = folder + "/README.md"
         if readme not in house.sources:

@@ -1,0 +1,205 @@
+// gridledger status: where the ledger and each service stand, also while `gridledger up` runs.
+#include <absl/container/btree_map.h>
+#include <absl/strings/str_cat.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "services/gridledger/commands/command.h"
+#include "services/gridledger/terminal/text_table.h"
+#include "services/runtime/console/instant.h"
+#include "services/runtime/console/json_text.h"
+#include "services/runtime/console/printable.h"
+#include "services/runtime/console/watched_view.h"
+#include "services/runtime/host/subjects.h"
+
+namespace gridledger::cli {
+namespace {
+
+struct Standing {
+  Offset offset;
+  Digest digest;
+  std::string code_id;  // empty: no checkpoint yet
+};
+
+struct City {
+  std::vector<Offset> ends;  // by partition
+  std::vector<absl::Time> times;
+  absl::btree_map<TaskId, Standing> standings;
+  int64_t records = 0;
+  int64_t incidents = 0, open = 0, closed = 0, parked = 0;
+  std::vector<int64_t> voids = std::vector<int64_t>(incident::kVoidReasons);
+  int64_t dead_letters = 0;
+  int64_t decisions_void = 0;
+  absl::Time now = absl::FromUnixMillis(0);
+};
+
+absl::Status ReadStandings(host::Folder& folder, City* city) {
+  for (const engine::Service& service : host::AllServices()) {
+    for (int p = 0; p < folder.log().partitions(); ++p) {
+      const TaskId task{service.name, Partition{p}};
+      Standing& standing = city->standings[task];
+      if (folder.store() == nullptr) continue;
+      const auto found = folder.store()->Find(task);
+      if (!found.ok()) return found.status();
+      if (!found->has_value()) continue;
+      standing = Standing{(*found)->next, (*found)->digest, (*found)->code_id};
+    }
+  }
+  return absl::OkStatus();
+}
+
+// Every service has the same incident fold: the one that is furthest needs the least reading.
+engine::Service Furthest(const City& city) {
+  absl::btree_map<std::string, int64_t> folded;
+  for (const auto& [task, standing] : city.standings) {
+    folded[task.service.text()] += standing.offset.value;
+  }
+  const auto& services = host::AllServices();
+  return *std::max_element(services.begin(), services.end(), [&](const auto& a, const auto& b) {
+    return folded[a.name.text()] < folded[b.name.text()];
+  });
+}
+
+void Add(const host::Seen& seen, City* city) {
+  const engine::Task& task = *seen.tasks.front().task;
+  const incident::Counts& counts = task.incidents().counts.Get();
+  city->ends[seen.partition.value] = seen.end;
+  city->times[seen.partition.value] = seen.now;
+  city->now = std::max(city->now, seen.now);
+  city->records += seen.end.value;
+  city->incidents += static_cast<int64_t>(counts.incidents);
+  city->open += static_cast<int64_t>(counts.open);
+  city->closed += static_cast<int64_t>(counts.closed);
+  city->parked += static_cast<int64_t>(counts.parked);
+  for (size_t i = 0; i < counts.voids.size() && i < city->voids.size(); ++i) {
+    city->voids[i] += static_cast<int64_t>(counts.voids[i]);
+  }
+  city->dead_letters += static_cast<int64_t>(task.progress().undecodable);
+  city->decisions_void += static_cast<int64_t>(task.progress().decisions_void);
+}
+
+int64_t LagOf(const City& city, const TaskId& task, const Standing& standing) {
+  return std::max<int64_t>(0, city.ends[task.partition.value].value - standing.offset.value);
+}
+
+std::string ReasonName(size_t reason) {
+  return std::string(incident::VoidReasonName(static_cast<incident::VoidReason>(reason)));
+}
+
+std::string PrintJson(const City& city, const std::string& path, absl::TimeZone zone) {
+  nlohmann::ordered_json json;
+  json["data"] = path;
+  json["partitions"] = city.ends.size();
+  json["records"] = city.records;
+  json["as_of"] = Rfc3339(city.now, zone);
+  json["incidents"] = {{"total", city.incidents}, {"open", city.open}, {"closed", city.closed}};
+  int64_t all = 0;
+  nlohmann::ordered_json by_reason = nlohmann::ordered_json::object();
+  for (size_t reason = 1; reason < city.voids.size(); ++reason) {
+    by_reason[ReasonName(reason)] = city.voids[reason];
+    all += city.voids[reason];
+  }
+  json["voids"] = {{"total", all}, {"by_reason", by_reason}};
+  json["void_decisions"] = city.decisions_void;
+  json["parked"] = city.parked;
+  json["dead_letters"] = city.dead_letters;
+  json["services"] = nlohmann::ordered_json::array();
+  for (const auto& [task, standing] : city.standings) {
+    json["services"].push_back({{"service", task.service.text()},
+                                {"partition", task.partition.value},
+                                {"offset", standing.offset.value},
+                                {"digest", standing.digest.Hex()},
+                                {"lag", LagOf(city, task, standing)},
+                                {"code", standing.code_id}});
+  }
+  return JsonText(json);
+}
+
+std::string PrintVoids(const City& city) {
+  std::string words;
+  int64_t all = 0;
+  for (size_t reason = 1; reason < city.voids.size(); ++reason) {
+    if (city.voids[reason] == 0) continue;
+    absl::StrAppend(&words, words.empty() ? "" : ", ", ReasonName(reason), " ",
+                    Grouped(city.voids[reason]));
+    all += city.voids[reason];
+  }
+  return words.empty() ? "0" : absl::StrCat(Grouped(all), " (", words, ")");
+}
+
+std::string PrintText(const City& city, const std::string& path, absl::TimeZone zone) {
+  std::string out = absl::StrCat(Paint(Colour::kBold, path), "  ", Grouped(city.records),
+                                 " records, the newest of ", ShownInstant(city.now, zone), "\n\n");
+  absl::StrAppend(&out, "incidents     ", Grouped(city.incidents), ": ", Grouped(city.open),
+                  " open, ", Grouped(city.closed), " closed\n");
+  absl::StrAppend(&out, "void facts    ", PrintVoids(city), "\n");
+  absl::StrAppend(&out, "parked        ", Grouped(city.parked), "\n");
+  absl::StrAppend(&out, "dead letters  ", Grouped(city.dead_letters), "\n\n");
+
+  using Align = TextTable::Align;
+  std::vector<TextTable::Column> columns = {
+      {"partition", Align::kRight}, {"records", Align::kRight}, {"time", Align::kLeft}};
+  for (const engine::Service& service : host::AllServices()) {
+    columns.push_back({absl::StrCat(service.name.text(), " lag"), Align::kRight});
+  }
+  TextTable table(std::move(columns));
+  for (size_t p = 0; p < city.ends.size(); ++p) {
+    std::vector<TextTable::Cell> row = {absl::StrCat(p), Grouped(city.ends[p].value),
+                                        ShownInstant(city.times[p], zone)};
+    for (const engine::Service& service : host::AllServices()) {
+      const TaskId task{service.name, Partition{static_cast<int32_t>(p)}};
+      const Standing& standing = city.standings.at(task);
+      const int64_t lag = LagOf(city, task, standing);
+      const Colour colour = lag == 0 ? Colour::kGreen : Colour::kYellow;
+      row.emplace_back(standing.code_id.empty() && lag > 0 ? "no checkpoint" : Grouped(lag),
+                       colour);
+    }
+    table.Add(std::move(row));
+  }
+  absl::StrAppend(&out, table.Print(),
+                  "\nLag: records that a service's newest checkpoint does not hold yet.\n");
+  return out;
+}
+
+absl::Status Status(const CommonOptions& options) {
+  auto folder = OpenForReading(options);
+  if (!folder.ok()) return folder.status();
+  City city;
+  if (absl::Status status = ReadStandings(**folder, &city); !status.ok()) return status;
+  city.ends.resize((*folder)->log().partitions());
+  city.times.resize(city.ends.size(), absl::FromUnixMillis(0));
+  host::View view;
+  view.folder = folder->get();
+  view.services = {Furthest(city)};
+  const absl::Status looked =
+      LookAt(options, "counting", std::move(view), [&](const host::Seen& seen) {
+        Add(seen, &city);
+        return absl::OkStatus();
+      });
+  if (!looked.ok()) return looked;
+  const absl::StatusOr<absl::TimeZone> zone = ZoneOf(**folder);
+  if (!zone.ok()) return zone.status();
+  return WriteOut(options.json ? PrintJson(city, options.data, *zone)
+                               : PrintText(city, options.data, *zone));
+}
+
+}  // namespace
+
+void AddStatus(CLI::App& app, Command* chosen) {
+  auto options = std::make_shared<CommonOptions>();
+  AddCommand(app,
+             {.name = "status",
+              .summary = "Where the ledger and each service stand",
+              .examples =
+                  "  gridledger status --data city\n"
+                  "  gridledger status --data city --json | jq .incidents\n"
+                  "\n"
+                  "Works beside a running `gridledger up`. Records and incidents are those at the\n"
+                  "ledger's end; offset and digest are of each service's newest checkpoint.\n"},
+             options.get(), chosen, [options] { return Status(*options); });
+}
+
+}  // namespace gridledger::cli
