@@ -148,8 +148,8 @@ class Task {
   // newer than the partition's schema, is counted and parked, not an error. FailedPrecondition
   // where the partition is raised beyond what this program knows, DataLoss when a stored pair
   // cannot be read: then the task must not go on, and nothing of it may leave the process.
-  absl::Status Fold(const Record& record);
   // A place without a record takes the task on, and changes nothing else: no time, no decision.
+  absl::Status Fold(const Record& record);
   // The same for a record whose entry is at hand; `value` is its serialised form.
   absl::Status FoldEntry(Offset offset, absl::Time timestamp, const v1::Entry& entry,
                          absl::string_view value);
