@@ -5,19 +5,24 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 #include <vector>
 
-#include "services/gridledger/command.h"
 #include "services/gridledger/ahead.h"
+#include "services/gridledger/command.h"
 #include "services/gridledger/instant.h"
 #include "services/gridledger/json_text.h"
 #include "services/gridledger/look.h"
 #include "services/gridledger/terminal.h"
+#include "services/runtime/adapters/kafka/kafka_log.h"
 #include "services/runtime/host/subjects.h"
 
 namespace gridledger::cli {
 namespace {
+
+constexpr absl::Duration kClockWait = absl::Seconds(2);  // a new client's first answer
+constexpr absl::Duration kClockAgain = absl::Milliseconds(20);
 
 struct Standing {
   Offset offset;
@@ -36,6 +41,9 @@ struct City {
   int64_t decisions_void = 0;
   absl::Time now = absl::FromUnixMillis(0);
   std::vector<Ahead> ahead;  // partitions whose time has not come yet
+  // Of a cluster: by how much this machine's clock is ahead of the brokers'; nothing when they do
+  // not tell.
+  std::optional<absl::Duration> clock_ahead = std::nullopt;
 };
 
 absl::Status ReadStandings(host::Folder& folder, City* city) {
@@ -83,6 +91,22 @@ void Add(const host::Seen& seen, City* city) {
   city->decisions_void += static_cast<int64_t>(task.progress().decisions_void);
 }
 
+// Nothing for a data folder.
+KafkaLog* ClusterOf(host::Folder& folder) { return dynamic_cast<KafkaLog*>(&folder.log()); }
+
+// The brokers are asked while the ledger is read; by then they have mostly told.
+void ReadClock(host::Folder& folder, City* city) {
+  KafkaLog* const log = ClusterOf(folder);
+  if (log == nullptr) return;
+  const absl::Time until = absl::Now() + kClockWait;
+  std::optional<absl::Time> brokers = log->BrokersNow(absl::Now());
+  while (!brokers.has_value() && absl::Now() < until) {
+    absl::SleepFor(kClockAgain);
+    brokers = log->BrokersNow(absl::Now());
+  }
+  if (brokers.has_value()) city->clock_ahead = absl::Now() - *brokers;
+}
+
 int64_t LagOf(const City& city, const TaskId& task, const Standing& standing) {
   return std::max<int64_t>(0, city.ends[task.partition.value].value - standing.offset.value);
 }
@@ -108,6 +132,10 @@ std::string PrintJson(const City& city, const std::string& path, absl::TimeZone 
   json["void_decisions"] = city.decisions_void;
   json["parked"] = city.parked;
   json["dead_letters"] = city.dead_letters;
+  json["clock_ahead_seconds"] =
+      city.clock_ahead.has_value()
+          ? nlohmann::ordered_json(absl::ToDoubleSeconds(*city.clock_ahead))
+          : nlohmann::ordered_json();
   json["ahead"] = nlohmann::ordered_json::array();
   for (const Ahead& one : city.ahead) {
     json["ahead"].push_back({{"partition", one.partition.value},
@@ -146,6 +174,12 @@ std::string PrintText(const City& city, const std::string& path, absl::TimeZone 
   absl::StrAppend(&out, "void facts    ", PrintVoids(city), "\n");
   absl::StrAppend(&out, "parked        ", Grouped(city.parked), "\n");
   absl::StrAppend(&out, "dead letters  ", Grouped(city.dead_letters), "\n");
+  if (city.clock_ahead.has_value()) {
+    const absl::Duration off = absl::AbsDuration(*city.clock_ahead);
+    absl::StrAppend(&out, "clock         this machine's is ", PrintDuration(off),
+                    *city.clock_ahead < absl::ZeroDuration() ? " behind" : " ahead of",
+                    " the brokers'\n");
+  }
   if (!city.ahead.empty()) {
     absl::StrAppend(&out, "time          ", Paint(Colour::kRed, DescribeAhead(city.ahead)), "\n");
   }
@@ -179,6 +213,10 @@ std::string PrintText(const City& city, const std::string& path, absl::TimeZone 
 absl::Status Status(const CommonOptions& options) {
   auto folder = OpenForReading(options);
   if (!folder.ok()) return folder.status();
+  if (KafkaLog* const log = ClusterOf(**folder); log != nullptr) {
+    const absl::StatusOr<host::FolderOptions> where = options.Folder();
+    if (where.ok()) (void)log->AskForTime(absl::StrCat(where->log->prefix, ".clock.v1"));
+  }
   City city;
   if (absl::Status status = ReadStandings(**folder, &city); !status.ok()) return status;
   city.ends.resize((*folder)->log().partitions());
@@ -192,7 +230,8 @@ absl::Status Status(const CommonOptions& options) {
         return absl::OkStatus();
       });
   if (!looked.ok()) return looked;
-  const absl::Time present = absl::Now();
+  ReadClock(**folder, &city);
+  const absl::Time present = absl::Now() - city.clock_ahead.value_or(absl::ZeroDuration());
   for (size_t p = 0; p < city.times.size(); ++p) {
     AddIfAhead(Partition{static_cast<int32_t>(p)}, city.times[p], present, &city.ahead);
   }
