@@ -73,13 +73,14 @@ absl::StatusOr<absl::Time> UntilOf(const ImportOptions& options, const Import& i
   return until;
 }
 
-// Time that has run on past the present does not come back. Asks whoever sits there; a script has to
-// say so: InvalidArgument.
+// Time that has run on past the present does not come back. Asks whoever sits there; a script has
+// to say so: InvalidArgument.
 absl::Status CheckUntil(const ImportOptions& options, absl::Time until, absl::Time now) {
   if (until <= now || options.yes) return absl::OkStatus();
-  const std::string what = absl::StrCat(
-      "--until ", options.until, " is ", PrintDuration(until - now),
-      " ahead of this machine's clock: what is reported live before then would count from there on");
+  const std::string what =
+      absl::StrCat("--until ", options.until, " is ", PrintDuration(until - now),
+                   " ahead of this machine's clock: what is reported live before then would count "
+                   "from there on");
   const bool reads_input = std::count(options.inputs.begin(), options.inputs.end(), "-") > 0;
   if (!reads_input && IsAsked()) {
     if (Ask(absl::StrCat(what, ". Run time on to there all the same?"))) return absl::OkStatus();

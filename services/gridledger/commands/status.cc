@@ -5,12 +5,15 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 #include <vector>
 
-#include "services/gridledger/doctor/ahead.h"
+#include "services/gridledger/ahead.h"
 #include "services/gridledger/commands/command.h"
+#include "services/gridledger/doctor/ahead.h"
 #include "services/gridledger/terminal/text_table.h"
+#include "services/runtime/adapters/kafka/kafka_log.h"
 #include "services/runtime/console/instant.h"
 #include "services/runtime/console/json_text.h"
 #include "services/runtime/console/printable.h"
@@ -19,6 +22,9 @@
 
 namespace gridledger::cli {
 namespace {
+
+constexpr absl::Duration kClockWait = absl::Seconds(2);  // a new client's first answer
+constexpr absl::Duration kClockAgain = absl::Milliseconds(20);
 
 struct Standing {
   Offset offset;
@@ -40,6 +46,9 @@ struct City {
   std::vector<Ahead> ahead;  // partitions whose time has not come yet
   int64_t places_without_record = 0;
   std::vector<MissingPart> missing;
+  // Of a cluster: by how much this machine's clock is ahead of the brokers'; nothing when they do
+  // not tell.
+  std::optional<absl::Duration> clock_ahead = std::nullopt;
 };
 
 absl::Status ReadStandings(host::Folder& folder, City* city) {
@@ -89,6 +98,22 @@ void Add(const host::Seen& seen, City* city) {
   city->places_without_record += static_cast<int64_t>(task.place_counts().without_record);
 }
 
+// Nothing for a data folder.
+KafkaLog* ClusterOf(host::Folder& folder) { return dynamic_cast<KafkaLog*>(&folder.log()); }
+
+// The brokers are asked while the ledger is read; by then they have mostly told.
+void ReadClock(host::Folder& folder, City* city) {
+  KafkaLog* const log = ClusterOf(folder);
+  if (log == nullptr) return;
+  const absl::Time until = absl::Now() + kClockWait;
+  std::optional<absl::Time> brokers = log->BrokersNow(absl::Now());
+  while (!brokers.has_value() && absl::Now() < until) {
+    absl::SleepFor(kClockAgain);
+    brokers = log->BrokersNow(absl::Now());
+  }
+  if (brokers.has_value()) city->clock_ahead = absl::Now() - *brokers;
+}
+
 int64_t LagOf(const City& city, const TaskId& task, const Standing& standing) {
   return std::max<int64_t>(0, city.ends[task.partition.value].value - standing.offset.value);
 }
@@ -115,6 +140,10 @@ std::string PrintJson(const City& city, const std::string& path, const policy::Z
   json["parked"] = city.parked;
   json["dead_letters"] = city.dead_letters;
   json["schemas"] = city.schemas;
+  json["clock_ahead_seconds"] =
+      city.clock_ahead.has_value()
+          ? nlohmann::ordered_json(absl::ToDoubleSeconds(*city.clock_ahead))
+          : nlohmann::ordered_json();
   json["ahead"] = nlohmann::ordered_json::array();
   for (const Ahead& one : city.ahead) {
     json["ahead"].push_back({{"partition", one.partition.value},
@@ -165,6 +194,12 @@ std::string PrintText(const City& city, const std::string& path, const policy::Z
                     one.bad_place ? absl::StrCat(" (", DamageName(one.bad_place->damage), ")") : "",
                     ": ", Printable(std::string(one.why.message())), "\n");
   }
+  if (city.clock_ahead.has_value()) {
+    const absl::Duration off = absl::AbsDuration(*city.clock_ahead);
+    absl::StrAppend(&out, "clock         this machine's is ", PrintDuration(off),
+                    *city.clock_ahead < absl::ZeroDuration() ? " behind" : " ahead of",
+                    " the brokers'\n");
+  }
   if (!city.ahead.empty()) {
     absl::StrAppend(&out, "time          ", Paint(Colour::kRed, DescribeAhead(city.ahead)), "\n");
   }
@@ -201,6 +236,10 @@ std::string PrintText(const City& city, const std::string& path, const policy::Z
 absl::Status Status(const CommonOptions& options) {
   auto folder = OpenForReading(options);
   if (!folder.ok()) return folder.status();
+  if (KafkaLog* const log = ClusterOf(**folder); log != nullptr) {
+    const absl::StatusOr<host::FolderOptions> where = options.Folder();
+    if (where.ok()) (void)log->AskForTime(absl::StrCat(where->log->prefix, ".clock.v1"));
+  }
   City city;
   if (absl::Status status = ReadStandings(**folder, &city); !status.ok()) return status;
   city.ends.resize((*folder)->log().partitions());
@@ -217,12 +256,12 @@ absl::Status Status(const CommonOptions& options) {
       },
       nullptr, &city.missing);
   if (!looked.ok()) return looked;
-  const absl::StatusOr<policy::Zone> zone = ZoneOf(**folder);
-  const absl::Time present = absl::Now();
+  ReadClock(**folder, &city);
+  const absl::Time present = absl::Now() - city.clock_ahead.value_or(absl::ZeroDuration());
   for (size_t p = 0; p < city.times.size(); ++p) {
     AddIfAhead(Partition{static_cast<int32_t>(p)}, city.times[p], present, &city.ahead);
   }
-  const absl::StatusOr<absl::TimeZone> zone = ZoneOf(**folder);
+  const absl::StatusOr<policy::Zone> zone = ZoneOf(**folder);
   if (!zone.ok()) return zone.status();
   absl::Status written = WriteOut(options.json ? PrintJson(city, options.data, *zone)
                                                : PrintText(city, options.data, *zone));

@@ -88,8 +88,8 @@ std::string HowToAlter(const std::vector<host::TopicDifference>& differences,
   for (const auto& [topic, all] : settings) {
     absl::StrAppend(&text, "  kafka-configs.sh --bootstrap-server ",
                     where.ok() ? where->log->bootstrap : "HOST:PORT",
-                    " --alter --entity-type topics --entity-name ", topic, " \\\n      --add-config ",
-                    all, "\n");
+                    " --alter --entity-type topics --entity-name ", topic,
+                    " \\\n      --add-config ", all, "\n");
   }
   return text;
 }

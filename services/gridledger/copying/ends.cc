@@ -194,9 +194,9 @@ absl::Status CheckMayFill(const host::LogName& name, const CommonOptions& common
   return where.ok() ? host::CheckLedgerIsSafe(*where, host::Filling::kYes) : where.status();
 }
 
-// Who stamps the records of a cluster's ledger. What is copied keeps its times, what comes live gets
-// the brokers': so the copy has the topic altered while it writes. One that was cut off leaves it
-// as it is, and no service starts on half a ledger.
+// Who stamps the records of a cluster's ledger. What is copied keeps its times, what comes live
+// gets the brokers': so the copy has the topic altered while it writes. One that was cut off leaves
+// it as it is, and no service starts on half a ledger.
 class LedgerStamping {
  public:
   LedgerStamping(std::unique_ptr<KafkaAdmin> admin, KafkaTopic topic)

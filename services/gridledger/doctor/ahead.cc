@@ -12,8 +12,7 @@ constexpr size_t kNamedMax = 8;  // of up to 4,096 partitions: a line of them
 
 }  // namespace
 
-void AddIfAhead(Partition partition, absl::Time time, absl::Time present,
-                std::vector<Ahead>* all) {
+void AddIfAhead(Partition partition, absl::Time time, absl::Time present, std::vector<Ahead>* all) {
   if (time - present > kAheadMin) all->push_back({partition, time - present});
 }
 

@@ -18,8 +18,7 @@ struct Ahead {
 
 // Adds the partition when its time is more than a second ahead of `present`: clocks of a city's
 // machines differ by less.
-void AddIfAhead(Partition partition, absl::Time time, absl::Time present,
-                std::vector<Ahead>* all);
+void AddIfAhead(Partition partition, absl::Time time, absl::Time present, std::vector<Ahead>* all);
 
 // "ahead of this machine's clock: partition 3 by 19 h 59 min". REQUIRES: not empty.
 std::string DescribeAhead(const std::vector<Ahead>& all);

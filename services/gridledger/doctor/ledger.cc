@@ -147,8 +147,8 @@ Finding State(const CommonOptions& options, host::Folder& folder, bool runs) {
 absl::StatusOr<absl::Time> TimeOf(host::Folder& folder, LogReader& reader, Partition partition) {
   absl::Time time = absl::FromUnixMillis(0);
   if (folder.store() != nullptr) {
-    auto task = engine::Task::Open(host::AllServices().front(), partition, folder.store(),
-                                   host::CodeId());
+    auto task =
+        engine::Task::Open(host::AllServices().front(), partition, folder.store(), host::CodeId());
     if (!task.ok()) return task.status();
     time = (*task)->now();
   }

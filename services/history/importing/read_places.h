@@ -15,9 +15,9 @@
 
 namespace gridledger::cli {
 
-// A clock may be a little ahead. What lies further ahead is a mistake of the source, or of its zone,
-// and would carry the partition's time with it: everything that is reported until then would count
-// from there on.
+// A clock may be a little ahead. What lies further ahead is a mistake of the source, or of its
+// zone, and would carry the partition's time with it: everything that is reported until then would
+// count from there on.
 inline constexpr absl::Duration kAheadMax = absl::Minutes(1);
 
 // Paths are relative to the mapping's file; the files may be packed as inputs may be. Reads nothing

@@ -152,8 +152,9 @@ absl::Status CheckLedgerIsSafe(KafkaAdmin& admin, const std::string& prefix, Fil
                     one.wanted, " (", one.why, ")");
   }
   if (text.empty()) return absl::OkStatus();
-  return absl::FailedPreconditionError(absl::StrCat(
-      ledger, " is no safe ledger: ", text, ". `gridledger topics check` shows everything, and how to alter it"));
+  return absl::FailedPreconditionError(
+      absl::StrCat(ledger, " is no safe ledger: ", text,
+                   ". `gridledger topics check` shows everything, and how to alter it"));
 }
 
 absl::Status CheckLedgerIsSafe(const FolderOptions& where, Filling filling) {

@@ -481,8 +481,8 @@ absl::Time Live::TickAt(const Owned& owned, absl::Time now) const {
   const absl::Duration left = due - std::max(clock_->Now(), owned.task->now());
   const absl::Time at = now + std::max(left, absl::ZeroDuration());
   if (owned.task->now() >= due) return at;
-  return std::max(
-      at, owned.ticked_at + std::clamp(due - owned.ticked_to, kTickAgain, kTickHoldMax));
+  return std::max(at,
+                  owned.ticked_at + std::clamp(due - owned.ticked_to, kTickAgain, kTickHoldMax));
 }
 
 absl::Duration Live::UntilNextDuty(absl::Duration wait) const {

@@ -85,8 +85,8 @@ class Live {
   absl::Status CheckpointNow();
   // A standby takes over: folds to the end, then sends. So does an owner that stood back.
   void Promote();
-  // An owner sends no more, for it is better that another one does, and takes over as a standby would
-  // what nobody has settled for so long.
+  // An owner sends no more, for it is better that another one does, and takes over as a standby
+  // would what nobody has settled for so long.
   void StandBack(absl::Duration takeover_after);
   // Every partition that runs has been folded to where the log ended when it began or took over.
   bool live() const;

@@ -23,8 +23,8 @@ class LedgerClock final : public SystemClock {
     const std::optional<absl::Time> brokers = Brokers();
     return brokers.has_value() ? absl::FromUnixMillis(absl::ToUnixMillis(*brokers)) : Machine();
   }
-  // By how much this machine's clock is ahead of the brokers'; behind: negative. Nothing before they
-  // have told.
+  // By how much this machine's clock is ahead of the brokers'; behind: negative. Nothing before
+  // they have told.
   std::optional<absl::Duration> Ahead() {
     const std::optional<absl::Time> brokers = Brokers();
     if (!brokers.has_value()) return std::nullopt;

@@ -355,10 +355,10 @@ class ServiceRun {
   // "this machine's clock is 300.0 s ahead of the brokers'"
   std::string DescribeClock() {
     const absl::Duration ahead = clock_.Ahead().value_or(absl::ZeroDuration());
-    return absl::StrCat("this machine's clock is ",
-                        absl::FormatDuration(absl::Trunc(absl::AbsDuration(ahead),
-                                                         absl::Milliseconds(100))),
-                        ahead < absl::ZeroDuration() ? " behind" : " ahead of", " the brokers'");
+    return absl::StrCat(
+        "this machine's clock is ",
+        absl::FormatDuration(absl::Trunc(absl::AbsDuration(ahead), absl::Milliseconds(100))),
+        ahead < absl::ZeroDuration() ? " behind" : " ahead of", " the brokers'");
   }
 
   void SayClock(LogLevel level, absl::string_view event, absl::string_view then) {

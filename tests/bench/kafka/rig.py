@@ -13,6 +13,8 @@ import time
 import urllib.error
 import urllib.request
 
+from confluent_kafka.admin import AdminClient, ConfigResource
+
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT))
 from tests.support.kafka_cluster import Cluster  # noqa: E402
@@ -168,6 +170,16 @@ class Rig:
                             PARTITIONS)
         return self.gridledger("copy", "--from", f"local:{made}", "--to", self.log(city), "--no-digests",
                                "--json").json()["records"]
+
+    def keep_sent_times(self, city):
+        """What is mirrored into a city that runs keeps its times, as a copy's does: else all of it would be due at once."""
+        admin = AdminClient({"bootstrap.servers": self.cluster.bootstrap})
+        (was,) = admin.describe_configs([ConfigResource(ConfigResource.Type.TOPIC, self.topic(city))]).values()
+        config = {name: one.value for name, one in was.result(30).items() if not one.is_default and not one.is_read_only}
+        config["message.timestamp.type"] = "CreateTime"
+        for future in admin.alter_configs([ConfigResource(ConfigResource.Type.TOPIC, self.topic(city),
+                                                          set_config=config)]).values():  # fmt: skip
+            future.result(30)
 
     def drain(self, service, city, name, *words):
         """A service from nothing to the topic's end and its last checkpoint, in one thread unless told. Its seconds

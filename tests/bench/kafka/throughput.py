@@ -100,6 +100,7 @@ def all_four(rig, row, records):
     services = [Service(rig, name, "four", f"four-{name}", "--partitions", f"0-{PARTITIONS - 1}") for name in SERVICES]
     for one in services:
         wait_for(lambda one=one: len(one.figures()) > 0, "the services answer")
+    rig.keep_sent_times("four")
     sending = subprocess.Popen([rig.bench / "kafka_load_bench", "mirror", rig.cluster.bootstrap, rig.topic("city"),
                                 rig.topic("four"), "0"], stdout=subprocess.PIPE, text=True)
     sent = json.loads(sending.communicate()[0])["begun_us"]

@@ -9,7 +9,9 @@ namespace {
 // Of the steady clock.
 absl::Time Steady(int64_t ms) { return absl::UnixEpoch() + absl::Milliseconds(ms); }
 // Of the brokers', when the steady clock says so much.
-absl::Time Right(int64_t ms) { return absl::FromUnixSeconds(1'800'000'000) + absl::Milliseconds(ms); }
+absl::Time Right(int64_t ms) {
+  return absl::FromUnixSeconds(1'800'000'000) + absl::Milliseconds(ms);
+}
 
 // An answer that took `took_ms`, stamped half way by a clock that is `ahead_ms` ahead.
 void Answer(BrokerClock& clock, int broker, int64_t at_ms, int64_t took_ms, int64_t ahead_ms = 0) {

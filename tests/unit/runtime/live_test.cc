@@ -363,7 +363,8 @@ TEST_F(LiveTest, WhatTheLogDoesNotTakeIsCountedAtOnce) {
   EXPECT_TRUE(driver.live->stopped().empty());
 }
 
-// An owner that something is wrong with leaves its work to a standby. Where there is none it goes on.
+// An owner that something is wrong with leaves its work to a standby. Where there is none it goes
+// on.
 TEST_F(LiveTest, WhoStandsBackSendsNothingUnlessNobodyElseDoes) {
   Driver driver(SendAllTo("unit"), &log_, &clock_);
   driver.Turn();

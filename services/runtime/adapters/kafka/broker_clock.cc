@@ -17,8 +17,7 @@ constexpr absl::Duration kForgetAfter = absl::Minutes(10);
 }  // namespace
 
 absl::Time SteadyNow() {
-  return absl::UnixEpoch() +
-         absl::FromChrono(std::chrono::steady_clock::now().time_since_epoch());
+  return absl::UnixEpoch() + absl::FromChrono(std::chrono::steady_clock::now().time_since_epoch());
 }
 
 void BrokerClock::Answered(int32_t broker, absl::Time sent, absl::Time answered,
@@ -27,8 +26,7 @@ void BrokerClock::Answered(int32_t broker, absl::Time sent, absl::Time answered,
   const Sample fresh{answered, (stamped - epoch) - (answered - epoch),
                      (stamped + kCut - epoch) - (sent - epoch)};
   const absl::MutexLock lock(&mutex_);
-  std::erase_if(brokers_,
-                [&](const auto& one) { return answered - one.second.at > kForgetAfter; });
+  std::erase_if(brokers_, [&](const auto& one) { return answered - one.second.at > kForgetAfter; });
   const auto [at, is_new] = brokers_.try_emplace(broker, fresh);
   if (is_new) return;
   Sample& kept = at->second;

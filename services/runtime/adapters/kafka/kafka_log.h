@@ -2,9 +2,11 @@
 // setting answers.
 //
 // Contract, beyond that of EventLog
-//   - A record is stamped by its broker, or keeps the time that it brings, as the topic says when it
-//     is taken (message.timestamp.type); which of the two it was stays with it, so that whoever reads
-//     gets the same time for ever (decisions/0019). A ledger's are stamped, but for those of a copy.
+//   - A record is stamped by its broker, or keeps the time that it brings, as the topic says when
+//   it
+//     is taken (message.timestamp.type); which of the two it was stays with it, so that whoever
+//     reads gets the same time for ever (decisions/0019). A ledger's are stamped, but for those of
+//     a copy.
 //   - Times that are brought are 1 ms after the epoch or later, and at most a minute ahead of this
 //     machine's clock, or the brokers': InvalidArgument otherwise (Kafka has no earlier ones, and a
 //     ledger refuses later ones).
@@ -65,8 +67,8 @@ class KafkaLog : public EventLog {
   virtual std::vector<KafkaClientStatistics> Statistics() = 0;
   // How many partitions the topic has now. Unavailable when no broker answers within seconds.
   virtual absl::StatusOr<int> CountPartitions() = 0;
-  // What time it is by the brokers, where this machine's clock says `machine`: as the answers to what
-  // was appended tell, and what was read. Nothing before there are any.
+  // What time it is by the brokers, where this machine's clock says `machine`: as the answers to
+  // what was appended tell, and what was read. Nothing before there are any.
   virtual std::optional<absl::Time> BrokersNow(absl::Time machine) = 0;
   // From now on asks them once a second, by records without content in that topic.
   virtual absl::Status AskForTime(const std::string& topic) = 0;

@@ -48,8 +48,9 @@ class KafkaAdmin {
   // With every setting that is in force there, a default or not. Nothing when there is no such
   // topic.
   virtual absl::StatusOr<std::optional<KafkaTopic>> Find(const std::string& name) = 0;
-  // From now on records keep the times that they bring, as a copy needs it; true of each partition's
-  // leader when this returns. `topic` as Find told it. PermissionDenied without the right to alter.
+  // From now on records keep the times that they bring, as a copy needs it; true of each
+  // partition's leader when this returns. `topic` as Find told it. PermissionDenied without the
+  // right to alter.
   virtual absl::Status KeepSentTimes(const KafkaTopic& topic) = 0;
   // From now on brokers stamp what they take; `topic` as Find told it before all.
   virtual absl::Status StampByBrokers(const KafkaTopic& topic) = 0;
