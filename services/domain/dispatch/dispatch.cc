@@ -8,7 +8,11 @@ namespace gridledger::dispatch {
 namespace {
 
 using incident::Incident;
+using incident::Member;
 using incident::Phase;
+using incident::Roster;
+using incident::RosterKey;
+using incident::Shift;
 
 // The member whose load the incident is; empty for nobody.
 MemberCode Holder(Phase phase, const MemberCode& member) {
@@ -94,12 +98,13 @@ std::vector<std::string> RosterAreas(const Incident& incident) {
   return areas;
 }
 
-void AddDispatch(const State& state, const policy::Compiled& policy, const incident::Moment& cause,
-                 const IncidentId& id, const Incident& incident, v1::Decision* decision) {
-  const Responsible responsible = ResponsibleFor(state, policy, id, incident);
+void AddDispatch(const State& state, const incident::State& incidents,
+                 const incident::Moment& cause, const IncidentId& id, const Incident& incident,
+                 v1::Decision* decision) {
+  const Responsible responsible = ResponsibleFor(state, incidents.policy.now(), id, incident);
   if (responsible.unit.empty()) return;
   const std::vector<Candidate> candidates =
-      Candidates(state, responsible.unit, id, incident, cause.at);
+      Candidates(state, incidents.registry, responsible.unit, id, incident, cause.at);
   v1::Fact& fact = *decision->add_facts();
   fact.set_incident_id(id.text());
   fact.set_stage(incident.stage.value);
@@ -109,7 +114,7 @@ void AddDispatch(const State& state, const policy::Compiled& policy, const incid
   if (!candidates.empty()) {
     dispatched.set_member(candidates.front().member.text());
   } else if (responsible.reason != v1::DISPATCH_REASON_RESPONSIBILITY_GAP &&
-             HasRoster(state, responsible.unit)) {
+             incident::HasRoster(incidents.registry, responsible.unit)) {
     // A gap in the list is the graver one, and stays visible; without rosters there is no gap in
     // them.
     dispatched.set_reason(v1::DISPATCH_REASON_ROSTER_GAP);
@@ -123,20 +128,6 @@ void AddDispatch(const State& state, const policy::Compiled& policy, const incid
 
 }  // namespace
 
-void RosterKey::AppendKey(std::string* out) const {
-  AppendVarint(out, unit.text().size());
-  out->append(unit.text());
-  out->append(area);
-}
-
-bool RosterKey::ParseKey(absl::string_view bytes) {
-  uint64_t size = 0;
-  if (!TakeVarint(&bytes, &size) || size > bytes.size()) return false;
-  unit = UnitCode(bytes.substr(0, size));
-  area = std::string(bytes.substr(size));
-  return true;
-}
-
 void EvolveChange(State& state, const incident::State& incidents, const incident::Change& change) {
   if (change.verdict != incident::Verdict::kApplied) return;
   const IncidentId id(change.fact->incident_id());
@@ -146,25 +137,6 @@ void EvolveChange(State& state, const incident::State& incidents, const incident
   KeepUndispatchable(state, incidents, id, change);
 }
 
-void EvolveRegistry(State& state, const v1::Entry& entry) {
-  if (entry.has_member_registered()) {
-    const v1::MemberRegistered& registered = entry.member_registered();
-    Member& member = state.members.At(MemberCode(registered.member()));
-    member.unit = UnitCode(registered.unit());
-    member.active = registered.active();
-  } else if (entry.has_roster_published()) {
-    const v1::RosterPublished& published = entry.roster_published();
-    Roster& roster = state.rosters.At(RosterKey{UnitCode(published.unit()), published.area()});
-    roster.shifts.clear();
-    for (const v1::Shift& shift : published.shifts()) {
-      roster.shifts.push_back(Shift{.member = MemberCode(shift.member()),
-                                    .start_minute = shift.start_minute(),
-                                    .end_minute = shift.end_minute(),
-                                    .utc_offset_minutes = shift.utc_offset_minutes()});
-    }
-  }
-}
-
 void Decide(const State& state, const incident::State& incidents, const incident::Moment& cause,
             absl::Span<const IncidentId> touched, v1::Decision* decision) {
   absl::flat_hash_set<absl::string_view>
@@ -172,7 +144,7 @@ void Decide(const State& state, const incident::State& incidents, const incident
   for (const IncidentId& id : touched) {
     const Incident* found = incidents.incidents.Find(id);
     if (found == nullptr || !WaitsForDispatch(*found) || !sent.insert(id.text()).second) continue;
-    AddDispatch(state, incidents.policy.now(), cause, id, *found, decision);
+    AddDispatch(state, incidents, cause, id, *found, decision);
   }
   if (!decision->facts().empty())
     decision->set_rule("dispatch: responsible unit, least loaded on duty");
@@ -187,16 +159,17 @@ Responsible ResponsibleFor(const State& state, const policy::Compiled& policy, c
   return Responsible{incident.unit, v1::DISPATCH_REASON_BY_HAND};
 }
 
-std::vector<Candidate> Candidates(const State& state, const UnitCode& unit, const IncidentId& id,
+std::vector<Candidate> Candidates(const State& state, const incident::Registry& registry,
+                                  const UnitCode& unit, const IncidentId& id,
                                   const incident::Incident& incident, absl::Time at) {
   const Spared* spared = state.spared.Find(id);
   std::vector<Candidate> candidates;
   for (const std::string& area : RosterAreas(incident)) {
-    const Roster* roster = state.rosters.Find(RosterKey{unit, area});
+    const Roster* roster = registry.rosters.Find(RosterKey{unit, area});
     if (roster == nullptr) continue;
     for (const Shift& shift : roster->shifts) {
       if (!OnDuty(shift, at)) continue;
-      const Member* member = state.members.Find(shift.member);
+      const Member* member = registry.members.Find(shift.member);
       if (member == nullptr || !member->active || member->unit != unit) continue;
       if (spared != nullptr && Contains(spared->declined_by, shift.member)) continue;
       candidates.push_back(Candidate{shift.member, LoadOf(state, shift.member)});
@@ -221,15 +194,6 @@ bool OnDuty(const Shift& shift, absl::Time at) {
   const int64_t end_ms = shift.end_minute * kMinuteMs;
   if (start_ms <= end_ms) return start_ms <= of_day_ms && of_day_ms < end_ms;
   return start_ms <= of_day_ms || of_day_ms < end_ms;
-}
-
-bool HasRoster(const State& state, const UnitCode& unit) {
-  bool found = false;
-  state.rosters.Scan(RosterKey{unit, ""}, [&](const RosterKey& key, const Roster&) {
-    found = key.unit == unit;
-    return false;
-  });
-  return found;
 }
 
 uint32_t LoadOf(const State& state, const MemberCode& member) {

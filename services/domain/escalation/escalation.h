@@ -94,7 +94,8 @@ void EvolveChange(State& state, const incident::State& incidents, const incident
 // timer, which may be due at once as well. What is left over stays due: the driver ticks again.
 void EvolveTick(State& state, const incident::State& incidents, const incident::Moment& moment);
 constexpr int kTimersPerTickMax =
-    1000;  // facts of one decision; 1000 × ~100 B ≈ 100 KB of a 1 MiB record
+    1000;  // facts of one decision; 1000 × ~100 B ≈ 100 KB of a 1 MiB record, and with an id and a
+           // post as long as limits.h lets them be 1000 × ~600 B = 600 KB
 
 // ---- Decide -------------------------------------------------------------------------------------
 
@@ -112,8 +113,5 @@ absl::Time EarliestTimer(const State& state);
 // When the yellow light begins to burn for a deadline; nothing without a warning, and when that is
 // not after the beginning. Whole milliseconds: the share that is left is rounded down.
 std::optional<absl::Time> YellowAt(absl::Time began_at, absl::Time due_at, int warn_percent);
-
-constexpr size_t kLevelsMax =
-    16;  // of a ladder; a city has five or six ranks. Further ones are not climbed.
 
 }  // namespace gridledger::escalation

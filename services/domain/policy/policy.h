@@ -3,6 +3,7 @@
 #pragma once
 
 #include <absl/container/flat_hash_map.h>
+#include <absl/container/flat_hash_set.h>
 #include <absl/time/time.h>
 
 #include <optional>
@@ -26,6 +27,9 @@ struct Rung {
   std::string post;
 };
 
+constexpr size_t kLevelsMax =
+    16;  // of a ladder; a city has five or six ranks. Further ones are not climbed.
+
 // A policy made ready for lookups.
 class Compiled {
  public:
@@ -43,7 +47,10 @@ class Compiled {
                              const AreaCode& area) const;
   // Whom a case goes to that the list does not place; empty when the policy names nobody.
   const UnitCode& default_unit() const { return default_unit_; }
+  // Whether the responsibility list or the default names it.
+  bool Knows(const UnitCode& unit) const { return units_.contains(unit.text()); }
   int warn_percent() const { return warn_percent_; }
+  // At most kLevelsMax levels, the lowest ones.
   const std::vector<Rung>& ladder() const { return ladder_; }
 
  private:
@@ -57,6 +64,7 @@ class Compiled {
   std::string zone_;
   absl::TimeZone local_time_ = absl::UTCTimeZone();
   UnitCode default_unit_;
+  absl::flat_hash_set<std::string> units_;                   // lookups only
   absl::flat_hash_map<std::string, absl::Duration> limits_;  // lookups only
   std::vector<Entry> list_;
   absl::flat_hash_map<std::string, std::vector<int>> by_category_;  // indexes into list_, rising

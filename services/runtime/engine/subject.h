@@ -28,8 +28,6 @@ class Subject {
   virtual void EvolveTick(const incident::Moment&) {}
   virtual void EvolveChange(const incident::Change&) {}
   virtual void EvolvePolicy(const incident::Moment&) {}
-  // An area, grid, member or roster entry.
-  virtual void EvolveRegistry(const incident::Moment&, const v1::Entry&) {}
 
   // ---- Decide: what this service derives from the record just folded, by that record's state
   // alone. Adds facts to `decision` in the order in which they are to be applied, and names the
@@ -51,6 +49,6 @@ struct Service {
 };
 
 // The schema of what all tasks share; moves with every change of a shared layout.
-inline constexpr uint64_t kSharedSchema = 4;
+inline constexpr uint64_t kSharedSchema = 5;
 
 }  // namespace gridledger::engine

@@ -7,6 +7,7 @@
 #include <tuple>
 #include <utility>
 
+#include "services/domain/incident/limits.h"
 #include "services/runtime/engine/trace_context.h"
 
 namespace gridledger::engine {
@@ -85,8 +86,7 @@ absl::Status Task::Fold(const Record& record) {
   Progress& progress = progress_.Change();
   progress.now = std::max(progress.now, record.timestamp);
   progress.last_fingerprint = Fingerprint(record.value);
-  ++progress.undecodable;
-  dead_letters_.Add(DeadLetterKey{record.offset}, DeadLetter{std::string(decoded.message())});
+  ParkAsDeadLetter(record.offset, decoded.message());
   subject_->EvolveTime(incident::Moment{record.offset, progress.now});
   return status();
 }
@@ -102,6 +102,10 @@ absl::Status Task::FoldEntry(Offset offset, absl::Time timestamp, const v1::Entr
   const incident::Moment moment{offset, progress.now};
   touched_.clear();
   if (time_moved) subject_->EvolveTime(moment);
+  if (const std::string why = incident::TooLongIn(entry); !why.empty()) {
+    ParkAsDeadLetter(offset, why);
+    return status();
+  }
   FoldContent(moment, entry);
   if (entry.has_source()) {
     const v1::SourcePosition& at = entry.source();
@@ -122,7 +126,7 @@ absl::Status Task::FoldEntry(Offset offset, absl::Time timestamp, const v1::Entr
 
 void Task::FoldContent(const incident::Moment& moment, const v1::Entry& entry) {
   switch (entry.content_case()) {
-    case v1::Entry::kFact: return FoldFact(moment, entry.fact());
+    case v1::Entry::kFact: return FoldFact(moment, entry.fact(), /*decided_by=*/"");
     case v1::Entry::kDecision: return FoldDecision(moment, entry.decision());
     case v1::Entry::kTick: ++progress_.Change().ticks; return subject_->EvolveTick(moment);
     case v1::Entry::kPolicyActivated:
@@ -131,20 +135,33 @@ void Task::FoldContent(const incident::Moment& moment, const v1::Entry& entry) {
     case v1::Entry::kAreaDefined:
     case v1::Entry::kGridDefined:
     case v1::Entry::kMemberRegistered:
-    case v1::Entry::kRosterPublished: return subject_->EvolveRegistry(moment, entry);
+    case v1::Entry::kRosterPublished: {
+      const absl::string_view refused = incident::EvolveRegistry(incidents_.registry, entry);
+      if (!refused.empty()) ParkAsDeadLetter(moment.offset, refused);
+      return;
+    }
     case v1::Entry::kDeadLetterRetried: return FoldRetry(moment, entry.dead_letter_retried());
     case v1::Entry::kDeadLetterDiscarded: return FoldDiscard(moment, entry.dead_letter_discarded());
     case v1::Entry::CONTENT_NOT_SET: INVARIANT(false, "an entry without content does not decode");
   }
 }
 
-void Task::FoldFact(const incident::Moment& moment, const v1::Fact& fact) {
-  incident::Evolve(incidents_, moment, fact, [this](const incident::Change& change) {
-    subject_->EvolveChange(change);
-    if (change.verdict == incident::Verdict::kApplied) {
-      touched_.emplace_back(change.fact->incident_id());
-    }
-  });
+void Task::FoldFact(const incident::Moment& moment, const v1::Fact& fact,
+                    absl::string_view decided_by) {
+  incident::Evolve(
+      incidents_, moment, fact,
+      [this](const incident::Change& change) {
+        subject_->EvolveChange(change);
+        if (change.verdict == incident::Verdict::kApplied) {
+          touched_.emplace_back(change.fact->incident_id());
+        }
+      },
+      decided_by);
+}
+
+void Task::ParkAsDeadLetter(Offset offset, absl::string_view why) {
+  ++progress_.Change().undecodable;
+  dead_letters_.Add(DeadLetterKey{offset}, DeadLetter{std::string(why)});
 }
 
 Offset Task::ScanDeadLetters(Offset from, size_t enough,
@@ -231,7 +248,7 @@ void Task::FoldDecision(const incident::Moment& moment, const v1::Decision& deci
   }
   settled_.At(service).cause = cause;
   if (service == id_.service) pending_.Settle(cause);
-  for (const v1::Fact& fact : decision.facts()) FoldFact(moment, fact);
+  for (const v1::Fact& fact : decision.facts()) FoldFact(moment, fact, service.text());
 }
 
 void Task::Decide(const incident::Moment& cause) {

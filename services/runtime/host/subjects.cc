@@ -19,9 +19,6 @@ class DispatchSubject : public Subject {
   void EvolveChange(const Change& change) override {
     dispatch::EvolveChange(state, incidents_, change);
   }
-  void EvolveRegistry(const Moment&, const v1::Entry& entry) override {
-    dispatch::EvolveRegistry(state, entry);
-  }
   void Decide(const Moment& cause, absl::Span<const IncidentId> touched,
               v1::Decision* decision) const override {
     dispatch::Decide(state, incidents_, cause, touched, decision);
@@ -85,7 +82,7 @@ const auto& StateOf(const Subject& subject) {
 
 const std::vector<Service>& AllServices() {
   static const auto* const services = new std::vector<Service>{
-      {ServiceName("dispatch"), 1,
+      {ServiceName("dispatch"), 2,
        [](TableSet& tables, incident::State& incidents) {
          return std::make_unique<DispatchSubject>(tables, incidents);
        }},
@@ -93,7 +90,7 @@ const std::vector<Service>& AllServices() {
        [](TableSet& tables, incident::State& incidents) {
          return std::make_unique<EscalationSubject>(tables, incidents);
        }},
-      {ServiceName("metrics"), 2,
+      {ServiceName("metrics"), 3,
        [](TableSet& tables, incident::State&) { return std::make_unique<MetricsSubject>(tables); }},
       {ServiceName("audit"), 2,
        [](TableSet& tables, incident::State&) { return std::make_unique<AuditSubject>(tables); }},
