@@ -171,6 +171,7 @@ class Reporter {
     SendEntry(report, "gridledger.v1.IncidentReported", i, nullptr);
     fact.set_stage(1);
     fact.mutable_filed();
+    fact.mutable_actor()->set_role(v1::ROLE_ACCEPTOR);
     SendEntry(report, "gridledger.v1.IncidentFiled", i, opaque);
   }
 

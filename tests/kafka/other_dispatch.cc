@@ -20,9 +20,6 @@ class OtherDispatch : public engine::Subject {
   void EvolveTick(const incident::Moment& moment) override { first_->EvolveTick(moment); }
   void EvolveChange(const incident::Change& change) override { first_->EvolveChange(change); }
   void EvolvePolicy(const incident::Moment& moment) override { first_->EvolvePolicy(moment); }
-  void EvolveRegistry(const incident::Moment& moment, const v1::Entry& entry) override {
-    first_->EvolveRegistry(moment, entry);
-  }
   void Decide(const incident::Moment& cause, absl::Span<const IncidentId> touched,
               v1::Decision* decision) const override {
     first_->Decide(cause, touched, decision);

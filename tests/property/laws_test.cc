@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "services/base/layout.h"
+#include "services/domain/incident/limits.h"
 #include "services/runtime/adapters/memory/memory_state_store.h"
 #include "services/runtime/engine/entry_codec.h"
 #include "services/runtime/engine/entry_window.h"
@@ -246,7 +247,9 @@ RC_GTEST_PROP(L2Arbiter, VoidFactsChangeNothingButTheirCount, ()) {
                               if (change.verdict == incident::Verdict::kVoid) ++seen[change.reason];
                             }),
                             kPartition);
+  // Without what is void. Offsets move, and so do the causes of the decisions.
   Ledger applied;
+  std::vector<int64_t> moved;  // where a record stands in it; of one that is void, the one before
   for (size_t i = 0; i < ledger.size(); ++i) {
     verdicts.clear();
     RC_ASSERT(FoldUpTo(*task, ledger, i + 1).ok());
@@ -257,27 +260,19 @@ RC_GTEST_PROP(L2Arbiter, VoidFactsChangeNothingButTheirCount, ()) {
     // A report that counts may release facts that are void: it is not itself, and comes first.
     const bool is_void =
         EntryOf(ledger[i]).has_fact() && verdicts.at(0) == incident::Verdict::kVoid;
-    if (!is_void) applied.push_back(ledger[i]);
-  }
-  RC_ASSERT(applied.size() < ledger.size());
-  // Offsets move, so the decisions' causes no longer fit: their facts stand in as facts.
-  const auto as_facts = [](const Ledger& from) {
-    Ledger to;
-    for (const NewRecord& record : from) {
-      const v1::Entry entry = EntryOf(record);
-      if (!entry.has_decision()) {
-        to.push_back(record);
-        continue;
-      }
-      for (const v1::Fact& fact : entry.decision().facts()) {
-        v1::Entry alone = FactOn(fact.incident_id(), fact.stage());
-        *alone.mutable_fact() = fact;
-        to.push_back(RecordOf(alone, record.timestamp, record.key));
+    if (!is_void) {
+      applied.push_back(ledger[i]);
+      v1::Entry entry = EntryOf(ledger[i]);
+      if (entry.has_decision()) {
+        const auto cause = static_cast<size_t>(entry.decision().cause());
+        entry.mutable_decision()->set_cause(moved.at(cause));
+        applied.back().value = entry.SerializeAsString();
       }
     }
-    return to;
-  };
-  RC_ASSERT(Outcome(as_facts(applied)) == Outcome(as_facts(ledger)));
+    moved.push_back(static_cast<int64_t>(applied.size()) - 1);
+  }
+  RC_ASSERT(applied.size() < ledger.size());
+  RC_ASSERT(Outcome(applied) == Outcome(ledger));
 }
 
 RC_GTEST_PROP(L2Arbiter, AFactOfAnotherStageChangesNothing, ()) {
@@ -499,6 +494,7 @@ RC_GTEST_PROP(L6Time, EveryDueTimerFiresOnceAndNotEarly, ()) {
     const v1::Entry entry = EntryOf(ledger[i]);
     if (task->incidents().counts.Get().incidents == before) continue;
     if (entry.fact().reported().due_at_ms() == 0) continue;
+    if (entry.fact().reported().due_at_ms() > ToMillis(ledger.back().timestamp)) continue;
     due[entry.fact().incident_id()] = entry.fact().reported().due_at_ms();
   }
   absl::btree_map<std::string, int> fired;
@@ -544,8 +540,10 @@ RC_GTEST_PROP(L7Facts, TheSourcesWordForTheTimeMovesNoClock, ()) {
   Ledger retold = ledger;
   for (NewRecord& record : retold) {
     v1::Entry entry = EntryOf(record);
-    if (entry.has_fact()) {
-      entry.mutable_fact()->set_happened_at_ms(*rc::gen::arbitrary<int32_t>());
+    // What names no instant that there is, is void; that it must stay.
+    if (entry.has_fact() && incident::InstantsFit(entry.fact())) {
+      entry.mutable_fact()->set_happened_at_ms(
+          *rc::gen::inRange<int64_t>(0, incident::kLatestMs + 1));
       record.value = entry.SerializeAsString();
     }
   }
@@ -604,6 +602,49 @@ RC_GTEST_PROP(L8Nothing, EveryFactIsAppliedVoidOrParked, ()) {
   }
   const incident::Counts& counts = task->incidents().counts.Get();
   RC_ASSERT(lines + counts.parked == facts);
+}
+
+RC_GTEST_PROP(L8Nothing, NoCountFallsBelowNothing, ()) {
+  const Ledger ledger = DrawLedger();
+  const auto task = NewTask(*host::FindService("metrics"), kPartition);
+  RC_ASSERT(FoldAll(*task, ledger).ok());
+  host::MetricsOf(task->subject()).rows.ForEach([](const metrics::RowKey&, const metrics::Row& row) {
+    for (const metrics::Count& count : metrics::CountNames()) RC_ASSERT(count.of(row) >= 0);
+  });
+}
+
+// What the stories must have in them for the laws to be held to anything: each kind of edge, taken
+// by the fold as well as refused.
+TEST(Stories, HaveEachRefusalAndEachEdgeInThem) {
+  std::map<incident::VoidReason, uint64_t> voids;
+  std::set<uint32_t> levels;
+  uint64_t latest = 0;
+  for (uint64_t seed = 0; seed < 300; ++seed) {
+    const Deeds deeds = AnyDeeds()(rc::Random(seed), 100).value();
+    const Ledger ledger = PlayLockStep(Services(), deeds, kRest);
+    const auto task = NewTask(Witness([&](const incident::Change& change) {
+                                if (change.verdict == incident::Verdict::kVoid) {
+                                  ++voids[change.reason];
+                                } else if (change.fact->has_escalation_raised()) {
+                                  levels.insert(change.fact->escalation_raised().level());
+                                } else if (change.now != nullptr && change.now->due_at ==
+                                               FromMillis(incident::kLatestMs)) {
+                                  ++latest;
+                                }
+                              }),
+                              kPartition);
+    ASSERT_TRUE(FoldAll(*task, ledger).ok());
+  }
+  using incident::VoidReason;
+  for (const VoidReason reason :
+       {VoidReason::kMalformed, VoidReason::kStaleStage, VoidReason::kFutureStage,
+        VoidReason::kNotPermitted, VoidReason::kNoSuchLevel, VoidReason::kTooLong,
+        VoidReason::kOutOfRange, VoidReason::kNoSuchUnit, VoidReason::kNoSuchMember,
+        VoidReason::kOutOfService, VoidReason::kOtherUnitsMember}) {
+    EXPECT_GT(voids[reason], 0u) << incident::VoidReasonName(reason);
+  }
+  EXPECT_TRUE(levels.contains(1) && levels.contains(16)) << "the lowest level and the highest";
+  EXPECT_GT(latest, 0u) << "a deadline at the end of time";
 }
 
 // ---- the two drivers ----------------------------------------------------------------------------

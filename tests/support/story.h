@@ -15,14 +15,19 @@
 namespace gridledger {
 
 // One thing that somebody does. Most deeds are what the incident's phase allows, on its present
-// stage; one in four is any fact on any stage: late, early, about nobody.
+// stage; one in four is any fact on any stage: late, early, about nobody. One in sixteen changes
+// what is in force: a policy with another ladder, a member who goes, comes or moves, a roster.
 struct Deed {
   uint8_t incident = 0;
   uint8_t kind = 0;
   uint8_t who = 0;
   uint8_t detail = 0;
   uint16_t after_s = 0;
+  // What is odd about it: a number at its edge, a text that is too long, a wrong receiver or
+  // speaker; 0 for nothing, else below kEdges. What an edge is of hangs on the kind.
+  uint8_t edge = 0;
 };
+constexpr uint8_t kEdges = 16;
 std::ostream& operator<<(std::ostream& out, const Deed& deed);
 
 using Deeds = std::vector<Deed>;

@@ -1,5 +1,7 @@
 #include "services/domain/audit/audit.h"
 
+#include "services/domain/incident/limits.h"
+
 namespace gridledger::audit {
 namespace {
 
@@ -50,7 +52,10 @@ void EvolveChange(State& state, const incident::Change& change) {
   if (change.verdict == incident::Verdict::kVoid) {
     state.voids.Add(VoidKey{change.moment.offset, state.ordinal}, Void{kind, change.reason});
   }
-  state.lines.Add(LineKey{IncidentId(fact.incident_id()), change.moment.offset, state.ordinal++},
+  // A fact with an id that no incident can have is nobody's, as one without any is.
+  const bool is_id = fact.incident_id().size() <= incident::kCodeBytesMax;
+  const IncidentId id(is_id ? fact.incident_id() : std::string());
+  state.lines.Add(LineKey{id, change.moment.offset, state.ordinal++},
                   Line{.kind = kind,
                        .verdict = change.verdict,
                        .reason = change.reason,

@@ -11,7 +11,11 @@ namespace gridledger::dispatch {
 namespace {
 
 using incident::Incident;
+using incident::Member;
 using incident::Phase;
+using incident::Roster;
+using incident::RosterKey;
+using incident::Shift;
 
 // The member whose load the incident is; empty for nobody.
 MemberCode Holder(Phase phase, const MemberCode& member) {
@@ -97,12 +101,13 @@ std::vector<std::string> RosterAreas(const Incident& incident) {
   return areas;
 }
 
-void AddDispatch(const State& state, const policy::Compiled& policy, const incident::Moment& cause,
-                 const IncidentId& id, const Incident& incident, v1::Decision* decision) {
-  const Responsible responsible = ResponsibleFor(state, policy, id, incident);
+void AddDispatch(const State& state, const incident::State& incidents,
+                 const incident::Moment& cause, const IncidentId& id, const Incident& incident,
+                 v1::Decision* decision) {
+  const Responsible responsible = ResponsibleFor(state, incidents.policy.now(), id, incident);
   if (responsible.unit.empty()) return;
   const std::vector<Candidate> candidates =
-      Candidates(state, responsible.unit, id, incident, cause.at);
+      Candidates(state, incidents.registry, responsible.unit, id, incident, cause.at);
   v1::Fact& fact = *decision->add_facts();
   fact.set_incident_id(id.text());
   fact.set_stage(incident.stage.value);
@@ -112,7 +117,7 @@ void AddDispatch(const State& state, const policy::Compiled& policy, const incid
   if (!candidates.empty()) {
     dispatched.set_member(candidates.front().member.text());
   } else if (responsible.reason != v1::DISPATCH_REASON_RESPONSIBILITY_GAP &&
-             HasRoster(state, responsible.unit)) {
+             incident::HasRoster(incidents.registry, responsible.unit)) {
     // A gap in the list is the graver one, and stays visible; without rosters there is no gap in
     // them.
     dispatched.set_reason(v1::DISPATCH_REASON_ROSTER_GAP);
@@ -145,7 +150,7 @@ class Room {
   bool is_left() const { return bytes_ < incident::kDecisionBytesMax; }
   void Take(const IncidentId& id, const Incident& incident) {
     said_.clear_facts();
-    AddDispatch(state_, incidents_.policy.now(), moment_, id, incident, &said_);
+    AddDispatch(state_, incidents_, moment_, id, incident, &said_);
     // Who says it and when is added to it.
     for (const v1::Fact& fact : said_.facts()) bytes_ += fact.ByteSizeLong() + incident::kFactBytes;
   }
@@ -159,20 +164,6 @@ class Room {
 };
 
 }  // namespace
-
-void RosterKey::AppendKey(std::string* out) const {
-  AppendVarint(out, unit.text().size());
-  out->append(unit.text());
-  out->append(area);
-}
-
-bool RosterKey::ParseKey(absl::string_view bytes) {
-  uint64_t size = 0;
-  if (!TakeVarint(&bytes, &size) || size > bytes.size()) return false;
-  unit = UnitCode(bytes.substr(0, size));
-  area = std::string(bytes.substr(size));
-  return true;
-}
 
 void EvolveChange(State& state, const incident::State& incidents, const incident::Change& change) {
   if (change.verdict != incident::Verdict::kApplied) return;
@@ -210,30 +201,11 @@ void EvolveEnd(State& state, const incident::State& incidents, const incident::M
   });
 }
 
-void EvolveRegistry(State& state, const v1::Entry& entry) {
-  if (entry.has_member_registered()) {
-    const v1::MemberRegistered& registered = entry.member_registered();
-    Member& member = state.members.At(MemberCode(registered.member()));
-    member.unit = UnitCode(registered.unit());
-    member.active = registered.active();
-  } else if (entry.has_roster_published()) {
-    const v1::RosterPublished& published = entry.roster_published();
-    Roster& roster = state.rosters.At(RosterKey{UnitCode(published.unit()), published.area()});
-    roster.shifts.clear();
-    for (const v1::Shift& shift : published.shifts()) {
-      roster.shifts.push_back(Shift{.member = MemberCode(shift.member()),
-                                    .start_minute = shift.start_minute(),
-                                    .end_minute = shift.end_minute(),
-                                    .utc_offset_minutes = shift.utc_offset_minutes()});
-    }
-  }
-}
-
 void Decide(const State& state, const incident::State& incidents, const incident::Moment& cause,
             absl::Span<const IncidentId> touched, v1::Decision* decision) {
   const auto send = [&](const IncidentId& id, const Incident& incident) {
     if (state.postponed.Find(id) == nullptr) {
-      AddDispatch(state, incidents.policy.now(), cause, id, incident, decision);
+      AddDispatch(state, incidents, cause, id, incident, decision);
     }
   };
   EachWaiting(incidents, touched, send);
@@ -251,16 +223,17 @@ Responsible ResponsibleFor(const State& state, const policy::Compiled& policy, c
   return Responsible{incident.unit, v1::DISPATCH_REASON_BY_HAND};
 }
 
-std::vector<Candidate> Candidates(const State& state, const UnitCode& unit, const IncidentId& id,
+std::vector<Candidate> Candidates(const State& state, const incident::Registry& registry,
+                                  const UnitCode& unit, const IncidentId& id,
                                   const incident::Incident& incident, absl::Time at) {
   const Spared* spared = state.spared.Find(id);
   std::vector<Candidate> candidates;
   for (const std::string& area : RosterAreas(incident)) {
-    const Roster* roster = state.rosters.Find(RosterKey{unit, area});
+    const Roster* roster = registry.rosters.Find(RosterKey{unit, area});
     if (roster == nullptr) continue;
     for (const Shift& shift : roster->shifts) {
       if (!OnDuty(shift, at)) continue;
-      const Member* member = state.members.Find(shift.member);
+      const Member* member = registry.members.Find(shift.member);
       if (member == nullptr || !member->active || member->unit != unit) continue;
       if (spared != nullptr && Contains(spared->declined_by, shift.member)) continue;
       candidates.push_back(Candidate{shift.member, LoadOf(state, shift.member)});
@@ -285,15 +258,6 @@ bool OnDuty(const Shift& shift, absl::Time at) {
   const int64_t end_ms = shift.end_minute * kMinuteMs;
   if (start_ms <= end_ms) return start_ms <= of_day_ms && of_day_ms < end_ms;
   return start_ms <= of_day_ms || of_day_ms < end_ms;
-}
-
-bool HasRoster(const State& state, const UnitCode& unit) {
-  bool found = false;
-  state.rosters.Scan(RosterKey{unit, ""}, [&](const RosterKey& key, const Roster&) {
-    found = key.unit == unit;
-    return false;
-  });
-  return found;
 }
 
 uint32_t LoadOf(const State& state, const MemberCode& member) {

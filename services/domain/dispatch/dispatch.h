@@ -22,49 +22,6 @@ namespace gridledger::dispatch {
 
 // ---- State --------------------------------------------------------------------------------------
 
-struct Member {
-  UnitCode unit;
-  bool active = false;
-  template <class A>
-  void Fields(A& a) {
-    a(unit, active);
-  }
-};
-
-// On duty in the half-open [start, end) of each day of a fixed offset from UTC; end below start
-// passes midnight, equal ends are nobody's duty, and 1440 is 24:00.
-struct Shift {
-  MemberCode member;
-  uint32_t start_minute = 0;
-  uint32_t end_minute = 0;
-  int32_t utc_offset_minutes = 0;
-  template <class A>
-  void Fields(A& a) {
-    a(member, start_minute, end_minute, utc_offset_minutes);
-  }
-};
-
-// Whose roster it is, and where. The area is a grid or a community; empty for the whole partition.
-struct RosterKey {
-  UnitCode unit;
-  std::string area;
-
-  friend auto operator<=>(const RosterKey&, const RosterKey&) = default;
-  template <class H>
-  friend H AbslHashValue(H h, const RosterKey& key) {
-    return H::combine(std::move(h), key.unit, key.area);
-  }
-  void AppendKey(std::string* out) const;
-  bool ParseKey(absl::string_view bytes);
-};
-struct Roster {
-  std::vector<Shift> shifts;
-  template <class A>
-  void Fields(A& a) {
-    a(shifts);
-  }
-};
-
 // Incidents with a member, from the dispatch until the closing. A member without any has no pair.
 struct Load {
   uint32_t open = 0;
@@ -115,15 +72,11 @@ struct SentNow {
 
 struct State {
   explicit State(TableSet& tables)
-      : members(tables, 32),
-        rosters(tables, 33),
-        loads(tables, 34),
+      : loads(tables, 34),
         spared(tables, 35),
         undispatchable(tables, 36),
         postponed(tables, 37) {}
 
-  OrderedTable<MemberCode, Member> members;
-  OrderedTable<RosterKey, Roster> rosters;
   OrderedTable<MemberCode, Load> loads;
   OrderedTable<IncidentId, Spared> spared;  // few: all in memory, so that a miss costs no read
   OrderedTable<IncidentId, Undispatchable> undispatchable;
@@ -134,8 +87,6 @@ struct State {
 // ---- Evolve -------------------------------------------------------------------------------------
 
 void EvolveChange(State& state, const incident::State& incidents, const incident::Change& change);
-// Members and rosters; a roster replaces what stood for its unit and area. Other entries pass.
-void EvolveRegistry(State& state, const v1::Entry& entry);
 // Takes as many postponed cases as one decision holds, in the order of their ids.
 void EvolveTick(State& state, const incident::State& incidents, const incident::Moment& moment);
 // Postpones, of the cases that the record touched, those that its decision has no room for.
@@ -174,14 +125,12 @@ struct Candidate {
 // declined it; the least loaded first, then by code. From the roster of the area, else of the
 // community, else of the whole partition: the first of them that has anybody. Empty when nobody can
 // (S25: a gap).
-std::vector<Candidate> Candidates(const State& state, const UnitCode& unit, const IncidentId& id,
+std::vector<Candidate> Candidates(const State& state, const incident::Registry& registry,
+                                  const UnitCode& unit, const IncidentId& id,
                                   const incident::Incident& incident, absl::Time at);
 constexpr size_t kCandidatesMax = 8;  // recorded; 8 × ~20 B keep a dispatch under half a kilobyte
 
-bool OnDuty(const Shift& shift, absl::Time at);
-// Whether the unit has any roster here. A city that was imported without rosters has no gaps in
-// them.
-bool HasRoster(const State& state, const UnitCode& unit);
+bool OnDuty(const incident::Shift& shift, absl::Time at);
 uint32_t LoadOf(const State& state, const MemberCode& member);
 // When postponed cases are to be sent; InfiniteFuture when there are none.
 absl::Time EarliestTimer(const State& state);

@@ -10,10 +10,6 @@ using incident::DueKey;
 using incident::Incident;
 using incident::IsOpenCase;
 
-size_t Levels(const policy::Compiled& policy) {
-  return std::min(policy.ladder().size(), kLevelsMax);
-}
-
 struct Next {
   Rung rung;
   absl::Time at;
@@ -26,7 +22,7 @@ std::optional<Next> NextTimer(const policy::Compiled& policy, const Watch& watch
   }
   const absl::Time missed_at = watch.due_at + absl::Milliseconds(1);
   if (!watch.missed) return Next{Rung::kMissed, missed_at};
-  if (watch.level >= Levels(policy)) return std::nullopt;
+  if (watch.level >= policy.ladder().size()) return std::nullopt;
   return Next{Rung::kLevel, std::max(missed_at, watch.due_at + policy.ladder()[watch.level].after)};
 }
 
@@ -69,7 +65,7 @@ void Open(State& state, const policy::Compiled& policy, const IncidentId& id,
 void Settle(const policy::Compiled& policy, Watch& watch, const Incident& incident) {
   if (incident.warned) watch.owes_yellow = false;
   if (incident.missed) watch.owes_missed = false;
-  watch.owes_level = std::min(watch.owes_level, static_cast<uint32_t>(Levels(policy)));
+  watch.owes_level = std::min(watch.owes_level, static_cast<uint32_t>(policy.ladder().size()));
   if (incident.level >= watch.owes_level) watch.owes_level = 0;
 }
 
@@ -111,8 +107,8 @@ void AddOwed(DueNow& due, const policy::Compiled& policy, const IncidentId& id, 
   watch.owed_on = incident.stage;
   if (watch.owes_yellow) AddItem(due, policy, DueNow::Item{id, Rung::kYellow});
   if (watch.owes_missed) AddItem(due, policy, DueNow::Item{id, Rung::kMissed});
-  for (uint32_t level = incident.level + 1; level <= watch.owes_level; ++level) {
-    AddItem(due, policy, DueNow::Item{id, Rung::kLevel, level});
+  for (uint32_t level = incident.level; level < watch.owes_level; ++level) {
+    AddItem(due, policy, DueNow::Item{id, Rung::kLevel, level + 1});
   }
 }
 
@@ -139,18 +135,20 @@ void Fire(DueNow& due, const policy::Compiled& policy, const IncidentId& id, Wat
     case Rung::kYellow: watch.yellow = watch.owes_yellow = true; break;
     case Rung::kMissed: watch.missed = watch.owes_missed = true; break;
     case Rung::kLevel:
-      if (watch.level >= Levels(policy)) return;  // a policy since then has a shorter ladder
+      if (watch.level >= policy.ladder().size()) return;  // a policy since then has a shorter ladder
       watch.owes_level = ++watch.level;
       break;
   }
   AddItem(due, policy, DueNow::Item{id, watch.timer_rung, watch.level});
 }
 
-bool Owes(const Watch& watch, const DueNow::Item& item) {
+bool Owes(const policy::Compiled& policy, const Watch& watch, const DueNow::Item& item) {
   switch (item.rung) {
     case Rung::kYellow: return watch.owes_yellow;
     case Rung::kMissed: return watch.owes_missed;
-    case Rung::kLevel: return item.level <= watch.owes_level;
+    case Rung::kLevel:  // of the ladder in force: an earlier one may have been longer
+      return item.level >= 1 && item.level <= watch.owes_level &&
+             item.level <= policy.ladder().size();
     case Rung::kAgain: break;
   }
   return false;
@@ -170,7 +168,6 @@ void Say(const DueNow::Item& item, const Incident& incident, const policy::Compi
       fact.mutable_deadline_missed()->set_due_at_ms(ToMillis(*incident.due_at));
       break;
     case Rung::kLevel:
-      INVARIANT(item.level >= 1 && item.level <= policy.ladder().size(), "a level without a post");
       fact.mutable_escalation_raised()->set_level(item.level);
       fact.mutable_escalation_raised()->set_post(policy.ladder()[item.level - 1].post);
       break;
@@ -238,9 +235,9 @@ void Decide(const State& state, const incident::State& incidents, const incident
   if (state.due_now.record != cause.offset) return;
   for (const DueNow::Item& item : state.due_now.items) {
     const Watch* watch = state.watches.Find(item.id);
-    if (watch == nullptr || !Owes(*watch, item)) continue;  // the same record has settled it
+    if (watch == nullptr || !Owes(incidents.policy.now(), *watch, item)) continue;  // the same record has settled it
     const Incident* incident = incidents.incidents.Find(item.id);
-    INVARIANT(incident != nullptr, "something is owed to a case that is not there");
+    INVARIANT(incident != nullptr && incident->due_at, "something is owed to a case that is none");
     Say(item, *incident, incidents.policy.now(), decision);
   }
   if (!decision->facts().empty()) decision->set_rule("escalation: warning, deadline, ladder");

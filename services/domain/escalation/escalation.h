@@ -102,7 +102,9 @@ void EvolveChange(State& state, const incident::State& incidents, const incident
 // That is what lies beyond kTimersPerTickMax, or beyond the bytes of a decision
 // (kDecisionBytesMax).
 void EvolveTick(State& state, const incident::State& incidents, const incident::Moment& moment);
-constexpr int kTimersPerTickMax = 1000;  // of one turn; × ~100 B ≈ 100 KB of a 1 MiB record
+constexpr int kTimersPerTickMax =
+    1000;  // of one turn; × ~100 B ≈ 100 KB of a 1 MiB record, and with an id and a post as long as
+           // limits.h lets them be 1000 × ~600 B = 600 KB
 
 // ---- Decide -------------------------------------------------------------------------------------
 
@@ -120,8 +122,5 @@ absl::Time EarliestTimer(const State& state);
 // When the yellow light begins to burn for a deadline; nothing without a warning, and when that is
 // not after the beginning. Whole milliseconds: the share that is left is rounded down.
 std::optional<absl::Time> YellowAt(absl::Time began_at, absl::Time due_at, int warn_percent);
-
-constexpr size_t kLevelsMax =
-    16;  // of a ladder; a city has five or six ranks. Further ones are not climbed.
 
 }  // namespace gridledger::escalation

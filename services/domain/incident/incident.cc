@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "services/domain/incident/limits.h"
+#include "services/domain/incident/speakers.h"
+
 namespace gridledger::incident {
 namespace {
 
@@ -71,18 +74,41 @@ bool IsHandler(const Incident& incident, const v1::Actor& actor) {
                                             actor.code()) != incident.handled_by.end();
 }
 
-// Whoever handled it does not check it, and who checks has a name (S21). A source's word carries no
-// names to compare.
+// What makes a fact void whatever it is about. Void before it may wait for its report.
+VoidReason ObjectionToWords(const Fact& fact, absl::string_view decided_by) {
+  if (!TextsFit(fact)) return VoidReason::kTooLong;
+  if (!InstantsFit(fact)) return VoidReason::kOutOfRange;
+  if (MaySay(fact, decided_by)) return VoidReason::kNone;
+  const bool is_check = fact.has_check_passed() || fact.has_check_failed();
+  return is_check ? VoidReason::kNoChecker : VoidReason::kNotPermitted;
+}
+
+// Whoever handled it does not check it (S21). A source's word carries no names to compare.
 VoidReason ObjectionToChecker(const Incident& incident, const v1::Actor& actor) {
-  if (actor.role() == v1::ROLE_SOURCE) return VoidReason::kNone;
-  if (actor.code().empty() || actor.role() == v1::ROLE_CITIZEN || actor.role() == v1::ROLE_SENSOR) {
-    return VoidReason::kNoChecker;
+  return actor.role() != v1::ROLE_SOURCE && IsHandler(incident, actor)
+             ? VoidReason::kCheckerIsHandler
+             : VoidReason::kNone;
+}
+
+// By hand a case goes only to a unit and a member that are there. A history goes where it went; and
+// the service's own decision stands, too, though its member may have gone out of service since its
+// cause: such a member's other cases stay where they are as well, and somebody moves them by hand.
+VoidReason ObjectionToReceiver(const State& state, const Fact& fact) {
+  const UnitCode unit(fact.dispatched().unit());
+  if (!state.policy.now().Knows(unit) && state.registry.units.Find(unit) == nullptr) {
+    return VoidReason::kNoSuchUnit;
   }
-  return IsHandler(incident, actor) ? VoidReason::kCheckerIsHandler : VoidReason::kNone;
+  if (fact.dispatched().member().empty()) return VoidReason::kNone;
+  const Member* member = state.registry.members.Find(fact.dispatched().member());
+  if (member == nullptr) return VoidReason::kNoSuchMember;
+  if (!member->active) return VoidReason::kOutOfService;
+  return member->unit == unit ? VoidReason::kNone : VoidReason::kOtherUnitsMember;
 }
 
 // The rules beyond stage and phase. kNone lets the fact through.
-VoidReason Objection(const Incident& incident, const Fact& fact) {
+VoidReason Objection(const State& state, const Incident& incident, const Fact& fact,
+                     bool is_decided) {
+  const bool by_hand = !is_decided && fact.actor().role() != v1::ROLE_SOURCE;
   switch (fact.kind_case()) {
     case Fact::kFiled: return incident.confirmed ? VoidReason::kNone : VoidReason::kNotConfirmed;
     case Fact::kHandlingPaused:
@@ -92,7 +118,8 @@ VoidReason Objection(const Incident& incident, const Fact& fact) {
     case Fact::kHandlingFinished:
       return incident.paused_at.has_value() ? VoidReason::kPaused : VoidReason::kNone;
     case Fact::kDispatched:
-      return fact.dispatched().unit().empty() ? VoidReason::kMalformed : VoidReason::kNone;
+      if (fact.dispatched().unit().empty()) return VoidReason::kMalformed;
+      return by_hand ? ObjectionToReceiver(state, fact) : VoidReason::kNone;
     case Fact::kDeadlineExtended:
       if (fact.deadline_extended().due_at_ms() <= 0) return VoidReason::kMalformed;
       return incident.due_at && fact.deadline_extended().due_at_ms() <= ToMillis(*incident.due_at)
@@ -126,6 +153,10 @@ VoidReason Objection(const Incident& incident, const Fact& fact) {
       return incident.missed ? VoidReason::kAlreadyRecorded : VoidReason::kNone;
     case Fact::kEscalationRaised:
       if (!incident.missed) return VoidReason::kStaleDeadline;
+      if (fact.escalation_raised().level() < 1 ||
+          fact.escalation_raised().level() > state.policy.now().ladder().size()) {
+        return VoidReason::kNoSuchLevel;
+      }
       return fact.escalation_raised().level() <= incident.level ? VoidReason::kAlreadyRecorded
                                                                 : VoidReason::kNone;
     case Fact::kReported:
@@ -144,7 +175,8 @@ VoidReason Objection(const Incident& incident, const Fact& fact) {
 }
 
 // A new deadline opens a new account of warnings and levels.
-void SetDeadline(Incident& incident, std::optional<absl::Time> due_at) {
+void SetDeadline(Incident& incident, absl::Time named_at) {
+  const absl::Time due_at = NotBeyond(named_at);
   if (incident.due_at == due_at) return;
   incident.due_at = due_at;
   incident.warned = incident.missed = false;
@@ -166,7 +198,7 @@ void File(const policy::Compiled& policy, Incident& incident, const v1::Incident
   if (filed.due_at_ms() != 0) {
     SetDeadline(incident, FromMillis(filed.due_at_ms()));
   } else if (incident.named_due_at) {
-    SetDeadline(incident, incident.named_due_at);
+    SetDeadline(incident, *incident.named_due_at);
   } else if (const auto limit = policy.Limit(incident.category)) {
     SetDeadline(incident, at + *limit);
   }
@@ -293,6 +325,9 @@ bool MayTakeIn(const State& state, const std::string& into) {
 }
 
 void Park(State& state, const Moment& moment, const Fact& fact, ChangeSink sink) {
+  if (fact.ByteSizeLong() > kParkedBytesMax) {
+    return EvolveVoid(state, moment, fact, VoidReason::kTooLong, sink);
+  }
   const IncidentId id(fact.incident_id());
   Parked& parked = state.parked.At(id);
   if (parked.items.size() >= kParkedMax) {
@@ -305,14 +340,14 @@ void Park(State& state, const Moment& moment, const Fact& fact, ChangeSink sink)
 
 // Judges and applies a fact of an incident that is there, or the report that makes it.
 VoidReason Apply(State& state, const Moment& moment, const Fact& fact, const Transition& row,
-                 const Incident* incident, bool any_stage, ChangeSink sink) {
+                 const Incident* incident, bool any_stage, bool is_decided, ChangeSink sink) {
   static const Incident* const kNobody = new Incident;
   const Incident& old = incident == nullptr ? *kNobody : *incident;
   if (!any_stage && fact.stage() != old.stage.value) {
     return fact.stage() < old.stage.value ? VoidReason::kStaleStage : VoidReason::kFutureStage;
   }
   if (!Has(row.from, old.phase)) return VoidReason::kIllegalTransition;
-  if (const VoidReason no = Objection(old, fact); no != VoidReason::kNone) return no;
+  if (const VoidReason no = Objection(state, old, fact, is_decided); no != VoidReason::kNone) return no;
   if (fact.has_merged() && !MayTakeIn(state, fact.merged().into())) {
     return VoidReason::kNoSuchIncident;
   }
@@ -346,7 +381,8 @@ void Release(State& state, const Moment& moment, const IncidentId& id, ChangeSin
     INVARIANT(fact.ParseFromString(item.fact), "a parked fact does not parse");
     const Incident* incident = state.incidents.Find(id);
     // Stage 0 on a parked fact: its author knew of no stage, only the transition judges it.
-    return Apply(state, moment, fact, *RowOf(fact.kind_case()), incident, fact.stage() == 0, sink);
+    return Apply(state, moment, fact, *RowOf(fact.kind_case()), incident, fact.stage() == 0,
+                 /*is_decided=*/false, sink);
   };
   for (bool progress = true; progress && !waiting.empty();) {
     progress = false;
@@ -371,10 +407,14 @@ void Release(State& state, const Moment& moment, const IncidentId& id, ChangeSin
 
 }  // namespace
 
-void Evolve(State& state, const Moment& moment, const v1::Fact& fact, ChangeSink sink) {
+void Evolve(State& state, const Moment& moment, const v1::Fact& fact, ChangeSink sink,
+            absl::string_view decided_by) {
   const Transition* row = RowOf(fact.kind_case());
   if (row == nullptr || fact.incident_id().empty()) {
     return EvolveVoid(state, moment, fact, VoidReason::kMalformed, sink);
+  }
+  if (const VoidReason no = ObjectionToWords(fact, decided_by); no != VoidReason::kNone) {
+    return EvolveVoid(state, moment, fact, no, sink);
   }
   const Incident* incident = state.incidents.Find(fact.incident_id());
   const bool is_report = fact.kind_case() == Fact::kReported;
@@ -382,7 +422,7 @@ void Evolve(State& state, const Moment& moment, const v1::Fact& fact, ChangeSink
   if (incident != nullptr && is_report) {
     return EvolveVoid(state, moment, fact, VoidReason::kDuplicateReport, sink);
   }
-  const VoidReason no = Apply(state, moment, fact, *row, incident, false, sink);
+  const VoidReason no = Apply(state, moment, fact, *row, incident, /*any_stage=*/false, !decided_by.empty(), sink);
   if (no != VoidReason::kNone) return EvolveVoid(state, moment, fact, no, sink);
   if (is_report && state.counts.Get().parked > 0) {
     Release(state, moment, IncidentId(fact.incident_id()), sink);
@@ -446,6 +486,14 @@ absl::string_view VoidReasonName(VoidReason reason) {
     case VoidReason::kNoChecker: return "no checker";
     case VoidReason::kNoSuchIncident: return "no such incident";
     case VoidReason::kNotLonger: return "not a longer limit";
+    case VoidReason::kNotPermitted: return "not permitted";
+    case VoidReason::kNoSuchLevel: return "no such level";
+    case VoidReason::kTooLong: return "too long";
+    case VoidReason::kOutOfRange: return "out of range";
+    case VoidReason::kNoSuchUnit: return "no such unit";
+    case VoidReason::kNoSuchMember: return "no such member";
+    case VoidReason::kOutOfService: return "out of service";
+    case VoidReason::kOtherUnitsMember: return "member of another unit";
     case VoidReason::kUnknownService: return "unknown service";
   }
   return "unknown";

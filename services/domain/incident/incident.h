@@ -14,6 +14,7 @@
 #include "gridledger/v1/fact.pb.h"
 #include "services/base/ids.h"
 #include "services/base/table.h"
+#include "services/domain/incident/registry.h"
 #include "services/domain/policy/policy.h"
 
 namespace gridledger::incident {
@@ -65,6 +66,14 @@ enum class VoidReason : uint8_t {
   kNoChecker = 15,          // a check by nobody who has a name and may check
   kNoSuchIncident = 16,     // merged into one that is not there, or counts for nothing itself
   kNotLonger = 17,          // an extension to a deadline that is not later
+  kNotPermitted = 18,       // nobody of that role, or without a name, may say it (speakers.h)
+  kNoSuchLevel = 19,        // raised to a level that the ladder in force has not
+  kTooLong = 20,            // a text beyond its limit (limits.h)
+  kOutOfRange = 21,         // names an instant beyond those of limits.h
+  kNoSuchUnit = 22,         // sent by hand to a unit that neither policy nor registry knows
+  kNoSuchMember = 23,       // sent by hand to a member whom nobody has registered
+  kOutOfService = 24,       // sent by hand to a member who is out of service
+  kOtherUnitsMember = 25,   // sent by hand to a member of another unit than the one named
   kUnknownService = 26,     // in a decision of a service that does not decide
 };
 constexpr int kVoidReasons = 27;
@@ -198,9 +207,14 @@ using ChangeSink = absl::FunctionRef<void(const Change&)>;
 
 struct State {
   explicit State(TableSet& tables)
-      : policy(tables), incidents(tables, 3), parked(tables, 4), counts(tables, 5) {}
+      : policy(tables),
+        registry(tables),
+        incidents(tables, 3),
+        parked(tables, 4),
+        counts(tables, 5) {}
 
   policy::State policy;
+  Registry registry;
   Table<IncidentId, Incident> incidents;
   Table<IncidentId, Parked> parked;
   Cell<Counts> counts;
@@ -209,8 +223,9 @@ struct State {
 // ---- Evolve -------------------------------------------------------------------------------------
 
 // Folds one fact. Calls `sink` once for the fact itself and then once for each parked fact that its
-// report released, in ledger order.
-void Evolve(State& state, const Moment& moment, const v1::Fact& fact, ChangeSink sink);
+// report released, in ledger order. `decided_by`: the service in whose decision the fact is.
+void Evolve(State& state, const Moment& moment, const v1::Fact& fact, ChangeSink sink,
+            absl::string_view decided_by = "");
 
 // Counts a fact that void for another reason than its incident (a decision settled before).
 void EvolveVoid(State& state, const Moment& moment, const v1::Fact& fact, VoidReason reason,

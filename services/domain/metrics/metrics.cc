@@ -146,10 +146,27 @@ Places PlacesOf(const Incident& incident) {
                 .hour = incident.reported_hour};
 }
 
-void AddToRow(State& state, const RowKey& key, const Row& counts) {
-  Row& row = state.rows.At(key);
+// Where what has that name is counted: in its own row, if it has one or can have one still.
+RowKey RowOf(const State& state, const RowKey& named) {
+  const bool own = state.taken.Get().full[static_cast<int>(named.dimension)] == 0 ||
+                   state.rows.Find(named) != nullptr;
+  return own ? named : RowKey{named.dimension, std::string(kOtherNames)};
+}
+
+void AddToRow(State& state, const RowKey& named, const Row& counts) {
+  if (counts == Row{}) return;
+  const RowKey key = RowOf(state, named);
+  const auto dimension = static_cast<size_t>(key.dimension);
+  const Row* found = state.rows.Find(key);
+  if (found == nullptr) {
+    RowsTaken& taken = state.taken.Change();
+    if (++taken.rows[dimension] >= kNamesMax) taken.full[dimension] = 1;
+  }
+  Row& row = found == nullptr ? state.rows.Insert(key) : state.rows.Change(found);
   row += counts;
-  if (row == Row{}) state.rows.Erase(key);
+  if (!(row == Row{})) return;
+  state.rows.Erase(key);
+  --state.taken.Change().rows[dimension];
 }
 
 const std::string& AreaKey(const AreaCode& area, const CommunityCode& community) {
@@ -281,7 +298,7 @@ Sheet AsOf(const State& state, absl::Time at) {
       DueKey{absl::InfinitePast(), IncidentId()}, [&](const DueKey& key, const Due& due) {
         if (key.due_at > at) return false;
         AddToPlaces(due.places, [&](const RowKey& row) {
-          sheet.rows[row] += DueCounts({.closed = due.closed, .on_time = due.closed});
+          sheet.rows[RowOf(state, row)] += DueCounts({.closed = due.closed, .on_time = due.closed});
         });
         return true;
       });
@@ -298,7 +315,10 @@ Row Sheet::Total() const {
   return total == rows.end() ? Row{} : total->second;
 }
 
-std::string ShownKey(const RowKey& key) { return key.key.empty() ? "—" : key.key; }
+std::string ShownKey(const RowKey& key) {
+  if (key.key.empty()) return "—";
+  return key.key == kOtherNames ? "(other names)" : key.key;
+}
 
 std::string Formula::Text() const {
   const auto name_of = [](Count count) {

@@ -89,6 +89,24 @@ struct RowKey {
   bool ParseKey(absl::string_view bytes);
 };
 
+// Names come from outside and rows of them do not end, so that a partition has so many of one
+// dimension: 16,384 × (88 B of counts + ~20 B of name + ~150 B) ≈ 4 MB, and with names as long as
+// they may be 8 MB. The names after that are counted together, in the row of kOtherNames.
+constexpr size_t kNamesMax = 16'384;
+// No text of a record: it is not UTF-8.
+constexpr absl::string_view kOtherNames = "\xff";
+
+// How many rows a dimension has. Once it has had all that it may have it takes no more names, even
+// when a row is gone: what has been counted under kOtherNames must be taken off there.
+struct RowsTaken {
+  std::vector<uint64_t> rows = std::vector<uint64_t>(kDimensions);
+  std::vector<uint64_t> full = std::vector<uint64_t>(kDimensions);  // 1: takes no more names
+  template <class A>
+  void Fields(A& a) {
+    a(rows, full);
+  }
+};
+
 struct Places {  // where an incident is counted
   CategoryCode category;
   UnitCode unit;
@@ -112,10 +130,11 @@ struct Due {
 };
 
 struct State {
-  explicit State(TableSet& tables) : rows(tables, 32), to_come(tables, 33) {}
+  explicit State(TableSet& tables) : rows(tables, 32), to_come(tables, 33), taken(tables, 34) {}
 
   OrderedTable<RowKey, Row> rows;  // rows of nothing but zeros are not there
   OrderedTable<incident::DueKey, Due> to_come;
+  Cell<RowsTaken> taken;
 };
 
 // ---- Evolve -------------------------------------------------------------------------------------
@@ -142,7 +161,7 @@ Sheet AsOf(const State& state, absl::Time at);
 // Adds another partition's figures. REQUIRES: both are as of one instant.
 void Merge(const Sheet& from, Sheet* into);
 
-// How a key is shown to people: the key, "—" for the empty one.
+// How a key is shown to people: the key, "—" for the empty one, "(other names)" for kOtherNames.
 std::string ShownKey(const RowKey& key);
 
 // Kept as two whole numbers until it is printed.

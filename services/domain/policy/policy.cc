@@ -38,6 +38,7 @@ Compiled::Compiled(const v1::Policy& policy)
   for (const v1::Responsibility& item : policy.responsibilities()) {
     const int index = static_cast<int>(list_.size());
     list_.push_back(Entry{item.category(), item.area(), UnitCode(item.unit())});
+    units_.insert(item.unit());
     (item.category().empty() ? any_category_ : by_category_[item.category()]).push_back(index);
   }
   for (const v1::Level& level : policy.escalation().levels()) {
@@ -45,6 +46,8 @@ Compiled::Compiled(const v1::Policy& policy)
   }
   std::stable_sort(ladder_.begin(), ladder_.end(),
                    [](const Rung& a, const Rung& b) { return a.after < b.after; });
+  if (ladder_.size() > kLevelsMax) ladder_.resize(kLevelsMax);
+  units_.insert(policy.default_unit());
 }
 
 std::optional<absl::Duration> Compiled::Limit(const CategoryCode& category) const {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <absl/container/flat_hash_map.h>
+#include <absl/container/flat_hash_set.h>
 #include <absl/status/status.h>
 #include <absl/strings/string_view.h>
 #include <absl/time/time.h>
@@ -34,6 +35,8 @@ struct Rung {
 std::optional<Zone> FindZone(const v1::Policy& policy);
 // InvalidArgument when the policy carries rules that are none: its record is a dead letter.
 absl::Status CheckZoneRules(const v1::Policy& policy);
+constexpr size_t kLevelsMax =
+    16;  // of a ladder; a city has five or six ranks. Further ones are not climbed.
 
 // A policy made ready for lookups.
 class Compiled {
@@ -51,7 +54,10 @@ class Compiled {
                              const AreaCode& area) const;
   // Whom a case goes to that the list does not place; empty when the policy names nobody.
   const UnitCode& default_unit() const { return default_unit_; }
+  // Whether the responsibility list or the default names it.
+  bool Knows(const UnitCode& unit) const { return units_.contains(unit.text()); }
   int warn_percent() const { return warn_percent_; }
+  // At most kLevelsMax levels, the lowest ones.
   const std::vector<Rung>& ladder() const { return ladder_; }
 
  private:
@@ -64,6 +70,7 @@ class Compiled {
   std::string version_;
   Zone zone_;
   UnitCode default_unit_;
+  absl::flat_hash_set<std::string> units_;                   // lookups only
   absl::flat_hash_map<std::string, absl::Duration> limits_;  // lookups only
   std::vector<Entry> list_;
   absl::flat_hash_map<std::string, std::vector<int>> by_category_;  // indexes into list_, rising

@@ -49,7 +49,8 @@ std::optional<Dimension> DimensionCalled(absl::string_view name) {
 void ChooseRows(Dimension dimension, Figures* figures) {
   for (const auto& [key, row] : figures->sheet.rows) {
     if (key.dimension != dimension) continue;
-    figures->rows.emplace_back(key.key, row);
+    const bool others = key.key == metrics::kOtherNames;
+    figures->rows.emplace_back(others ? metrics::ShownKey(key) : key.key, row);
   }
 }
 

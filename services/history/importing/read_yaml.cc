@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "services/domain/incident/limits.h"
 #include "services/history/importing/read_places.h"
 #include "services/history/mapping/rows/event_mapper.h"
 #include "services/history/mapping/rows/mapper.h"
@@ -144,6 +145,11 @@ absl::StatusOr<v1::Policy> ReadPolicy(const std::string& path) {
   if (policy.version().empty()) {
     return absl::InvalidArgumentError(absl::StrCat(
         path, ": version: it names the policy in every automatic act, e.g. city-2024-01"));
+  }
+  v1::Entry activation;
+  *activation.mutable_policy_activated()->mutable_policy() = policy;
+  if (const std::string why = incident::TooLongIn(activation); !why.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat(path, ": ", why));
   }
   if (absl::Status zone = GiveZoneRules(path, &policy); !zone.ok()) return zone;
   if (policy.escalation().warn_percent() > 100) {

@@ -29,8 +29,6 @@ class Subject {
   virtual void EvolveTick(const incident::Moment&) {}
   virtual void EvolveChange(const incident::Change&) {}
   virtual void EvolvePolicy(const incident::Moment&) {}
-  // An area, grid, member or roster entry.
-  virtual void EvolveRegistry(const incident::Moment&, const v1::Entry&) {}
   // All of the record is folded; `touched` are the incidents that it changed, in order. For what
   // one decision may not say (kDecisionBytesMax), which is then due for a tick.
   virtual void EvolveEnd(const incident::Moment&, absl::Span<const IncidentId> /*touched*/) {}

@@ -7,6 +7,7 @@
 #include <tuple>
 #include <utility>
 
+#include "services/domain/incident/limits.h"
 #include "services/runtime/engine/trace_context.h"
 
 namespace gridledger::engine {
@@ -108,8 +109,7 @@ absl::Status Task::Park(Offset offset, absl::Time timestamp, absl::string_view v
   Progress& progress = progress_.Change();
   progress.now = std::max(progress.now, timestamp);
   progress.last_fingerprint = Fingerprint(value);
-  ++progress.undecodable;
-  dead_letters_.Add(DeadLetterKey{offset}, DeadLetter{std::move(reason)});
+  AddDeadLetter(offset, std::move(reason));
   subject_->EvolveTime(incident::Moment{offset, progress.now});
   BoundLoaded();
   return status();
@@ -134,6 +134,9 @@ absl::Status Task::FoldEntry(Offset offset, absl::Time timestamp, const v1::Entr
       return Park(offset, timestamp, value, TooNew(entry.schema(), schema()));
     }
     if (entry.schema() > knows_) return RaisedBeyondUs(offset, entry.schema());
+  }
+  if (std::string why = incident::TooLongIn(entry); !why.empty()) {
+    return Park(offset, timestamp, value, std::move(why));
   }
   INVARIANT(offset == next_, "a task folds its records in order, without gaps");
   next_ = next_.Next();
@@ -171,7 +174,7 @@ void Task::BoundLoaded() {
 
 void Task::FoldContent(const incident::Moment& moment, const v1::Entry& entry) {
   switch (entry.content_case()) {
-    case v1::Entry::kFact: return FoldFact(moment, entry.fact());
+    case v1::Entry::kFact: return FoldFact(moment, entry.fact(), /*decided_by=*/"");
     case v1::Entry::kDecision: return FoldDecision(moment, entry.decision());
     case v1::Entry::kTick: ++progress_.Change().ticks; return subject_->EvolveTick(moment);
     case v1::Entry::kPolicyActivated:
@@ -180,7 +183,11 @@ void Task::FoldContent(const incident::Moment& moment, const v1::Entry& entry) {
     case v1::Entry::kAreaDefined:
     case v1::Entry::kGridDefined:
     case v1::Entry::kMemberRegistered:
-    case v1::Entry::kRosterPublished: return subject_->EvolveRegistry(moment, entry);
+    case v1::Entry::kRosterPublished: {
+      const absl::string_view refused = incident::EvolveRegistry(incidents_.registry, entry);
+      if (!refused.empty()) AddDeadLetter(moment.offset, std::string(refused));
+      return;
+    }
     case v1::Entry::kDeadLetterRetried: return FoldRetry(moment, entry.dead_letter_retried());
     case v1::Entry::kDeadLetterDiscarded: return FoldDiscard(moment, entry.dead_letter_discarded());
     case v1::Entry::kSchemaRaised: return FoldRaise(moment, entry);
@@ -189,13 +196,22 @@ void Task::FoldContent(const incident::Moment& moment, const v1::Entry& entry) {
   }
 }
 
-void Task::FoldFact(const incident::Moment& moment, const v1::Fact& fact) {
-  incident::Evolve(incidents_, moment, fact, [this](const incident::Change& change) {
-    subject_->EvolveChange(change);
-    if (change.verdict == incident::Verdict::kApplied) {
-      touched_.emplace_back(change.fact->incident_id());
-    }
-  });
+void Task::FoldFact(const incident::Moment& moment, const v1::Fact& fact,
+                    absl::string_view decided_by) {
+  incident::Evolve(
+      incidents_, moment, fact,
+      [this](const incident::Change& change) {
+        subject_->EvolveChange(change);
+        if (change.verdict == incident::Verdict::kApplied) {
+          touched_.emplace_back(change.fact->incident_id());
+        }
+      },
+      decided_by);
+}
+
+void Task::AddDeadLetter(Offset offset, std::string why) {
+  ++progress_.Change().undecodable;
+  dead_letters_.Add(DeadLetterKey{offset}, DeadLetter{std::move(why)});
 }
 
 Offset Task::ScanDeadLetters(Offset from, size_t enough,
@@ -298,7 +314,7 @@ void Task::FoldDecision(const incident::Moment& moment, const v1::Decision& deci
   }
   settled_.At(service).cause = cause;
   if (service == id_.service) pending_.Settle(cause);
-  for (const v1::Fact& fact : decision.facts()) FoldFact(moment, fact);
+  for (const v1::Fact& fact : decision.facts()) FoldFact(moment, fact, service.text());
 }
 
 void Task::Decide(const incident::Moment& cause) {

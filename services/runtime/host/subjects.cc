@@ -19,9 +19,6 @@ class DispatchSubject : public Subject {
   void EvolveChange(const Change& change) override {
     dispatch::EvolveChange(state, incidents_, change);
   }
-  void EvolveRegistry(const Moment&, const v1::Entry& entry) override {
-    dispatch::EvolveRegistry(state, entry);
-  }
   void EvolveTick(const Moment& moment) override {
     dispatch::EvolveTick(state, incidents_, moment);
   }
@@ -100,7 +97,7 @@ const std::vector<Service>& AllServices() {
        [](TableSet& tables, incident::State& incidents) {
          return std::make_unique<EscalationSubject>(tables, incidents);
        }},
-      {ServiceName("metrics"), 2,
+      {ServiceName("metrics"), 3,
        [](TableSet& tables, incident::State&) { return std::make_unique<MetricsSubject>(tables); }},
       {ServiceName("audit"), 2,
        [](TableSet& tables, incident::State&) { return std::make_unique<AuditSubject>(tables); }},

@@ -20,7 +20,7 @@ class Archive {
   // One record with a fact, or with several as a decision has them. A fact names the present stage
   // unless `stage` says otherwise.
   void Record(std::initializer_list<const char*> facts, int stage = -1,
-              const char* by = "citizen") {
+              const char* by = "source") {
     ++offset_;
     for (const char* text : facts) {
       auto fact = tests::ParseFact(text, absl::UTCTimeZone());
@@ -30,8 +30,10 @@ class Archive {
                                  : incident::PresentStage(incidents_, IncidentId(id_)).value);
       fact->set_happened_at_ms(ToMillis(kNine) - 1000);
       ASSERT_TRUE(tests::SetActor(by, fact->mutable_actor()).ok());
-      incident::Evolve(incidents_, Moment(), *fact,
-                       [&](const incident::Change& change) { EvolveChange(state_, change); });
+      incident::Evolve(
+          incidents_, Moment(), *fact,
+          [&](const incident::Change& change) { EvolveChange(state_, change); },
+          fact->actor().role() == v1::ROLE_SERVICE ? fact->actor().code() : "");
     }
   }
   Archive& About(const std::string& id) {

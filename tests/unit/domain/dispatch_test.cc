@@ -42,7 +42,7 @@ class Desk {
     entry.mutable_member_registered()->set_member(member);
     entry.mutable_member_registered()->set_unit(unit);
     entry.mutable_member_registered()->set_active(active);
-    EvolveRegistry(state_, entry);
+    EXPECT_EQ(incident::EvolveRegistry(incidents_.registry, entry), "");
   }
   // Shifts by the clock of Shanghai: "a 480 1200".
   void Publish(const std::string& unit, const std::string& area,
@@ -59,7 +59,7 @@ class Desk {
       shift.set_end_minute(static_cast<uint32_t>(std::stoi(words[2])));
       shift.set_utc_offset_minutes(480);
     }
-    EvolveRegistry(state_, entry);
+    EXPECT_EQ(incident::EvolveRegistry(incidents_.registry, entry), "");
   }
   // Members of a unit who are always on duty, everywhere.
   void Staff(const std::string& unit, const std::vector<std::string>& members) {
@@ -89,7 +89,7 @@ class Desk {
       absl::StrAppend(&told, fact.dispatched().unit(), "/", fact.dispatched().member(), " ", reason,
                       among.empty() ? "" : " of ", among);
       ++offset_;
-      Apply(fact);
+      Apply(fact, "dispatch");
     }
     return told;
   }
@@ -137,6 +137,7 @@ class Desk {
 
   absl::Time at = kNine;
   const State& state() const { return state_; }
+  const incident::Registry& registry() const { return incidents_.registry; }
   const incident::Incident& Of(const std::string& id) const {
     return *incidents_.incidents.Find(IncidentId(id));
   }
@@ -155,13 +156,18 @@ class Desk {
     Decide(state_, incidents_, Moment(), touched, &decision);
     return decision;
   }
-  std::vector<IncidentId> Apply(const v1::Fact& fact) {
+  std::vector<IncidentId> Apply(const v1::Fact& fact,
+                                absl::string_view decided_by = "") {
     std::vector<IncidentId> touched;
-    incident::Evolve(incidents_, Moment(), fact, [&](const incident::Change& change) {
-      EXPECT_EQ(change.verdict, incident::Verdict::kApplied) << fact.ShortDebugString();
-      EvolveChange(state_, incidents_, change);
-      touched.emplace_back(change.fact->incident_id());
-    });
+    incident::Evolve(
+        incidents_, Moment(), fact,
+        [&](const incident::Change& change) {
+          EXPECT_EQ(change.verdict, incident::Verdict::kApplied)
+              << fact.ShortDebugString() << incident::VoidReasonName(change.reason);
+          EvolveChange(state_, incidents_, change);
+          touched.emplace_back(change.fact->incident_id());
+        },
+        decided_by);
     return touched;
   }
 
@@ -412,8 +418,8 @@ TEST(DispatchTest, AUnitWithoutAnyRosterHasNoGapInIt) {
   desk.Publish("order-team-2", "", {});
   EXPECT_EQ(desk.File("c1"), "order-team/ responsibility_list")
       << "the other unit's is not its own";
-  EXPECT_FALSE(HasRoster(desk.state(), UnitCode("order-team")));
-  EXPECT_TRUE(HasRoster(desk.state(), UnitCode("order-team-2")));
+  EXPECT_FALSE(HasRoster(desk.registry(), UnitCode("order-team")));
+  EXPECT_TRUE(HasRoster(desk.registry(), UnitCode("order-team-2")));
 }
 
 TEST(DispatchTest, AsManyCandidatesAreRecordedAsThereIsRoomFor) {

@@ -23,6 +23,7 @@ v1::Policy Rules(int levels = 2) {
     category.set_code(code);
     category.set_limit_minutes(minutes);
   }
+  policy.set_default_unit("u1");
   policy.mutable_escalation()->set_warn_percent(80);
   const char* const posts[] = {"chief", "head"};
   for (int i = 0; i < levels; ++i) {
@@ -61,6 +62,16 @@ class Watchtower {
     ++offset_;
     EXPECT_EQ(Judge(*fact), "applied") << text;
   }
+  // What becomes of a fact on the present stage.
+  std::string Fate(const std::string& id, const std::string& text) {
+    absl::StatusOr<v1::Fact> fact = tests::ParseFact(text, absl::UTCTimeZone());
+    if (!fact.ok()) return std::string(fact.status().message());
+    fact->set_incident_id(id);
+    fact->set_stage(incident::PresentStage(incidents_, IncidentId(id)).value);
+    fact->mutable_actor()->set_code("x1");
+    ++offset_;
+    return Judge(*fact);
+  }
   void File(const std::string& id, const std::string& report = "category=order") {
     Fold(id, "reported " + report);
     Fold(id, "filed");
@@ -89,7 +100,7 @@ class Watchtower {
         absl::StrAppend(&told, fact.escalation_raised().level(), " ",
                         fact.escalation_raised().post());
       }
-      const std::string fate = Judge(fact);
+      const std::string fate = Judge(fact, "escalation");
       if (fate != "applied") absl::StrAppend(&told, " (", fate, ")");
     }
     return told;
@@ -127,14 +138,15 @@ class Watchtower {
 
  private:
   incident::Moment Moment() const { return incident::Moment{Offset{offset_}, at}; }
-  std::string Judge(const v1::Fact& fact) {
+  std::string Judge(const v1::Fact& fact, absl::string_view decided_by = "") {
     std::string fate;
-    incident::Evolve(incidents_, Moment(), fact, [&](const incident::Change& change) {
+    const auto told = [&](const incident::Change& change) {
       EvolveChange(state_, incidents_, change);
       fate = change.verdict == incident::Verdict::kApplied
                  ? "applied"
                  : std::string(incident::VoidReasonName(change.reason));
-    });
+    };
+    incident::Evolve(incidents_, Moment(), fact, told, decided_by);
     return fate;
   }
 
@@ -289,7 +301,7 @@ TEST(EscalationTest, ALevelWithoutDelayComesWithTheMissAndNotBefore) {
 
 TEST(EscalationTest, NoLadderHasMoreRungsThanThereAreRanks) {
   v1::Policy policy = Rules(0);
-  for (size_t i = 0; i < kLevelsMax + 3; ++i) {
+  for (size_t i = 0; i < policy::kLevelsMax + 3; ++i) {
     v1::Level& level = *policy.mutable_escalation()->add_levels();
     level.set_after_minutes(static_cast<uint32_t>(i + 1));
     level.set_post("p");
@@ -298,7 +310,7 @@ TEST(EscalationTest, NoLadderHasMoreRungsThanThereAreRanks) {
   tower.Activate(policy);
   tower.File("c1");
   tower.RunToMinute(kDays);
-  EXPECT_EQ(tower.Of("c1").level, kLevelsMax);
+  EXPECT_EQ(tower.Of("c1").level, policy::kLevelsMax);
 }
 
 TEST(EscalationTest, CasesFireInTheOrderOfTheirDueTimesThenOfTheirCodes) {
@@ -482,6 +494,37 @@ TEST(EscalationTest, WhoeverRaisesItByHandIsNotRepeated) {
   tower.RunToMinute(101);
   tower.Tell("c1", "escalation_raised level=1 post=chief");
   EXPECT_EQ(tower.RunToMinute(kDays), "9h40m c1 2 head");
+}
+
+TEST(EscalationTest, AStageThatMovesAfterALevelBeyondTheLadderAbortsNothing) {
+  Watchtower tower;
+  tower.File("c1");
+  tower.at = kNine + absl::Minutes(140);
+  const v1::Decision said = tower.Tick();  // warned, missed, level 1: owed until it is read back
+  tower.Tell("c1", "deadline_missed", kNine + absl::Minutes(100));
+  for (const char* level : {"4294967295", "3", "0"}) {
+    EXPECT_EQ(tower.Fate("c1", absl::StrCat("escalation_raised post=mayor level=", level)),
+              "no such level");
+  }
+  // Each moves the stage while something is owed.
+  tower.Fold("c1", "dispatched unit=u1");
+  EXPECT_EQ(tower.Apply(tower.Answer()), "2h20m c1 warned, 2h20m c1 1 chief");
+  tower.Tell("c1", "handling_started");
+  EXPECT_EQ(tower.RunToMinute(kDays), "9h40m c1 2 head");
+}
+
+TEST(EscalationTest, ARungThatIsTakenAwayWhileItIsOwedIsNotSaid) {
+  Watchtower tower;
+  tower.File("c1");
+  tower.at = kNine + absl::Hours(10);
+  const v1::Decision said = tower.Tick();  // up to level 2
+  tower.Activate(Rules(1));
+  tower.Fold("c1", "dispatched unit=u1");
+  EXPECT_EQ(tower.Apply(tower.Answer()), "10h c1 warned, 10h c1 missed, 10h c1 1 chief");
+  tower.Activate(Rules(0));
+  EXPECT_EQ(tower.Tell("c1", "handling_started"), "");
+  tower.Activate(Rules(2));
+  EXPECT_EQ(tower.Tell("c1", "handling_finished"), "") << "what nobody knew any more is forgotten";
 }
 
 TEST(EscalationTest, ANewPolicyMovesNoTimerThatIsSetButTellsItsOwnPosts) {

@@ -5,8 +5,14 @@
 #include <absl/strings/str_split.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <fstream>
+#include <functional>
+#include <iterator>
 #include <string>
 #include <vector>
+
+#include "services/domain/incident/limits.h"
 
 namespace gridledger::incident {
 namespace {
@@ -23,6 +29,9 @@ class Story {
     v1::Category& order = *policy.add_categories();
     order.set_code("order");
     order.set_limit_minutes(120);
+    policy.add_responsibilities()->set_unit("u1");
+    policy.mutable_escalation()->add_levels()->set_post("chief");
+    policy.mutable_escalation()->add_levels()->set_post("head");
     state_.policy.Activate(policy);
     Fact other = Make("reported");  // whom c1 may be merged into
     other.set_incident_id("c2");
@@ -64,7 +73,7 @@ class Story {
     return fact;
   }
   // What became of it, e.g. "applied" or "stale stage".
-  std::string Tell(const Fact& fact) {
+  std::string Tell(const Fact& fact, absl::string_view decided_by = "") {
     std::string fate;
     ++offset_;
     Evolve(state_, Moment{Offset{offset_}, FromMillis(kStartMs + offset_ * 60'000)}, fact,
@@ -75,7 +84,8 @@ class Story {
                case Verdict::kParked: fate += "parked"; break;
                case Verdict::kVoid: fate += std::string(VoidReasonName(change.reason)); break;
              }
-           });
+           },
+           decided_by);
     return fate;
   }
   std::string Tell(const std::string& name) { return Tell(Make(name)); }
@@ -83,6 +93,16 @@ class Story {
     for (const absl::string_view name : absl::StrSplit(names, ' ', absl::SkipEmpty())) {
       ASSERT_EQ(Tell(std::string(name)), "applied") << name << " in " << names;
     }
+  }
+
+  void Activate(const v1::Policy& policy) { state_.policy.Activate(policy); }
+  // Answers why it is not taken.
+  std::string Register(const std::string& member, const std::string& unit, bool active = true) {
+    v1::Entry entry;
+    entry.mutable_member_registered()->set_member(member);
+    entry.mutable_member_registered()->set_unit(unit);
+    entry.mutable_member_registered()->set_active(active);
+    return std::string(EvolveRegistry(state_.registry, entry));
   }
 
   const Incident& Now() const { return *state_.incidents.Find(IncidentId("c1")); }
@@ -160,6 +180,324 @@ TEST(IncidentTest, EveryFactInEveryPhase) {
       }
     }
   }
+}
+
+// ---- who may say what ---------------------------------------------------------------------------
+
+std::string FateBy(const char* way, const std::string& name, v1::Role role, const char* code,
+                   absl::string_view decided_by = "") {
+  Story story;
+  story.TellAll(way);
+  Fact fact = story.Make(name);
+  fact.mutable_actor()->set_role(role);
+  fact.mutable_actor()->set_code(code);
+  return story.Tell(fact, decided_by);
+}
+
+TEST(IncidentTest, SaysWhoMayNotSayIt) {
+  constexpr const char* kHandledCase = "reported filed dispatched handling_finished";
+  const struct {
+    absl::string_view why;
+    const char* way;
+    const char* fact;
+    v1::Role role;
+    const char* code;
+    absl::string_view fate;
+  } rows[] = {
+      {"closed by nobody", "reported filed", "closed", v1::ROLE_UNSPECIFIED, "", "not permitted"},
+      {"by a leader without a name", "reported filed", "closed", v1::ROLE_SHIFT_LEADER, "",
+       "not permitted"},
+      {"by a leader who has one", "reported filed", "closed", v1::ROLE_SHIFT_LEADER, "l1",
+       "applied"},
+      {"by a citizen", "reported filed", "closed", v1::ROLE_CITIZEN, "c1", "not permitted"},
+      {"by a sensor", "reported filed", "closed", v1::ROLE_SENSOR, "s1", "not permitted"},
+      {"by a service, which closes nothing", "reported filed", "closed", v1::ROLE_SERVICE,
+       "dispatch", "not permitted"},
+      {"by a source, whose word carries no names", "reported filed", "closed", v1::ROLE_SOURCE, "",
+       "applied"},
+      {"by a role of a later build", "reported filed", "closed", static_cast<v1::Role>(4711), "k2",
+       "not permitted"},
+      {"voided by nobody", "reported", "voided", v1::ROLE_UNSPECIFIED, "", "not permitted"},
+      {"merged by a citizen", "reported", "merged", v1::ROLE_CITIZEN, "c1", "not permitted"},
+      {"refused by a sensor", "reported", "refused", v1::ROLE_SENSOR, "s1", "not permitted"},
+      {"finished by nobody, and so checked by whom?", "reported filed dispatched",
+       "handling_finished", v1::ROLE_UNSPECIFIED, "", "not permitted"},
+      {"a check has its own reason", kHandledCase, "check_failed", v1::ROLE_SENSOR, "s1",
+       "no checker"},
+      {"filed by a system that knows no names", "reported", "filed", v1::ROLE_UNSPECIFIED, "",
+       "applied"},
+      {"and by a citizen", "reported", "filed", v1::ROLE_CITIZEN, "c1", "not permitted"},
+      {"a citizen is not content", "reported filed closed", "reopened", v1::ROLE_CITIZEN, "",
+       "applied"},
+      {"nobody is", "reported filed closed", "reopened", v1::ROLE_UNSPECIFIED, "", "not permitted"},
+      {"a sensor rates nothing", "reported filed closed", "rated", v1::ROLE_SENSOR, "s1",
+       "not permitted"},
+      {"a citizen does, without a name", "reported filed closed", "rated", v1::ROLE_CITIZEN, "",
+       "applied"},
+      {"as the service says it, and is not", "reported filed", "dispatched", v1::ROLE_SERVICE,
+       "dispatch", "not permitted"},
+  };
+  for (const auto& row : rows) {
+    EXPECT_EQ(FateBy(row.way, row.fact, row.role, row.code), row.fate) << row.why;
+  }
+  EXPECT_EQ(FateBy("reported filed", "dispatched", v1::ROLE_SERVICE, "dispatch", "dispatch"),
+            "applied");
+  EXPECT_EQ(FateBy("reported filed", "dispatched", v1::ROLE_SERVICE, "dispatch", "escalation"),
+            "not permitted")
+      << "what is another service's";
+  EXPECT_EQ(FateBy("reported filed", "closed", v1::ROLE_SHIFT_LEADER, "l1", "dispatch"),
+            "not permitted")
+      << "in a decision the service speaks, whoever is named";
+}
+
+TEST(IncidentTest, WhatMayNotBeSaidDoesNotWaitForItsReport) {
+  Story story;
+  Fact closed = story.Make("closed");
+  closed.mutable_actor()->clear_code();
+  EXPECT_EQ(story.Tell(closed), "not permitted");
+  EXPECT_EQ(story.state().counts.Get().parked, 0u);
+}
+
+// The page of this folder shows the table that the code reads.
+TEST(IncidentTest, ThePageShowsWhoMaySayWhat) {
+  std::string table;
+  for (const Speakers& row : AllSpeakers()) {
+    std::string who;
+    const auto add = [&](bool is_there, absl::string_view name) {
+      if (is_there) absl::StrAppend(&who, who.empty() ? "" : ", ", name);
+    };
+    add((row.roles >> v1::ROLE_CITIZEN & 1) != 0, "citizen");
+    add((row.roles >> v1::ROLE_SENSOR & 1) != 0, "sensor");
+    add((row.roles >> v1::ROLE_SHIFT_LEADER & 1) != 0, row.named ? "staff by name" : "staff");
+    add((row.roles >> v1::ROLE_SOURCE & 1) != 0, "source");
+    add(!row.service.empty(), absl::StrCat("the ", row.service, " service"));
+    absl::StrAppend(&table, "| ", row.name, " | ", who, " |\n");
+    // Staff is one, whoever of it: the page would need more columns otherwise.
+    for (const v1::Role role : {v1::ROLE_UNSPECIFIED, v1::ROLE_COLLECTOR, v1::ROLE_ACCEPTOR,
+                                v1::ROLE_DISPATCHER, v1::ROLE_HANDLER, v1::ROLE_CHECKER}) {
+      EXPECT_EQ(row.roles >> role & 1, row.roles >> v1::ROLE_SHIFT_LEADER & 1) << row.name;
+    }
+  }
+  EXPECT_EQ(AllSpeakers().size(), Transitions().size());
+  const char* root = std::getenv("GRIDLEDGER_SOURCE_DIR");
+  std::ifstream page(absl::StrCat(root == nullptr ? "." : root, "/services/domain/incident/README.md"));
+  const std::string text((std::istreambuf_iterator<char>(page)), std::istreambuf_iterator<char>());
+  EXPECT_NE(text.find(table), std::string::npos) << "it should have\n" << table;
+}
+
+// ---- to whom ------------------------------------------------------------------------------------
+
+TEST(IncidentTest, ByHandACaseGoesOnlyToThoseWhoAreThere) {
+  const struct {
+    absl::string_view why;
+    const char *unit, *member;
+    v1::Role role;
+    absl::string_view fate;
+  } rows[] = {
+      {"a unit of the list", "u1", "", v1::ROLE_DISPATCHER, "applied"},
+      {"and a member of it", "u1", "m1", v1::ROLE_DISPATCHER, "applied"},
+      {"a unit that only has members", "u2", "", v1::ROLE_DISPATCHER, "applied"},
+      {"a unit that exists nowhere", "u9", "", v1::ROLE_DISPATCHER, "no such unit"},
+      {"somebody whom nobody registered", "u1", "m9", v1::ROLE_DISPATCHER, "no such member"},
+      {"somebody out of service", "u1", "gone", v1::ROLE_DISPATCHER, "out of service"},
+      {"somebody of another unit", "u1", "m2", v1::ROLE_DISPATCHER, "member of another unit"},
+      {"somebody who has moved", "u2", "moved", v1::ROLE_DISPATCHER, "applied"},
+      {"a unit whose last member has moved", "u3", "", v1::ROLE_DISPATCHER, "no such unit"},
+      {"a history goes where it went", "u9", "m9", v1::ROLE_SOURCE, "applied"},
+  };
+  for (const auto& row : rows) {
+    Story story;
+    EXPECT_EQ(story.Register("m1", "u1"), "");
+    EXPECT_EQ(story.Register("m2", "u2"), "");
+    EXPECT_EQ(story.Register("gone", "u1"), "");
+    EXPECT_EQ(story.Register("gone", "", false), "");
+    EXPECT_EQ(story.Register("moved", "u3"), "");
+    EXPECT_EQ(story.Register("moved", "u2"), "");
+    story.TellAll("reported filed");
+    Fact fact = story.Make("dispatched");
+    fact.mutable_actor()->set_role(row.role);
+    fact.mutable_dispatched()->set_unit(row.unit);
+    fact.mutable_dispatched()->set_member(row.member);
+    EXPECT_EQ(story.Tell(fact), row.fate) << row.why;
+  }
+}
+
+TEST(IncidentTest, TheServicesOwnDecisionStandsWhoeverHasLeftSince) {
+  Story story;
+  story.Register("m1", "u1");
+  story.TellAll("reported filed");
+  Fact decided = story.Make("dispatched");
+  decided.mutable_dispatched()->set_member("m1");
+  decided.mutable_actor()->set_role(v1::ROLE_SERVICE);
+  decided.mutable_actor()->set_code("dispatch");
+  story.Register("m1", "u1", false);
+  EXPECT_EQ(story.Tell(decided, "dispatch"), "applied");
+}
+
+TEST(IncidentTest, TheRegistryHasRoomForSoManyAndKeepsThose) {
+  Story story;
+  for (size_t i = 0; i < kMembersMax; ++i) ASSERT_EQ(story.Register(absl::StrCat("m", i), "u1"), "");
+  EXPECT_EQ(story.Register("one-more", "u1"), "the partition has as many members as it can");
+  EXPECT_EQ(story.Register("m7", "u2", false), "") << "one who is there may still move";
+  EXPECT_EQ(story.Register("", "u1"), "a member without a code");
+
+  v1::Entry roster;
+  roster.mutable_roster_published()->set_unit("u1");
+  for (size_t i = 0; i < kShiftsMax; ++i) {
+    roster.mutable_roster_published()->add_shifts()->set_member("m1");
+  }
+  EXPECT_EQ(EvolveRegistry(story.state().registry, roster), "");
+  EXPECT_EQ(EvolveRegistry(story.state().registry, roster), "") << "it replaces itself";
+  roster.mutable_roster_published()->set_area("g1");
+  EXPECT_EQ(EvolveRegistry(story.state().registry, roster),
+            "the partition has as many shifts as it can");
+  roster.mutable_roster_published()->clear_shifts();
+  for (size_t i = 1; i < kRostersMax; ++i) {
+    roster.mutable_roster_published()->set_area(absl::StrCat("g", i));
+    ASSERT_EQ(EvolveRegistry(story.state().registry, roster), "");
+  }
+  roster.mutable_roster_published()->set_area("one-more");
+  EXPECT_EQ(EvolveRegistry(story.state().registry, roster),
+            "the partition has as many rosters as it can");
+}
+
+// ---- levels -------------------------------------------------------------------------------------
+
+TEST(IncidentTest, ALevelThatTheLadderHasNotIsVoid) {
+  const struct {
+    absl::string_view why;
+    uint32_t level;
+    absl::string_view fate;
+  } rows[] = {{"none is no level", 0, "no such level"},
+              {"the lowest", 1, "applied"},
+              {"the highest", 2, "applied"},
+              {"one above it", 3, "no such level"},
+              {"the largest number there is", 4'294'967'295u, "no such level"}};
+  for (const auto& row : rows) {
+    Story story;
+    story.TellAll("reported filed deadline_missed");
+    Fact raised = story.Make("escalation_raised");
+    raised.mutable_escalation_raised()->set_level(row.level);
+    EXPECT_EQ(story.Tell(raised), row.fate) << row.why;
+  }
+  Story shorter;
+  shorter.TellAll("reported filed deadline_missed");
+  shorter.Activate(v1::Policy());
+  EXPECT_EQ(shorter.Tell("escalation_raised"), "no such level") << "the ladder in force has none";
+}
+
+// ---- limits -------------------------------------------------------------------------------------
+
+// Sets every text below `message` to one of `bytes` bytes, one after the other, and asks.
+void EachText(google::protobuf::Message& message,
+              const std::function<void(const google::protobuf::FieldDescriptor&,
+                                       const std::function<void(size_t)>&)>& ask,
+              int depth = 0) {
+  using google::protobuf::FieldDescriptor;
+  if (depth > 8) return;  // a retried entry has an entry in it
+  const google::protobuf::Reflection& reflection = *message.GetReflection();
+  for (int i = 0; i < message.GetDescriptor()->field_count(); ++i) {
+    const FieldDescriptor* field = message.GetDescriptor()->field(i);
+    if (field->type() == FieldDescriptor::TYPE_STRING) {
+      ask(*field, [&](size_t bytes) {
+        const std::string text(bytes, 'x');
+        if (!field->is_repeated()) return reflection.SetString(&message, field, text);
+        reflection.ClearField(&message, field);
+        reflection.AddString(&message, field, text);
+      });
+      reflection.ClearField(&message, field);
+    } else if (field->type() == FieldDescriptor::TYPE_MESSAGE) {
+      EachText(field->is_repeated() ? *reflection.AddMessage(&message, field)
+                                    : *reflection.MutableMessage(&message, field),
+               ask, depth + 1);
+      reflection.ClearField(&message, field);
+    }
+  }
+}
+
+TEST(IncidentTest, EveryTextOfAnEntryHasALimit) {
+  v1::Entry entry;
+  int texts = 0;
+  EachText(entry, [&](const auto& field, const auto& set) {
+    ++texts;
+    // Those of a fact are the fold's, which voids it; facts of a decision and of a retry as well.
+    const v1::Fact* fact = entry.has_fact() ? &entry.fact()
+                           : !entry.decision().facts().empty()
+                               ? &entry.decision().facts(0)
+                           : entry.dead_letter_retried().entry().has_fact()
+                               ? &entry.dead_letter_retried().entry().fact()
+                               : nullptr;
+    set(BytesMax(field));
+    EXPECT_EQ(TooLongIn(entry), "") << field.full_name();
+    EXPECT_TRUE(fact == nullptr || TextsFit(*fact)) << field.full_name();
+    set(BytesMax(field) + 1);
+    EXPECT_TRUE(!TooLongIn(entry).empty() || (fact != nullptr && !TextsFit(*fact)))
+        << field.full_name();
+  });
+  EXPECT_GT(texts, 40);
+}
+
+TEST(IncidentTest, WhatIsBeyondALimitIsVoidAndDoesNotWait) {
+  const struct {
+    absl::string_view why;
+    std::string fact;
+    void (*change)(Fact&);
+    absl::string_view fate;
+  } rows[] = {
+      {"an id", "accepted", [](Fact& f) { f.set_incident_id(std::string(257, 'c')); }, "too long"},
+      {"a name", "accepted", [](Fact& f) { f.mutable_actor()->set_code(std::string(257, 'x')); },
+       "too long"},
+      {"a post", "escalation_raised",
+       [](Fact& f) { f.mutable_escalation_raised()->set_post(std::string(1 << 20, 'p')); },
+       "too long"},
+      {"more candidates than anybody looks at", "dispatched",
+       [](Fact& f) {
+         for (int i = 0; i <= kCandidatesMax; ++i) f.mutable_dispatched()->add_candidates();
+       },
+       "too long"},
+      {"before 1970", "accepted", [](Fact& f) { f.set_happened_at_ms(-1); }, "out of range"},
+      {"after 9999", "accepted", [](Fact& f) { f.set_happened_at_ms(kLatestMs + 1); },
+       "out of range"},
+      {"a deadline before 1970", "filed", [](Fact& f) { f.mutable_filed()->set_due_at_ms(-1); },
+       "out of range"},
+      {"the latest deadline is none too late", "filed",
+       [](Fact& f) { f.mutable_filed()->set_due_at_ms(kLatestMs); }, "parked"},
+      {"one after it", "filed", [](Fact& f) { f.mutable_filed()->set_due_at_ms(kLatestMs + 1); },
+       "out of range"},
+      {"the end of what a table can hold", "deadline_extended",
+       [](Fact& f) { f.mutable_deadline_extended()->set_due_at_ms(INT64_MAX); }, "out of range"},
+      {"its beginning", "reported", [](Fact& f) { f.mutable_reported()->set_due_at_ms(INT64_MIN); },
+       "out of range"},
+  };
+  for (const auto& row : rows) {
+    Story story;
+    Fact fact = story.Make(row.fact);
+    row.change(fact);
+    EXPECT_EQ(story.Tell(fact), row.fate) << row.why;
+  }
+}
+
+TEST(IncidentTest, WhatALaterBuildPutIntoAFactDoesNotMakeItWaitWithoutEnd) {
+  Story story;
+  Fact fact = story.Make("accepted");
+  std::string more = fact.SerializeAsString();
+  more += "\xfa\x3f\x80\x80\x01" + std::string(1 << 14, 'x');  // field 1023, 16 KiB of bytes
+  ASSERT_TRUE(fact.ParseFromString(more));
+  EXPECT_EQ(story.Tell(fact), "too long");
+}
+
+TEST(IncidentTest, NoPauseMovesADeadlineBeyondWhatTheTablesHold) {
+  Story story;
+  Fact report = story.Make("reported");
+  report.mutable_reported()->set_due_at_ms(kLatestMs);
+  ASSERT_EQ(story.Tell(report), "applied");
+  story.TellAll("filed handling_paused handling_resumed");
+  EXPECT_EQ(ToMillis(*story.Now().due_at), kLatestMs);
+  std::string bytes;
+  AppendLayout(story.Now(), &bytes);
+  Incident again;
+  ASSERT_TRUE(ParseLayout(bytes, &again));
+  EXPECT_EQ(again.due_at, story.Now().due_at);
 }
 
 // ---- stage --------------------------------------------------------------------------------------

@@ -92,16 +92,20 @@ class Sheets {
   }
 
   void Tell(absl::Time at, const std::string& id, const std::string& name,
-            const std::string& category = "order") {
+            const std::string& category = "order", const std::string& unit = "u1") {
     v1::Fact fact;
     fact.set_incident_id(id);
     fact.set_stage(incident::PresentStage(incidents_, IncidentId(id)).value);
+    fact.mutable_actor()->set_code("x1");
     fact.GetReflection()->MutableMessage(&fact, v1::Fact::descriptor()->FindFieldByName(name));
     if (fact.has_reported()) {
       fact.mutable_reported()->set_category(category);
       fact.mutable_reported()->set_community("changzhen");
     }
-    if (fact.has_dispatched()) fact.mutable_dispatched()->set_unit("u1");
+    if (fact.has_dispatched()) {
+      fact.mutable_actor()->set_role(v1::ROLE_SOURCE);  // to whatever unit
+      fact.mutable_dispatched()->set_unit(unit);
+    }
     if (fact.has_closed()) fact.mutable_closed()->set_disposition(v1::DISPOSITION_UNCHECKED);
     EvolveTime(state_, at);
     incident::Evolve(incidents_, incident::Moment{Offset{++offset_}, at}, fact,
@@ -186,6 +190,50 @@ TEST(MetricsTest, EachDimensionSumsUpToTheTotal) {
       << "it moved with the dispatch";
   EXPECT_EQ(sheets.Of(kNine, Dimension::kUnit, "")[Count::kReported], 1) << "nobody's yet";
   EXPECT_EQ(sheets.Of(kNine, Dimension::kArea, "changzhen")[Count::kReported], 2);
+}
+
+TEST(MetricsTest, NamesWithoutEndAreCountedTogether) {
+  Sheets sheets;
+  for (size_t i = 0; i < kNamesMax; ++i) {
+    sheets.Tell(kNine, absl::StrCat("c", i), "reported", absl::StrCat("k", i));
+  }
+  // One category more than there are rows, and an old one once more.
+  sheets.Tell(kNine, "late", "reported", "one-more");
+  sheets.Tell(kNine, "later", "reported", "another");
+  sheets.Tell(kNine, "old", "reported", "k7");
+  const std::string others(kOtherNames);
+  EXPECT_EQ(sheets.Of(kNine, Dimension::kCategory, others).open, 2);
+  EXPECT_EQ(sheets.Of(kNine, Dimension::kCategory, "k7").reported, 2);
+  EXPECT_EQ(sheets.Of(kNine).reported, static_cast<int64_t>(kNamesMax) + 3) << "all count";
+  // What was counted there is taken off there, and nobody else's row goes below nothing.
+  sheets.Tell(kNine, "late", "filed");
+  sheets.Tell(kNine, "late", "closed");
+  EXPECT_EQ(sheets.Of(kNine, Dimension::kCategory, others).open, 1);
+  EXPECT_EQ(sheets.Of(kNine, Dimension::kCategory, "one-more"), Row{});
+  EXPECT_EQ(ShownKey(RowKey{Dimension::kCategory, others}), "(other names)");
+}
+
+TEST(MetricsTest, AFullDimensionTakesNoNewNamesEvenWhenARowIsGone) {
+  Sheets sheets;
+  const auto send = [&](size_t incident, const std::string& unit) {
+    sheets.Tell(kNine, absl::StrCat("c", incident), "dispatched", "", unit);
+  };
+  for (size_t i = 0; i < kNamesMax; ++i) {
+    sheets.Tell(kNine, absl::StrCat("c", i), "reported");
+    sheets.Tell(kNine, absl::StrCat("c", i), "filed");
+    send(i, absl::StrCat("u", i));
+  }
+  const std::string others(kOtherNames);
+  send(0, "u1");
+  EXPECT_EQ(sheets.Of(kNine, Dimension::kUnit, "u0"), Row{}) << "its row is gone";
+  send(2, "u0");
+  send(3, "u0");
+  EXPECT_EQ(sheets.Of(kNine, Dimension::kUnit, others).open, 2);
+  EXPECT_EQ(sheets.Of(kNine, Dimension::kUnit, "u0"), Row{});
+  send(2, "u1");
+  send(3, "u1");
+  EXPECT_EQ(sheets.Of(kNine, Dimension::kUnit, others), Row{}) << "and taken off where it was";
+  EXPECT_EQ(sheets.Of(kNine, Dimension::kUnit, "u1").open, 4);
 }
 
 TEST(MetricsTest, TheHourIsThatOfTheLocalClockAlsoWhenItChanges) {

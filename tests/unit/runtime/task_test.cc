@@ -41,6 +41,7 @@ v1::Entry File(absl::string_view id, uint32_t stage = 1) {
 }
 v1::Entry Close(absl::string_view id, uint32_t stage) {
   v1::Entry entry = FactOn(id, stage);
+  entry.mutable_fact()->mutable_actor()->set_code("l1");
   entry.mutable_fact()->mutable_closed()->set_disposition(v1::DISPOSITION_UNCHECKED);
   return entry;
 }
@@ -382,6 +383,34 @@ v1::Entry Discarded(int64_t letter) {
   entry.set_schema(kDeadLetterSchema);
   entry.mutable_dead_letter_discarded()->set_offset(letter);
   return entry;
+}
+
+TEST_F(TaskTest, WhatTheRegistryOrThePolicyCannotTakeIsADeadLetter) {
+  const auto task = NewTask(SendAllTo("U1"), kPartition);
+  v1::Entry member;
+  member.set_schema(kEntrySchema);
+  member.mutable_member_registered()->set_unit("U1");
+  Fold(*task, member);  // without a code
+  v1::Entry policy;
+  policy.set_schema(kEntrySchema);
+  policy.mutable_policy_activated()->mutable_policy()->set_version(std::string(257, 'v'));
+  Fold(*task, policy);
+  member.mutable_member_registered()->set_member("m1");
+  Fold(*task, member);
+  EXPECT_EQ(task->progress().undecodable, 2u);
+  EXPECT_EQ(task->incidents().policy.now().version(), "");
+  EXPECT_EQ(task->incidents().registry.members.size(), 1u);
+  std::vector<std::string> letters;
+  task->dead_letters().Scan("", [&](const DeadLetterKey& key, const DeadLetter& letter) {
+    letters.push_back(absl::StrCat(key.offset.value, ": ", letter.reason));
+  });
+  EXPECT_THAT(letters,
+              testing::ElementsAre("0: a member without a code",
+                                   "1: Policy.version is longer than 256 bytes"));
+  // Who sees to it says what it should have been.
+  member.mutable_member_registered()->set_member("m2");
+  Fold(*task, Retried(0, member));
+  EXPECT_EQ(task->incidents().registry.members.size(), 2u);
 }
 
 TEST_F(TaskTest, ADeadLetterIsRetriedOnceAsWhatItWasMeantToBe) {
