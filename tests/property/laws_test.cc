@@ -608,9 +608,10 @@ RC_GTEST_PROP(L8Nothing, NoCountFallsBelowNothing, ()) {
   const Ledger ledger = DrawLedger();
   const auto task = NewTask(*host::FindService("metrics"), kPartition);
   RC_ASSERT(FoldAll(*task, ledger).ok());
-  host::MetricsOf(task->subject()).rows.ForEach([](const metrics::RowKey&, const metrics::Row& row) {
-    for (const metrics::Count& count : metrics::CountNames()) RC_ASSERT(count.of(row) >= 0);
-  });
+  host::MetricsOf(task->subject())
+      .rows.ForEach([](const metrics::RowKey&, const metrics::Row& row) {
+        for (const metrics::Count& count : metrics::CountNames()) RC_ASSERT(count.of(row) >= 0);
+      });
 }
 
 // What the stories must have in them for the laws to be held to anything: each kind of edge, taken
@@ -627,8 +628,8 @@ TEST(Stories, HaveEachRefusalAndEachEdgeInThem) {
                                   ++voids[change.reason];
                                 } else if (change.fact->has_escalation_raised()) {
                                   levels.insert(change.fact->escalation_raised().level());
-                                } else if (change.now != nullptr && change.now->due_at ==
-                                               FromMillis(incident::kLatestMs)) {
+                                } else if (change.now != nullptr &&
+                                           change.now->due_at == FromMillis(incident::kLatestMs)) {
                                   ++latest;
                                 }
                               }),

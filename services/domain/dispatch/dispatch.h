@@ -72,10 +72,7 @@ struct SentNow {
 
 struct State {
   explicit State(TableSet& tables)
-      : loads(tables, 34),
-        spared(tables, 35),
-        undispatchable(tables, 36),
-        postponed(tables, 37) {}
+      : loads(tables, 34), spared(tables, 35), undispatchable(tables, 36), postponed(tables, 37) {}
 
   OrderedTable<MemberCode, Load> loads;
   OrderedTable<IncidentId, Spared> spared;  // few: all in memory, so that a miss costs no read

@@ -9,7 +9,6 @@
 #include <utility>
 #include <vector>
 
-#include "services/gridledger/doctor/ahead.h"
 #include "services/gridledger/commands/command.h"
 #include "services/gridledger/doctor/ahead.h"
 #include "services/gridledger/terminal/text_table.h"

@@ -9,14 +9,14 @@
 #include <utility>
 #include <vector>
 
-#include "services/gridledger/commands/option_checks.h"
-#include "services/runtime/console/ledger_options.h"
 #include "services/gridledger/commands/command.h"
-#include "services/runtime/console/json_text.h"
-#include "services/runtime/console/watched_view.h"
+#include "services/gridledger/commands/option_checks.h"
 #include "services/gridledger/terminal/text_table.h"
+#include "services/runtime/console/json_text.h"
+#include "services/runtime/console/ledger_options.h"
 #include "services/runtime/console/printable.h"
 #include "services/runtime/console/progress_line.h"
+#include "services/runtime/console/watched_view.h"
 #include "services/runtime/engine/entry_codec.h"
 #include "services/runtime/host/subjects.h"
 #include "services/runtime/host/system_clock.h"

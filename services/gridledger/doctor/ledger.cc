@@ -8,13 +8,12 @@
 #include <optional>
 #include <utility>
 
-#include "services/gridledger/doctor/ahead.h"
 #include "services/gridledger/digests/stored_digests.h"
+#include "services/gridledger/doctor/ahead.h"
 #include "services/gridledger/doctor/findings.h"
 #include "services/gridledger/terminal/background.h"
 #include "services/history/importing/import_record.h"
 #include "services/history/importing/read_places.h"
-#include "services/runtime/console/instant.h"
 #include "services/runtime/adapters/local/folder_lock.h"
 #include "services/runtime/console/instant.h"
 #include "services/runtime/console/printable.h"

@@ -3,9 +3,10 @@
 #include <absl/strings/str_cat.h>
 #include <absl/time/clock.h>
 
-#include "services/runtime/console/progress_line.h"
 #include <algorithm>
 #include <string>
+
+#include "services/runtime/console/progress_line.h"
 
 namespace gridledger::cli {
 

@@ -42,8 +42,8 @@ constexpr size_t kTicksMax = 96;
 // A tick that came back and was not late enough says how far the clock of whoever stamped it is
 // behind: the next one waits for as long, and no longer than this, for that clock may be set.
 constexpr absl::Duration kTickHoldMax = absl::Seconds(5);
-// The log has taken so many, and they do not come back to be read: then it stands still, and more of
-// them would only wait there, too.
+// The log has taken so many, and they do not come back to be read: then it stands still, and more
+// of them would only wait there, too.
 constexpr size_t kTicksUnreadMax = 4;
 // How often a question that the log has not answered is looked at.
 constexpr absl::Duration kAnswerLook = absl::Milliseconds(20);

@@ -66,9 +66,8 @@ constexpr ProgramFigure kProgramFigures[] = {
      [](const CityLook& look) {
        return std::optional<double>(static_cast<double>(look.stopped.size()));
      }},
-    {"gridledger_partitions_stalled",
-     "Partitions of which nothing comes though the log goes on.", MetricType::Gauge,
-     Of<&CityLook::stalled>},
+    {"gridledger_partitions_stalled", "Partitions of which nothing comes though the log goes on.",
+     MetricType::Gauge, Of<&CityLook::stalled>},
     {"gridledger_appends_refused_total", "Ticks and decisions that the log did not take.",
      MetricType::Counter, Of<&CityLook::refused>},
     {"gridledger_clock_ahead_seconds",

@@ -37,7 +37,6 @@
 #include "services/runtime/host/memory_size.h"
 #include "services/runtime/host/signals.h"
 #include "services/runtime/host/stall_watch.h"
-#include "services/runtime/program/stuck_watch.h"
 #include "services/runtime/host/subjects.h"
 #include "services/runtime/program/end_watch.h"
 #include "services/runtime/program/endpoints.h"

@@ -156,8 +156,7 @@ class Desk {
     Decide(state_, incidents_, Moment(), touched, &decision);
     return decision;
   }
-  std::vector<IncidentId> Apply(const v1::Fact& fact,
-                                absl::string_view decided_by = "") {
+  std::vector<IncidentId> Apply(const v1::Fact& fact, absl::string_view decided_by = "") {
     std::vector<IncidentId> touched;
     incident::Evolve(
         incidents_, Moment(), fact,
