@@ -390,533 +390,535 @@ TEST_F(LiveTest, WhoStoodBackIsAnOwnerAgain) {
   driver.Turn(2);
   EXPECT_EQ(driver.way.appends, 1);
   EXPECT_EQ(driver.live->taken_over(), 0);
-  // The log takes them and does not give them back to be read, as behind an open transaction.
-  TEST_F(LiveTest, TicksDoNotPileUpInALogThatIsNotRead) {
-    Driver driver(Alarms(), &log_, &clock_);
-    Report("I1", 50);
+}
+
+// The log takes them and does not give them back to be read, as behind an open transaction.
+TEST_F(LiveTest, TicksDoNotPileUpInALogThatIsNotRead) {
+  Driver driver(Alarms(), &log_, &clock_);
+  Report("I1", 50);
+  driver.Turn();
+  driver.way.reads = false;
+  for (int i = 0; i < 36'000; ++i) {
+    clock_.Advance(absl::Milliseconds(100));
     driver.Turn();
-    driver.way.reads = false;
-    for (int i = 0; i < 36'000; ++i) {
-      clock_.Advance(absl::Milliseconds(100));
-      driver.Turn();
-      driver.way.LetThrough();
-    }
-    EXPECT_GE(driver.way.appends, 1);
-    EXPECT_LE(driver.way.appends, 4);
-    driver.way.reads = true;
-    driver.Turn(3);
-    EXPECT_EQ(driver.live->tasks()[0]->EarliestTimer(), absl::InfiniteFuture());
+    driver.way.LetThrough();
   }
+  EXPECT_GE(driver.way.appends, 1);
+  EXPECT_LE(driver.way.appends, 4);
+  driver.way.reads = true;
+  driver.Turn(3);
+  EXPECT_EQ(driver.live->tasks()[0]->EarliestTimer(), absl::InfiniteFuture());
+}
 
-  // A city of some partitions, all of one driver.
-  struct Partitions {
-    Partitions(int count, VirtualClock* clock)
-        : log(MemoryLogOptions{count, 1, {}, false}), way(&log) {
-      for (Partition p{0}; p.value < count; p = p.Next()) {
-        v1::Entry reported = FactOn(absl::StrCat("I", p.value), 0);
-        reported.mutable_fact()->mutable_reported()->set_community("C1");
-        v1::Entry filed = FactOn(absl::StrCat("I", p.value), 1);
-        filed.mutable_fact()->mutable_filed();
-        EXPECT_TRUE(
-            log.AppendAndWait(p, {RecordOf(reported, clock->Now()), RecordOf(filed, clock->Now())})
-                .ok());
-        tasks.push_back(NewTask(SendAllTo("unit"), p));
-      }
-      live = std::make_unique<Live>(std::move(tasks), &way, nullptr, clock, LiveOptions{});
-    }
-    void Turn(int turns = 1) {
-      for (int i = 0; i < turns; ++i) {
-        ASSERT_TRUE(live->Turn(absl::Minutes(1)).ok());
-        way.LetThrough();
-      }
-    }
-    bool Dispatched(Partition partition) {
-      return log.End(partition)->value > 2 && live->tasks()[partition.value]->pending().empty();
-    }
-
-    MemoryLog log;
-    Way way;
-    std::vector<std::unique_ptr<Task>> tasks;
-    std::unique_ptr<Live> live;
-  };
-
-  TEST_F(LiveTest, APlaceThatCannotBeReadStopsItsPartitionOnly) {
-    Partitions city(4, &clock_);
-    const BadPlace bad{Partition{2}, Offset{1}, BadPlace::Damage::kChecksum};
-    city.log.Break(bad);
-    ASSERT_TRUE(city.live->Start().ok());
-    city.Turn(5);
-    ASSERT_EQ(city.live->stopped().size(), 1u);
-    const Live::Stopped stopped = city.live->stopped()[0];
-    EXPECT_EQ(stopped.partition, Partition{2});
-    EXPECT_EQ(stopped.at, Offset{1});
-    EXPECT_EQ(stopped.bad_place, bad);
-    EXPECT_TRUE(absl::IsDataLoss(stopped.why)) << stopped.why;
-    EXPECT_EQ(city.live->tasks()[2]->next(), Offset{1}) << "what is before it is folded";
-    EXPECT_TRUE(city.live->live());
-    for (const int p : {0, 1, 3}) EXPECT_TRUE(city.Dispatched(Partition{p})) << p;
-    EXPECT_TRUE(city.live->Idle());
-  }
-
-  TEST_F(LiveTest, APlaceThatBreaksWhileTheCityRunsStopsItsPartitionOnly) {
-    Partitions city(2, &clock_);
-    ASSERT_TRUE(city.live->Start().ok());
-    city.Turn(5);
-    EXPECT_TRUE(city.live->stopped().empty());
-    const Offset end = *city.log.End(Partition{0});
-    city.log.Break({Partition{0}, end, BadPlace::Damage::kMissing});
-    for (int p = 0; p < 2; ++p) {
-      v1::Entry reported = FactOn("late", 0);
+// A city of some partitions, all of one driver.
+struct Partitions {
+  Partitions(int count, VirtualClock* clock)
+      : log(MemoryLogOptions{count, 1, {}, false}), way(&log) {
+    for (Partition p{0}; p.value < count; p = p.Next()) {
+      v1::Entry reported = FactOn(absl::StrCat("I", p.value), 0);
       reported.mutable_fact()->mutable_reported()->set_community("C1");
-      ASSERT_TRUE(city.log.AppendAndWait(Partition{p}, {RecordOf(reported, clock_.Now())}).ok());
+      v1::Entry filed = FactOn(absl::StrCat("I", p.value), 1);
+      filed.mutable_fact()->mutable_filed();
+      EXPECT_TRUE(
+          log.AppendAndWait(p, {RecordOf(reported, clock->Now()), RecordOf(filed, clock->Now())})
+              .ok());
+      tasks.push_back(NewTask(SendAllTo("unit"), p));
     }
-    city.Turn(5);
-    ASSERT_EQ(city.live->stopped().size(), 1u);
-    EXPECT_EQ(city.live->stopped()[0].at, end);
-    EXPECT_EQ(city.live->tasks()[1]->next(), *city.log.End(Partition{1}));
+    live = std::make_unique<Live>(std::move(tasks), &way, nullptr, clock, LiveOptions{});
+  }
+  void Turn(int turns = 1) {
+    for (int i = 0; i < turns; ++i) {
+      ASSERT_TRUE(live->Turn(absl::Minutes(1)).ok());
+      way.LetThrough();
+    }
+  }
+  bool Dispatched(Partition partition) {
+    return log.End(partition)->value > 2 && live->tasks()[partition.value]->pending().empty();
   }
 
-  TEST_F(LiveTest, PartitionsWithoutALeaderKeepNobodyWaiting) {
-    Partitions city(32, &clock_);
-    for (int p = 2; p < 32; ++p) city.way.leaderless.insert(Partition{p});
-    ASSERT_TRUE(city.live->Start().ok());
-    EXPECT_EQ(city.way.unanswered(), 30u) << "each is asked once, and nobody waits for the answer";
-    city.Turn(5);
-    EXPECT_TRUE(city.Dispatched(Partition{0}));
-    EXPECT_TRUE(city.Dispatched(Partition{1}));
-    EXPECT_EQ(city.way.unanswered(), 30u) << "one question of a partition is under way at a time";
-    EXPECT_FALSE(city.live->live());
-    EXPECT_FALSE(city.live->Idle());
-    EXPECT_TRUE(city.live->stopped().empty());
-    city.way.TimeOut();
-    city.Turn();
-    EXPECT_EQ(city.way.unanswered(), 0u) << "not at once again";
-    city.way.leaderless.clear();
-    clock_.Advance(absl::Seconds(1));
-    city.Turn(5);
-    EXPECT_TRUE(city.live->live());
-    for (int p = 0; p < 32; ++p) EXPECT_TRUE(city.Dispatched(Partition{p})) << p;
-  }
+  MemoryLog log;
+  Way way;
+  std::vector<std::unique_ptr<Task>> tasks;
+  std::unique_ptr<Live> live;
+};
 
-  // Who waits for all to be done asks for the ends of then.
-  TEST_F(LiveTest, AnOldAnswerDoesNotMakeItIdle) {
-    Partitions city(2, &clock_);
-    ASSERT_TRUE(city.live->Start().ok());
-    city.Turn(5);
-    EXPECT_TRUE(city.live->Idle());
-    city.way.leaderless.insert(Partition{1});
-    EXPECT_FALSE(city.live->Idle());
-    city.way.TimeOut();
-    clock_.Advance(absl::Minutes(1));
-    EXPECT_FALSE(city.live->Idle()) << "the answer of a minute ago";
-    city.way.leaderless.clear();
-    city.way.TimeOut();
-    clock_.Advance(absl::Minutes(1));
-    EXPECT_TRUE(city.live->Idle());
-  }
+TEST_F(LiveTest, APlaceThatCannotBeReadStopsItsPartitionOnly) {
+  Partitions city(4, &clock_);
+  const BadPlace bad{Partition{2}, Offset{1}, BadPlace::Damage::kChecksum};
+  city.log.Break(bad);
+  ASSERT_TRUE(city.live->Start().ok());
+  city.Turn(5);
+  ASSERT_EQ(city.live->stopped().size(), 1u);
+  const Live::Stopped stopped = city.live->stopped()[0];
+  EXPECT_EQ(stopped.partition, Partition{2});
+  EXPECT_EQ(stopped.at, Offset{1});
+  EXPECT_EQ(stopped.bad_place, bad);
+  EXPECT_TRUE(absl::IsDataLoss(stopped.why)) << stopped.why;
+  EXPECT_EQ(city.live->tasks()[2]->next(), Offset{1}) << "what is before it is folded";
+  EXPECT_TRUE(city.live->live());
+  for (const int p : {0, 1, 3}) EXPECT_TRUE(city.Dispatched(Partition{p})) << p;
+  EXPECT_TRUE(city.live->Idle());
+}
 
-  TEST_F(LiveTest, MarksOfTransactionsAreFoldedOver) {
-    Partitions city(1, &clock_);
-    NewRecord nothing;
-    nothing.kind = PlaceKind::kNothing;
-    ASSERT_TRUE(city.log.AppendAndWait(Partition{0}, {nothing, nothing}).ok());
-    ASSERT_TRUE(city.live->Start().ok());
-    city.Turn(5);
-    EXPECT_TRUE(city.live->stopped().empty());
-    EXPECT_EQ(city.live->tasks()[0]->place_counts().without_record, 2u);
-    EXPECT_TRUE(city.Dispatched(Partition{0}));
-    EXPECT_TRUE(city.live->Idle());
+TEST_F(LiveTest, APlaceThatBreaksWhileTheCityRunsStopsItsPartitionOnly) {
+  Partitions city(2, &clock_);
+  ASSERT_TRUE(city.live->Start().ok());
+  city.Turn(5);
+  EXPECT_TRUE(city.live->stopped().empty());
+  const Offset end = *city.log.End(Partition{0});
+  city.log.Break({Partition{0}, end, BadPlace::Damage::kMissing});
+  for (int p = 0; p < 2; ++p) {
+    v1::Entry reported = FactOn("late", 0);
+    reported.mutable_fact()->mutable_reported()->set_community("C1");
+    ASSERT_TRUE(city.log.AppendAndWait(Partition{p}, {RecordOf(reported, clock_.Now())}).ok());
   }
+  city.Turn(5);
+  ASSERT_EQ(city.live->stopped().size(), 1u);
+  EXPECT_EQ(city.live->stopped()[0].at, end);
+  EXPECT_EQ(city.live->tasks()[1]->next(), *city.log.End(Partition{1}));
+}
 
-  TEST_F(LiveTest, WhatDidNotComeThroughIsSentAgain) {
-    Driver driver(SendAllTo("unit"), &log_, &clock_);
-    File("I1");
-    driver.way.refuses = absl::UnavailableError("no broker");
-    driver.Turn(3);
-    EXPECT_TRUE(driver.live->stopped().empty());
-    driver.way.refuses = absl::OkStatus();
-    clock_.Advance(absl::Seconds(1));
-    driver.Turn(2);
-    driver.way.LetThrough();
-    EXPECT_EQ(Dispatched()["I1"], 1);
+TEST_F(LiveTest, PartitionsWithoutALeaderKeepNobodyWaiting) {
+  Partitions city(32, &clock_);
+  for (int p = 2; p < 32; ++p) city.way.leaderless.insert(Partition{p});
+  ASSERT_TRUE(city.live->Start().ok());
+  EXPECT_EQ(city.way.unanswered(), 30u) << "each is asked once, and nobody waits for the answer";
+  city.Turn(5);
+  EXPECT_TRUE(city.Dispatched(Partition{0}));
+  EXPECT_TRUE(city.Dispatched(Partition{1}));
+  EXPECT_EQ(city.way.unanswered(), 30u) << "one question of a partition is under way at a time";
+  EXPECT_FALSE(city.live->live());
+  EXPECT_FALSE(city.live->Idle());
+  EXPECT_TRUE(city.live->stopped().empty());
+  city.way.TimeOut();
+  city.Turn();
+  EXPECT_EQ(city.way.unanswered(), 0u) << "not at once again";
+  city.way.leaderless.clear();
+  clock_.Advance(absl::Seconds(1));
+  city.Turn(5);
+  EXPECT_TRUE(city.live->live());
+  for (int p = 0; p < 32; ++p) EXPECT_TRUE(city.Dispatched(Partition{p})) << p;
+}
+
+// Who waits for all to be done asks for the ends of then.
+TEST_F(LiveTest, AnOldAnswerDoesNotMakeItIdle) {
+  Partitions city(2, &clock_);
+  ASSERT_TRUE(city.live->Start().ok());
+  city.Turn(5);
+  EXPECT_TRUE(city.live->Idle());
+  city.way.leaderless.insert(Partition{1});
+  EXPECT_FALSE(city.live->Idle());
+  city.way.TimeOut();
+  clock_.Advance(absl::Minutes(1));
+  EXPECT_FALSE(city.live->Idle()) << "the answer of a minute ago";
+  city.way.leaderless.clear();
+  city.way.TimeOut();
+  clock_.Advance(absl::Minutes(1));
+  EXPECT_TRUE(city.live->Idle());
+}
+
+TEST_F(LiveTest, MarksOfTransactionsAreFoldedOver) {
+  Partitions city(1, &clock_);
+  NewRecord nothing;
+  nothing.kind = PlaceKind::kNothing;
+  ASSERT_TRUE(city.log.AppendAndWait(Partition{0}, {nothing, nothing}).ok());
+  ASSERT_TRUE(city.live->Start().ok());
+  city.Turn(5);
+  EXPECT_TRUE(city.live->stopped().empty());
+  EXPECT_EQ(city.live->tasks()[0]->place_counts().without_record, 2u);
+  EXPECT_TRUE(city.Dispatched(Partition{0}));
+  EXPECT_TRUE(city.live->Idle());
+}
+
+TEST_F(LiveTest, WhatDidNotComeThroughIsSentAgain) {
+  Driver driver(SendAllTo("unit"), &log_, &clock_);
+  File("I1");
+  driver.way.refuses = absl::UnavailableError("no broker");
+  driver.Turn(3);
+  EXPECT_TRUE(driver.live->stopped().empty());
+  driver.way.refuses = absl::OkStatus();
+  clock_.Advance(absl::Seconds(1));
+  driver.Turn(2);
+  driver.way.LetThrough();
+  EXPECT_EQ(Dispatched()["I1"], 1);
+}
+
+TEST_F(LiveTest, WhatIsDecidedMeanwhileDoesNotWaitForAnAnswer) {
+  Driver driver(SendAllTo("unit"), &log_, &clock_);
+  for (int i = 0; i < 10; ++i) {
+    File("I" + std::to_string(i));
+    driver.Turn();
   }
+  EXPECT_EQ(driver.way.appends, 4);  // and what comes then goes together
+  driver.way.LetThrough();
+  driver.Turn(2);
+  EXPECT_EQ(driver.way.appends, 5);
+  driver.way.LetThrough();
+  driver.Turn(2);
+  EXPECT_EQ(driver.way.appends, 5);
+  const std::map<std::string, int> dispatched = Dispatched();
+  EXPECT_EQ(dispatched.size(), 10u);
+  for (const auto& [incident, times] : dispatched) EXPECT_EQ(times, 1) << incident;
+}
 
-  TEST_F(LiveTest, WhatIsDecidedMeanwhileDoesNotWaitForAnAnswer) {
-    Driver driver(SendAllTo("unit"), &log_, &clock_);
-    for (int i = 0; i < 10; ++i) {
-      File("I" + std::to_string(i));
+TEST_F(LiveTest, BehindAFailureNothingIsSentUntilAllBeforeItIsAnswered) {
+  Driver driver(SendAllTo("unit"), &log_, &clock_);
+  File("I0");
+  driver.Turn();
+  File("I1");
+  driver.way.refuses = absl::UnavailableError("no broker");
+  driver.Turn();
+  driver.way.refuses = absl::OkStatus();
+  File("I2");
+  clock_.Advance(absl::Seconds(1));
+  driver.Turn(3);
+  EXPECT_EQ(driver.way.appends, 2);  // I0 is under way, I1 has failed
+  driver.way.LetThrough();
+  driver.Turn(2);
+  clock_.Advance(absl::Seconds(1));
+  driver.Turn(2);
+  EXPECT_EQ(driver.way.appends, 3);
+  driver.way.LetThrough();
+  EXPECT_EQ(Dispatched(), (std::map<std::string, int>{{"I0", 1}, {"I1", 1}, {"I2", 1}}));
+}
+
+// A backlog of decisions goes to the log in such portions as it answers at once: else those of
+// everybody else would wait behind them.
+TEST_F(LiveTest, ABacklogIsSentAsTheLogTakesIt) {
+  for (int i = 0; i < 40'000; ++i) File("I" + std::to_string(i));
+  Driver driver(SendAllTo("unit"), &log_, &clock_);
+  const auto largest_of_last = [&](int rounds, absl::Duration answered_after) {
+    for (int i = 0; i < rounds; ++i) {
+      driver.way.largest = 0;
       driver.Turn();
-    }
-    EXPECT_EQ(driver.way.appends, 4);  // and what comes then goes together
-    driver.way.LetThrough();
-    driver.Turn(2);
-    EXPECT_EQ(driver.way.appends, 5);
-    driver.way.LetThrough();
-    driver.Turn(2);
-    EXPECT_EQ(driver.way.appends, 5);
-    const std::map<std::string, int> dispatched = Dispatched();
-    EXPECT_EQ(dispatched.size(), 10u);
-    for (const auto& [incident, times] : dispatched) EXPECT_EQ(times, 1) << incident;
-  }
-
-  TEST_F(LiveTest, BehindAFailureNothingIsSentUntilAllBeforeItIsAnswered) {
-    Driver driver(SendAllTo("unit"), &log_, &clock_);
-    File("I0");
-    driver.Turn();
-    File("I1");
-    driver.way.refuses = absl::UnavailableError("no broker");
-    driver.Turn();
-    driver.way.refuses = absl::OkStatus();
-    File("I2");
-    clock_.Advance(absl::Seconds(1));
-    driver.Turn(3);
-    EXPECT_EQ(driver.way.appends, 2);  // I0 is under way, I1 has failed
-    driver.way.LetThrough();
-    driver.Turn(2);
-    clock_.Advance(absl::Seconds(1));
-    driver.Turn(2);
-    EXPECT_EQ(driver.way.appends, 3);
-    driver.way.LetThrough();
-    EXPECT_EQ(Dispatched(), (std::map<std::string, int>{{"I0", 1}, {"I1", 1}, {"I2", 1}}));
-  }
-
-  // A backlog of decisions goes to the log in such portions as it answers at once: else those of
-  // everybody else would wait behind them.
-  TEST_F(LiveTest, ABacklogIsSentAsTheLogTakesIt) {
-    for (int i = 0; i < 40'000; ++i) File("I" + std::to_string(i));
-    Driver driver(SendAllTo("unit"), &log_, &clock_);
-    const auto largest_of_last = [&](int rounds, absl::Duration answered_after) {
-      for (int i = 0; i < rounds; ++i) {
-        driver.way.largest = 0;
-        driver.Turn();
-        clock_.Advance(answered_after);
-        driver.way.LetThrough();
-      }
-      return driver.way.largest;
-    };
-    driver.Turn(20);
-    driver.way.LetThrough();
-    const size_t first = largest_of_last(1, absl::Milliseconds(100));
-    EXPECT_LE(first, 1'000u);
-    const size_t quick = largest_of_last(8, absl::Milliseconds(100));
-    EXPECT_GE(quick, 4 * first);
-    const size_t slow = largest_of_last(10, absl::Seconds(1));
-    EXPECT_LE(slow, first);
-    EXPECT_GE(slow, 1u);
-  }
-
-  // Few pairs, and large ones: their bytes bring a checkpoint forward as their number would.
-  TEST_F(LiveTest, LargePairsDoNotWaitForTheInterval) {
-    SlowSink sink;
-    LiveOptions options;
-    options.checkpoint_interval = absl::Hours(1);
-    options.checkpoint_dirty_bytes_max = 1'000'000;
-    Driver driver(Alarms(), &log_, &clock_, options, &sink);
-    const auto report_long = [&](const std::string& incident) {
-      v1::Entry reported = FactOn(incident, 0);
-      reported.mutable_fact()->mutable_reported()->set_channel(std::string(600'000, 'x'));
-      ASSERT_TRUE(log_.AppendAndWait(kPartition, {RecordOf(reported, clock_.Now())}).ok());
-    };
-    report_long("I1");
-    driver.Turn(3);
-    EXPECT_EQ(sink.submitted, 0);
-    report_long("I2");
-    driver.Turn(3);
-    EXPECT_EQ(sink.submitted, 1);
-    sink.Commit();
-  }
-
-  // Commits at once, and looks how much the tasks hold meanwhile.
-  class WatchingSink final : public CheckpointSink {
-   public:
-    void Submit(std::vector<TaskCheckpoint> checkpoints,
-                absl::AnyInvocable<void(absl::Status)> done) override {
-      size_t bytes = 0;
-      for (const TaskCheckpoint& one : checkpoints) bytes += one.pairs.bytes();
-      for (const Task* task : live->tasks()) bytes += task->resident_bytes();
-      most = std::max(most, bytes);
-      done(store.Commit(std::move(checkpoints)));
-    }
-
-    MemoryStateStore store;
-    Live* live = nullptr;
-    size_t most = 0;
-  };
-
-  // Ten times as much as it may hold, in one batch: reports that stay open, parked facts, and facts
-  // about what is closed.
-  TEST_F(LiveTest, RecordsWithLongTextsDoNotFillTheMemory) {
-    const std::string text(50'000, 'x');
-    const auto append = [&](const v1::Entry& entry) {
-      ASSERT_TRUE(log_.AppendAndWait(kPartition, {RecordOf(entry, clock_.Now())}).ok());
-    };
-    for (int i = 0; i < 200; ++i) {
-      const std::string id = "I" + std::to_string(i);
-      v1::Entry reported = FactOn(id, 0);
-      reported.mutable_fact()->mutable_reported()->set_channel(text);
-      append(reported);
-      v1::Entry early = FactOn("nobody " + std::to_string(i % 20), 1);
-      early.mutable_fact()->mutable_filed();
-      early.mutable_fact()->mutable_actor()->set_code(text);
-      append(early);
-      v1::Entry void_one = FactOn("I" + std::to_string(i * 7 % 200), 9);
-      void_one.mutable_fact()->mutable_filed();
-      append(void_one);
-    }
-    LiveOptions options;
-    options.checkpoint_interval = absl::Hours(1);
-    options.tables_bytes_max = 2'000'000;
-    options.checkpoint_dirty_bytes_max = 500'000;
-    WatchingSink sink;
-    std::vector<std::unique_ptr<Task>> tasks;
-    tasks.push_back(*Task::Open(Onlooker(), kPartition, &sink.store, "test"));
-    Live live(std::move(tasks), &log_, &sink, &clock_, options);
-    sink.live = &live;
-    ASSERT_TRUE(live.Start().ok());
-    for (int turn = 0; turn < 5; ++turn) ASSERT_TRUE(live.Turn(absl::ZeroDuration()).ok());
-    EXPECT_EQ(live.folded(), 600);
-    // What is clean, and what changes until the next look, twice with what is collected of it. A
-    // pair of parked facts is half a megabyte, and one of twenty is in hand at a time.
-    EXPECT_LE(sink.most, 2'000'000u + 2 * (500'000u + 256'000u + 500'000u) + 500'000u);
-    EXPECT_GE(sink.store.commits(), 20);
-  }
-
-  // What is sent at once is bounded by its bytes, whatever the decisions are like.
-  TEST_F(LiveTest, LargeDecisionsAreSentAFewAtATime) {
-    for (int i = 0; i < 60; ++i) File("I" + std::to_string(i));
-    Driver driver(SendAllTo(std::string(100'000, 'u')), &log_, &clock_);
-    driver.Turn(3);
-    EXPECT_GE(driver.way.largest, 1u);
-    EXPECT_LE(driver.way.largest, 10u);
-    for (int i = 0; i < 60; ++i) {
+      clock_.Advance(answered_after);
       driver.way.LetThrough();
-      driver.Turn(2);
     }
-    const std::map<std::string, int> dispatched = Dispatched();
-    EXPECT_EQ(dispatched.size(), 60u);
-    for (const auto& [id, times] : dispatched) EXPECT_EQ(times, 1) << id;
-  }
-
-  // A driver that has nothing to do but wait leaves the processor to those whom it waits for.
-  TEST_F(LiveTest, WhileACheckpointIsOutItWaits) {
-    SlowSink sink;
-    LiveOptions options;
-    options.checkpoint_interval = absl::Seconds(1);
-    Driver driver(Alarms(), &log_, &clock_, options, &sink);
-    Report("I1");
-    driver.Turn();
-    clock_.Advance(absl::Seconds(2));
-    driver.Turn(2);
-    ASSERT_EQ(sink.submitted, 1);
-    Report("I2");
-    clock_.Advance(absl::Seconds(2));  // the next one is due, and the store has not answered
-    driver.Turn(2);
-    EXPECT_GE(driver.way.waited, absl::Milliseconds(1));
-    EXPECT_EQ(sink.submitted, 1);
-    sink.Commit();
-    driver.Turn(2);
-    EXPECT_EQ(sink.submitted, 2);
-    sink.Commit();
-  }
-
-  TEST_F(LiveTest, WhileTheLogIsAwayItWaitsBetweenTwoTicks) {
-    Driver driver(Alarms(), &log_, &clock_);
-    Report("I1", 50);
-    driver.Turn();
-    clock_.Advance(absl::Seconds(1));
-    driver.way.refuses = absl::UnavailableError("no broker");
-    driver.Turn(3);
-    EXPECT_EQ(driver.way.appends, 1);
-    EXPECT_GE(driver.way.waited, absl::Milliseconds(1));
-    driver.way.refuses = absl::OkStatus();
-    clock_.Advance(driver.way.waited);
-    driver.Turn();
-    EXPECT_EQ(driver.way.appends, 2);
-  }
-
-  TEST_F(LiveTest, WhatIsDecidedGoesOnInTheTraceOfWhatItIsAbout) {
-    Driver driver(SendAllTo("unit"), &log_, &clock_);
-    driver.Turn();  // live: what was there before is read without its headers
-    File("untraced");
-    Report("traced");
-    v1::Entry filed = FactOn("traced", 1);
-    filed.mutable_fact()->mutable_filed();
-    NewRecord record = RecordOf(filed, clock_.Now());
-    AppendHeader("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
-                 &record.headers);
-    ASSERT_TRUE(log_.AppendAndWait(kPartition, {record}).ok());
-    driver.Turn(2);
-    driver.way.LetThrough();
-    std::vector<std::string> traces;
-    for (const NewRecord& decision : ReadLedger(log_, kPartition)) {
-      v1::Entry entry;
-      ASSERT_TRUE(entry.ParseFromString(decision.value));
-      if (entry.has_decision()) traces.emplace_back(FindHeader(decision.headers, "traceparent"));
-    }
-    ASSERT_EQ(traces.size(), 2u);
-    EXPECT_EQ(traces[0], "");
-    EXPECT_THAT(traces[1],
-                ::testing::MatchesRegex("00-4bf92f3577b34da6a3ce929d0e0e4736-[0-9a-f]{16}-01"));
-    EXPECT_THAT(traces[1], ::testing::Not(HasSubstr("00f067aa0ba902b7")));
-  }
-
-  class TwoDrivers : public LiveTest {
-   protected:
-    static LiveOptions Standby() {
-      LiveOptions options;
-      options.outputs = false;
-      options.takeover_after = absl::Milliseconds(500);
-      return options;
-    }
-    // An incident that nobody but the standby decides on.
-    void TakeOver(const std::string& incident) {
-      File(incident);
-      standby_.Turn();
-      clock_.Advance(absl::Seconds(1));
-      standby_.Turn(2);
-      standby_.way.LetThrough();
-      standby_.Turn(2);
-      EXPECT_TRUE(standby_.live->Sends(kPartition));
-    }
-    // One that both see before either has decided.
-    void Both(const std::string& incident, bool standby_first) {
-      File(incident);
-      owner_.Turn();
-      standby_.Turn();
-      (standby_first ? standby_ : owner_).way.LetThrough();
-      (standby_first ? owner_ : standby_).way.LetThrough();
-      owner_.Turn(2);
-      standby_.Turn(2);
-    }
-    // Until the standby leaves the partition to its owner; how many incidents it took.
-    int BothUntilItStandsDown(const std::string& incident, bool standby_first) {
-      int both = 0;
-      while (both < 100 && standby_.live->Sends(kPartition)) {
-        Both(absl::StrCat(incident, both++), standby_first);
-        clock_.Advance(absl::Milliseconds(100));
-        owner_.Turn();
-        standby_.Turn();
-      }
-      return both;
-    }
-
-    Driver owner_{SendAllTo("unit"), &log_, &clock_};
-    Driver standby_{SendAllTo("unit"), &log_, &clock_, Standby()};
+    return driver.way.largest;
   };
+  driver.Turn(20);
+  driver.way.LetThrough();
+  const size_t first = largest_of_last(1, absl::Milliseconds(100));
+  EXPECT_LE(first, 1'000u);
+  const size_t quick = largest_of_last(8, absl::Milliseconds(100));
+  EXPECT_GE(quick, 4 * first);
+  const size_t slow = largest_of_last(10, absl::Seconds(1));
+  EXPECT_LE(slow, first);
+  EXPECT_GE(slow, 1u);
+}
 
-  TEST_F(TwoDrivers, AStandbyStandsDownWhenItsOwnerIsBack) {
-    TakeOver("away");
-    owner_.Turn(2);  // it was stopped, and goes on
-    EXPECT_LE(BothUntilItStandsDown("first-", false), 30);
-    EXPECT_EQ(standby_.live->stood_down(), 1);
-    for (int i = 0; i < 20; ++i) Both("later-" + std::to_string(i), false);
-    for (const auto& [incident, times] : Dispatched()) {
-      EXPECT_EQ(times, incident.starts_with("first-") ? 2 : 1) << incident;
-    }
-    // And takes over again from one who dies.
-    TakeOver("dead");
-    EXPECT_EQ(standby_.live->taken_over(), 2);
-    EXPECT_EQ(Dispatched()["dead"], 1);
+// Few pairs, and large ones: their bytes bring a checkpoint forward as their number would.
+TEST_F(LiveTest, LargePairsDoNotWaitForTheInterval) {
+  SlowSink sink;
+  LiveOptions options;
+  options.checkpoint_interval = absl::Hours(1);
+  options.checkpoint_dirty_bytes_max = 1'000'000;
+  Driver driver(Alarms(), &log_, &clock_, options, &sink);
+  const auto report_long = [&](const std::string& incident) {
+    v1::Entry reported = FactOn(incident, 0);
+    reported.mutable_fact()->mutable_reported()->set_channel(std::string(600'000, 'x'));
+    ASSERT_TRUE(log_.AppendAndWait(kPartition, {RecordOf(reported, clock_.Now())}).ok());
+  };
+  report_long("I1");
+  driver.Turn(3);
+  EXPECT_EQ(sink.submitted, 0);
+  report_long("I2");
+  driver.Turn(3);
+  EXPECT_EQ(sink.submitted, 1);
+  sink.Commit();
+}
+
+// Commits at once, and looks how much the tasks hold meanwhile.
+class WatchingSink final : public CheckpointSink {
+ public:
+  void Submit(std::vector<TaskCheckpoint> checkpoints,
+              absl::AnyInvocable<void(absl::Status)> done) override {
+    size_t bytes = 0;
+    for (const TaskCheckpoint& one : checkpoints) bytes += one.pairs.bytes();
+    for (const Task* task : live->tasks()) bytes += task->resident_bytes();
+    most = std::max(most, bytes);
+    done(store.Commit(std::move(checkpoints)));
   }
 
-  TEST_F(TwoDrivers, AStandbyThatIsTheQuickerOneStandsDownToo) {
-    TakeOver("away");
-    owner_.Turn(2);
-    EXPECT_LE(BothUntilItStandsDown("both-", true), 30);
-    EXPECT_FALSE(standby_.live->Sends(kPartition));
-    for (int i = 0; i < 20; ++i) Both("later-" + std::to_string(i), true);
-    for (const auto& [incident, times] : Dispatched()) {
-      EXPECT_LE(times, incident.starts_with("both-") ? 2 : 1) << incident;
-    }
-  }
+  MemoryStateStore store;
+  Live* live = nullptr;
+  size_t most = 0;
+};
 
-  TEST_F(TwoDrivers, AStandbyGoesOnWhileItsOwnerIsAway) {
-    TakeOver("away");
-    for (int i = 0; i < 100; ++i) {
-      File("alone-" + std::to_string(i));
-      standby_.Turn();
-      standby_.way.LetThrough();
-      standby_.Turn(2);
-    }
-    EXPECT_TRUE(standby_.live->Sends(kPartition));
-    EXPECT_EQ(standby_.live->stood_down(), 0);
-    for (const auto& [incident, times] : Dispatched()) EXPECT_EQ(times, 1) << incident;
+// Ten times as much as it may hold, in one batch: reports that stay open, parked facts, and facts
+// about what is closed.
+TEST_F(LiveTest, RecordsWithLongTextsDoNotFillTheMemory) {
+  const std::string text(50'000, 'x');
+  const auto append = [&](const v1::Entry& entry) {
+    ASSERT_TRUE(log_.AppendAndWait(kPartition, {RecordOf(entry, clock_.Now())}).ok());
+  };
+  for (int i = 0; i < 200; ++i) {
+    const std::string id = "I" + std::to_string(i);
+    v1::Entry reported = FactOn(id, 0);
+    reported.mutable_fact()->mutable_reported()->set_channel(text);
+    append(reported);
+    v1::Entry early = FactOn("nobody " + std::to_string(i % 20), 1);
+    early.mutable_fact()->mutable_filed();
+    early.mutable_fact()->mutable_actor()->set_code(text);
+    append(early);
+    v1::Entry void_one = FactOn("I" + std::to_string(i * 7 % 200), 9);
+    void_one.mutable_fact()->mutable_filed();
+    append(void_one);
   }
+  LiveOptions options;
+  options.checkpoint_interval = absl::Hours(1);
+  options.tables_bytes_max = 2'000'000;
+  options.checkpoint_dirty_bytes_max = 500'000;
+  WatchingSink sink;
+  std::vector<std::unique_ptr<Task>> tasks;
+  tasks.push_back(*Task::Open(Onlooker(), kPartition, &sink.store, "test"));
+  Live live(std::move(tasks), &log_, &sink, &clock_, options);
+  sink.live = &live;
+  ASSERT_TRUE(live.Start().ok());
+  for (int turn = 0; turn < 5; ++turn) ASSERT_TRUE(live.Turn(absl::ZeroDuration()).ok());
+  EXPECT_EQ(live.folded(), 600);
+  // What is clean, and what changes until the next look, twice with what is collected of it. A
+  // pair of parked facts is half a megabyte, and one of twenty is in hand at a time.
+  EXPECT_LE(sink.most, 2'000'000u + 2 * (500'000u + 256'000u + 500'000u) + 500'000u);
+  EXPECT_GE(sink.store.commits(), 20);
+}
 
-  // One who comes back far behind repeats all that the standby settled meanwhile, and is not back
-  // yet.
-  TEST_F(TwoDrivers, AStandbyGoesOnWhileItsOwnerHasYetToCatchUp) {
-    TakeOver("away");
-    owner_.Turn(2);
-    for (int i = 0; i < 40; ++i) {
-      File("late-" + std::to_string(i));
-      owner_.Turn();
-      if (owner_.way.waiting() == 4) owner_.way.LetOneThrough();  // what it sent 1.6 s ago
-      standby_.Turn();
-      standby_.way.LetThrough();
-      clock_.Advance(absl::Milliseconds(400));
-      standby_.Turn();
-    }
-    EXPECT_TRUE(standby_.live->Sends(kPartition));
-    EXPECT_EQ(standby_.live->stood_down(), 0);
-    owner_.way.LetThrough();
-    owner_.Turn(2);
-    EXPECT_LE(BothUntilItStandsDown("both-", false), 40);
-    EXPECT_FALSE(standby_.live->Sends(kPartition));
+// What is sent at once is bounded by its bytes, whatever the decisions are like.
+TEST_F(LiveTest, LargeDecisionsAreSentAFewAtATime) {
+  for (int i = 0; i < 60; ++i) File("I" + std::to_string(i));
+  Driver driver(SendAllTo(std::string(100'000, 'u')), &log_, &clock_);
+  driver.Turn(3);
+  EXPECT_GE(driver.way.largest, 1u);
+  EXPECT_LE(driver.way.largest, 10u);
+  for (int i = 0; i < 60; ++i) {
+    driver.way.LetThrough();
+    driver.Turn(2);
   }
+  const std::map<std::string, int> dispatched = Dispatched();
+  EXPECT_EQ(dispatched.size(), 60u);
+  for (const auto& [id, times] : dispatched) EXPECT_EQ(times, 1) << id;
+}
 
-  // One who is back, falls behind and is back again has not been there all the time.
-  TEST_F(TwoDrivers, AStandbyGoesOnWhileItsOwnerComesAndGoes) {
-    TakeOver("away");
-    owner_.Turn(2);
-    for (int i = 0; i < 100; ++i) {
-      const std::string incident = "some-" + std::to_string(i);
-      if (i / 10 % 2 == 0) {
-        Both(incident, false);
-      } else {
-        File(incident);
-        standby_.Turn();
-        standby_.way.LetThrough();
-      }
-      clock_.Advance(absl::Milliseconds(100));
-      standby_.Turn(2);
-    }
-    EXPECT_TRUE(standby_.live->Sends(kPartition));
-    EXPECT_EQ(standby_.live->stood_down(), 0);
+// A driver that has nothing to do but wait leaves the processor to those whom it waits for.
+TEST_F(LiveTest, WhileACheckpointIsOutItWaits) {
+  SlowSink sink;
+  LiveOptions options;
+  options.checkpoint_interval = absl::Seconds(1);
+  Driver driver(Alarms(), &log_, &clock_, options, &sink);
+  Report("I1");
+  driver.Turn();
+  clock_.Advance(absl::Seconds(2));
+  driver.Turn(2);
+  ASSERT_EQ(sink.submitted, 1);
+  Report("I2");
+  clock_.Advance(absl::Seconds(2));  // the next one is due, and the store has not answered
+  driver.Turn(2);
+  EXPECT_GE(driver.way.waited, absl::Milliseconds(1));
+  EXPECT_EQ(sink.submitted, 1);
+  sink.Commit();
+  driver.Turn(2);
+  EXPECT_EQ(sink.submitted, 2);
+  sink.Commit();
+}
+
+TEST_F(LiveTest, WhileTheLogIsAwayItWaitsBetweenTwoTicks) {
+  Driver driver(Alarms(), &log_, &clock_);
+  Report("I1", 50);
+  driver.Turn();
+  clock_.Advance(absl::Seconds(1));
+  driver.way.refuses = absl::UnavailableError("no broker");
+  driver.Turn(3);
+  EXPECT_EQ(driver.way.appends, 1);
+  EXPECT_GE(driver.way.waited, absl::Milliseconds(1));
+  driver.way.refuses = absl::OkStatus();
+  clock_.Advance(driver.way.waited);
+  driver.Turn();
+  EXPECT_EQ(driver.way.appends, 2);
+}
+
+TEST_F(LiveTest, WhatIsDecidedGoesOnInTheTraceOfWhatItIsAbout) {
+  Driver driver(SendAllTo("unit"), &log_, &clock_);
+  driver.Turn();  // live: what was there before is read without its headers
+  File("untraced");
+  Report("traced");
+  v1::Entry filed = FactOn("traced", 1);
+  filed.mutable_fact()->mutable_filed();
+  NewRecord record = RecordOf(filed, clock_.Now());
+  AppendHeader("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+               &record.headers);
+  ASSERT_TRUE(log_.AppendAndWait(kPartition, {record}).ok());
+  driver.Turn(2);
+  driver.way.LetThrough();
+  std::vector<std::string> traces;
+  for (const NewRecord& decision : ReadLedger(log_, kPartition)) {
+    v1::Entry entry;
+    ASSERT_TRUE(entry.ParseFromString(decision.value));
+    if (entry.has_decision()) traces.emplace_back(FindHeader(decision.headers, "traceparent"));
   }
+  ASSERT_EQ(traces.size(), 2u);
+  EXPECT_EQ(traces[0], "");
+  EXPECT_THAT(traces[1],
+              ::testing::MatchesRegex("00-4bf92f3577b34da6a3ce929d0e0e4736-[0-9a-f]{16}-01"));
+  EXPECT_THAT(traces[1], ::testing::Not(HasSubstr("00f067aa0ba902b7")));
+}
 
-  // What becomes due while an answer is out does not wait for it: a log that is slow makes each of
-  // them late once, not twice.
-  TEST_F(TwoDrivers, AStandbyThatTookOverSendsOnWhileItsLogIsSlow) {
-    TakeOver("away");
-    for (int i = 0; i < 3; ++i) {
-      File("slow-" + std::to_string(i));
-      const int before = standby_.way.appends;
-      standby_.Turn();
-      EXPECT_EQ(standby_.way.appends, before + 1) << i;
-    }
+class TwoDrivers : public LiveTest {
+ protected:
+  static LiveOptions Standby() {
+    LiveOptions options;
+    options.outputs = false;
+    options.takeover_after = absl::Milliseconds(500);
+    return options;
+  }
+  // An incident that nobody but the standby decides on.
+  void TakeOver(const std::string& incident) {
+    File(incident);
+    standby_.Turn();
+    clock_.Advance(absl::Seconds(1));
+    standby_.Turn(2);
     standby_.way.LetThrough();
     standby_.Turn(2);
     EXPECT_TRUE(standby_.live->Sends(kPartition));
-    for (const auto& [incident, times] : Dispatched()) EXPECT_EQ(times, 1) << incident;
+  }
+  // One that both see before either has decided.
+  void Both(const std::string& incident, bool standby_first) {
+    File(incident);
+    owner_.Turn();
+    standby_.Turn();
+    (standby_first ? standby_ : owner_).way.LetThrough();
+    (standby_first ? owner_ : standby_).way.LetThrough();
+    owner_.Turn(2);
+    standby_.Turn(2);
+  }
+  // Until the standby leaves the partition to its owner; how many incidents it took.
+  int BothUntilItStandsDown(const std::string& incident, bool standby_first) {
+    int both = 0;
+    while (both < 100 && standby_.live->Sends(kPartition)) {
+      Both(absl::StrCat(incident, both++), standby_first);
+      clock_.Advance(absl::Milliseconds(100));
+      owner_.Turn();
+      standby_.Turn();
+    }
+    return both;
   }
 
-  // What it had to send twice itself is no other's.
-  TEST_F(TwoDrivers, AStandbyThatIsNotAnsweredGoesOn) {
-    TakeOver("away");
-    for (int i = 0; i < 40; ++i) {
-      File("lost-" + std::to_string(i));
-      standby_.way.refuses = absl::UnavailableError("no broker");
-      standby_.Turn(2);
-      standby_.way.refuses = absl::OkStatus();
-      clock_.Advance(absl::Milliseconds(250));
+  Driver owner_{SendAllTo("unit"), &log_, &clock_};
+  Driver standby_{SendAllTo("unit"), &log_, &clock_, Standby()};
+};
+
+TEST_F(TwoDrivers, AStandbyStandsDownWhenItsOwnerIsBack) {
+  TakeOver("away");
+  owner_.Turn(2);  // it was stopped, and goes on
+  EXPECT_LE(BothUntilItStandsDown("first-", false), 30);
+  EXPECT_EQ(standby_.live->stood_down(), 1);
+  for (int i = 0; i < 20; ++i) Both("later-" + std::to_string(i), false);
+  for (const auto& [incident, times] : Dispatched()) {
+    EXPECT_EQ(times, incident.starts_with("first-") ? 2 : 1) << incident;
+  }
+  // And takes over again from one who dies.
+  TakeOver("dead");
+  EXPECT_EQ(standby_.live->taken_over(), 2);
+  EXPECT_EQ(Dispatched()["dead"], 1);
+}
+
+TEST_F(TwoDrivers, AStandbyThatIsTheQuickerOneStandsDownToo) {
+  TakeOver("away");
+  owner_.Turn(2);
+  EXPECT_LE(BothUntilItStandsDown("both-", true), 30);
+  EXPECT_FALSE(standby_.live->Sends(kPartition));
+  for (int i = 0; i < 20; ++i) Both("later-" + std::to_string(i), true);
+  for (const auto& [incident, times] : Dispatched()) {
+    EXPECT_LE(times, incident.starts_with("both-") ? 2 : 1) << incident;
+  }
+}
+
+TEST_F(TwoDrivers, AStandbyGoesOnWhileItsOwnerIsAway) {
+  TakeOver("away");
+  for (int i = 0; i < 100; ++i) {
+    File("alone-" + std::to_string(i));
+    standby_.Turn();
+    standby_.way.LetThrough();
+    standby_.Turn(2);
+  }
+  EXPECT_TRUE(standby_.live->Sends(kPartition));
+  EXPECT_EQ(standby_.live->stood_down(), 0);
+  for (const auto& [incident, times] : Dispatched()) EXPECT_EQ(times, 1) << incident;
+}
+
+// One who comes back far behind repeats all that the standby settled meanwhile, and is not back
+// yet.
+TEST_F(TwoDrivers, AStandbyGoesOnWhileItsOwnerHasYetToCatchUp) {
+  TakeOver("away");
+  owner_.Turn(2);
+  for (int i = 0; i < 40; ++i) {
+    File("late-" + std::to_string(i));
+    owner_.Turn();
+    if (owner_.way.waiting() == 4) owner_.way.LetOneThrough();  // what it sent 1.6 s ago
+    standby_.Turn();
+    standby_.way.LetThrough();
+    clock_.Advance(absl::Milliseconds(400));
+    standby_.Turn();
+  }
+  EXPECT_TRUE(standby_.live->Sends(kPartition));
+  EXPECT_EQ(standby_.live->stood_down(), 0);
+  owner_.way.LetThrough();
+  owner_.Turn(2);
+  EXPECT_LE(BothUntilItStandsDown("both-", false), 40);
+  EXPECT_FALSE(standby_.live->Sends(kPartition));
+}
+
+// One who is back, falls behind and is back again has not been there all the time.
+TEST_F(TwoDrivers, AStandbyGoesOnWhileItsOwnerComesAndGoes) {
+  TakeOver("away");
+  owner_.Turn(2);
+  for (int i = 0; i < 100; ++i) {
+    const std::string incident = "some-" + std::to_string(i);
+    if (i / 10 % 2 == 0) {
+      Both(incident, false);
+    } else {
+      File(incident);
       standby_.Turn();
       standby_.way.LetThrough();
-      standby_.Turn(2);
     }
-    EXPECT_TRUE(standby_.live->Sends(kPartition));
-    EXPECT_EQ(standby_.live->stood_down(), 0);
+    clock_.Advance(absl::Milliseconds(100));
+    standby_.Turn(2);
   }
+  EXPECT_TRUE(standby_.live->Sends(kPartition));
+  EXPECT_EQ(standby_.live->stood_down(), 0);
+}
+
+// What becomes due while an answer is out does not wait for it: a log that is slow makes each of
+// them late once, not twice.
+TEST_F(TwoDrivers, AStandbyThatTookOverSendsOnWhileItsLogIsSlow) {
+  TakeOver("away");
+  for (int i = 0; i < 3; ++i) {
+    File("slow-" + std::to_string(i));
+    const int before = standby_.way.appends;
+    standby_.Turn();
+    EXPECT_EQ(standby_.way.appends, before + 1) << i;
+  }
+  standby_.way.LetThrough();
+  standby_.Turn(2);
+  EXPECT_TRUE(standby_.live->Sends(kPartition));
+  for (const auto& [incident, times] : Dispatched()) EXPECT_EQ(times, 1) << incident;
+}
+
+// What it had to send twice itself is no other's.
+TEST_F(TwoDrivers, AStandbyThatIsNotAnsweredGoesOn) {
+  TakeOver("away");
+  for (int i = 0; i < 40; ++i) {
+    File("lost-" + std::to_string(i));
+    standby_.way.refuses = absl::UnavailableError("no broker");
+    standby_.Turn(2);
+    standby_.way.refuses = absl::OkStatus();
+    clock_.Advance(absl::Milliseconds(250));
+    standby_.Turn();
+    standby_.way.LetThrough();
+    standby_.Turn(2);
+  }
+  EXPECT_TRUE(standby_.live->Sends(kPartition));
+  EXPECT_EQ(standby_.live->stood_down(), 0);
+}
 
 }  // namespace
 }  // namespace gridledger::engine
