@@ -276,8 +276,8 @@ TEST_F(LiveTest, TheTicksThatALogNeverGivesBackAreBounded) {
   Driver driver(Alarms(), &log_, &clock_);
   Report("I1", 50);
   driver.Turn();
-  for (int i = 0; i < 24 * 3600; ++i) {
-    clock_.Advance(absl::Minutes(1));
+  for (int i = 0; i < 300; ++i) {  // each time as long as it takes to the next one
+    clock_.Advance(std::max(absl::Milliseconds(250), (clock_.Now() - TestTime(0)) / 7));
     driver.Turn();
   }
   EXPECT_EQ(driver.way.appends, 96);
@@ -329,7 +329,7 @@ TEST_F(LiveTest, AClockThatIsSetRightFiresAtOnce) {
   driver.way.LetThrough();
   driver.Turn(2);
   EXPECT_EQ(driver.live->tasks()[0]->EarliestTimer(), absl::InfiniteFuture());
-  EXPECT_EQ(driver.way.appends, 1);
+  EXPECT_EQ(driver.way.appends, 2);  // a tick, and what is decided on it
 }
 
 // What lasts is measured by a clock that nobody sets.
