@@ -95,7 +95,7 @@ TEST(ZoneTest, TheRulesOfARecordSayWhatTheMachineSaidWhenTheyWereRead) {
     const absl::StatusOr<v1::ZoneRules> rules = zones::ReadZoneRules(name);
     ASSERT_TRUE(rules.ok()) << rules.status();
     EXPECT_EQ(rules->until_s(), zones::kRulesUntil_s);
-    EXPECT_LE(rules->ByteSizeLong(), 4096u) << name;
+    EXPECT_LE(rules->ByteSizeLong(), 2048u) << name;
     const absl::StatusOr<Zone> zone = Zone::Of(name, *rules);
     ASSERT_TRUE(zone.ok()) << name << ": " << zone.status();
     EXPECT_EQ(zone->name(), name);
