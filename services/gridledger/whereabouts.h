@@ -19,6 +19,7 @@ struct WaitingFact {
   Partition partition;
   Offset offset;
   std::string incident;
+  bool told_there = false;  // where its incident is the same was said again
 };
 
 struct Whereabouts {
@@ -31,7 +32,7 @@ struct Whereabouts {
   // Why a partition was not folded to its end; OK in all others.
   std::vector<absl::Status> stopped;
 
-  // Waits, and its incident is elsewhere.
+  // Waits, its incident is elsewhere, and was not told there.
   bool IsApart(const WaitingFact& fact) const;
   // As many partitions as the ledger seems to have been made with.
   int PartitionsAtFirst() const;

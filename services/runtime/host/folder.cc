@@ -100,9 +100,21 @@ absl::Status CheckSameLedger(const std::string& path, const std::string& topic, 
   if (in) {
     const std::string was((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
     if (was == is) return absl::OkStatus();
+    // The same topic has more partitions than this state was made with, or it is another ledger.
+    int had = 0;
+    const bool is_recounted =
+        absl::StartsWith(was, absl::StrCat(topic, "\n")) &&
+        absl::SimpleAtoi(absl::StripSuffix(was.substr(topic.size() + 1), " partitions\n"), &had) &&
+        had < partitions;
     return absl::FailedPreconditionError(absl::StrCat(
         "the state in ", path, " is of ", absl::StrReplaceAll(was, {{"\n", " "}}), "and not of ",
-        topic, " with ", partitions, " partitions: name another folder"));
+        topic, " with ", partitions, " partitions: ",
+        is_recounted
+            ? absl::StrCat("a ledger's number of partitions never changes. Make new topics "
+                           "with ",
+                           had, " and `gridledger copy --reunite ", had,
+                           "` it there: that brings facts to their incidents")
+            : std::string("name another folder")));
   }
   if (!may_write) return absl::OkStatus();
   std::ofstream out(file);
