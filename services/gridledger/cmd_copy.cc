@@ -125,7 +125,8 @@ absl::Status Compare(const CopyOptions& options, CopySource& source, CopyTarget&
   if (!here.ok()) return here.status();
   std::erase_if(
       *here, [&](const DigestRow& row) { return row.task.partition.value >= source.partitions(); });
-  if (there->empty() && !here->empty()) {
+  // A file's are of all its records, and those told again are not folded here.
+  if (there->empty() && !here->empty() && !outcome->reunion) {
     if (absl::Status kept = target.KeepDigests(*here); !kept.ok()) return kept;
   }
   outcome->compared = !there->empty() && !here->empty();

@@ -1,7 +1,10 @@
 #include "services/runtime/host/folder.h"
 
+#include <absl/strings/match.h>
+#include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_replace.h>
+#include <absl/strings/strip.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -104,7 +107,9 @@ absl::Status CheckSameLedger(const std::string& path, const std::string& topic, 
     int had = 0;
     const bool is_recounted =
         absl::StartsWith(was, absl::StrCat(topic, "\n")) &&
-        absl::SimpleAtoi(absl::StripSuffix(was.substr(topic.size() + 1), " partitions\n"), &had) &&
+        absl::SimpleAtoi(
+            absl::StripSuffix(absl::string_view(was).substr(topic.size() + 1), " partitions\n"),
+            &had) &&
         had < partitions;
     return absl::FailedPreconditionError(absl::StrCat(
         "the state in ", path, " is of ", absl::StrReplaceAll(was, {{"\n", " "}}), "and not of ",
