@@ -375,7 +375,11 @@ absl::StatusOr<std::unique_ptr<CopyTarget>> OpenTarget(const std::string& log, i
   if (static_cast<int>(ends->size()) != partitions) {
     return absl::FailedPreconditionError(absl::StrCat(
         log, " has ", ends->size(), " partitions, the source ", partitions,
-        ": a key would lie in another partition. Make the topics with --partitions ", partitions));
+        ": a key would lie in another partition. Make the topics with --partitions ", partitions,
+        ends->size() < static_cast<size_t>(partitions)
+            ? absl::StrCat("; or, if the source was made with ", ends->size(),
+                           " and got more, add --reunite ", ends->size())
+            : std::string()));
   }
   if (name->kind == host::LogName::Kind::kKafka) {
     auto stamping = LedgerStamping::Of(*name, common);

@@ -8,6 +8,7 @@
 #include <optional>
 #include <utility>
 
+#include "services/gridledger/copying/whereabouts.h"
 #include "services/gridledger/digests/stored_digests.h"
 #include "services/gridledger/doctor/ahead.h"
 #include "services/gridledger/doctor/findings.h"
@@ -23,6 +24,7 @@ namespace gridledger::cli {
 namespace {
 
 constexpr absl::Duration kReadPatience = absl::Seconds(10);
+constexpr size_t kApartTold = 4;  // pairs of partitions in a line for people
 
 // Whether somebody writes the ledger, as far as this machine knows.
 struct Writer {
@@ -94,6 +96,48 @@ Finding Zone(host::Folder& folder) {
           absl::StrCat("the policy names \"", found->unknown,
                        "\" without its rules, and no program knows it: hours are of UTC"),
           "activate the policy anew, with a zone that this machine knows"};
+}
+
+// A partition that is raised to a schema that this program does not know; and facts that wait in
+// another partition than their incident's. Nothing where all is well, or another finding says why
+// nobody can tell.
+void Whole(const CommonOptions& options, host::Folder& folder, Findings* findings) {
+  const auto found = LookForIncidents(options, &folder, /*asked=*/{}, /*ends=*/{});
+  if (!found.ok()) return;
+  for (const absl::Status& stopped : found->stopped) {
+    if (!absl::IsFailedPrecondition(stopped)) continue;
+    findings->push_back(BadFinding("schema", stopped, "use a newer build"));
+    break;
+  }
+  // By where they wait and where their incident is.
+  std::map<std::pair<Partition, Partition>, int64_t> facts;
+  int64_t all = 0;
+  for (const WaitingFact& fact : found->waiting) {
+    if (!found->IsApart(fact)) continue;
+    ++facts[{fact.partition, found->incidents.at(fact.incident)}];
+    ++all;
+  }
+  if (all == 0) return;
+  std::string said;
+  size_t told = 0;
+  for (const auto& [between, count] : facts) {
+    if (++told > kApartTold) break;
+    absl::StrAppend(&said, said.empty() ? "" : ", ", Grouped(count),
+                    count == 1 ? " fact waits" : " facts wait", " in partition ",
+                    between.first.value, " for incidents that are in partition ",
+                    between.second.value);
+  }
+  if (facts.size() > kApartTold) absl::StrAppend(&said, ", and so on: ", Grouped(all), " in all");
+  const int at_first = found->PartitionsAtFirst();
+  findings->push_back(
+      {"partitions", Health::kWarn, std::move(said),
+       at_first < folder.log().partitions()
+           ? absl::StrCat("the ledger was made with ", at_first, " partitions and has ",
+                          folder.log().partitions(), ": `gridledger copy --reunite ", at_first,
+                          "` brings them together in a new ledger")
+           : absl::StrCat("whoever sends them names another key than the report's, its community; "
+                          "`gridledger copy --reunite ",
+                          at_first, "` brings them together in a new ledger")});
 }
 
 // Who brings a state in order, by what `up` and an import each do to it. A city that goes live
@@ -264,6 +308,7 @@ void ExamineLedger(const CommonOptions& options, Findings* findings) {
   findings->push_back(Records((*folder)->log()));
   findings->push_back(Zone(**folder));
   findings->push_back(Time(**folder));
+  Whole(options, **folder, findings);
   Finding state = State(options, **folder, writer.is_there);
   // One that is not this ledger's knows nothing of its rounds.
   auto unknown = state.health == Health::kBad ? std::nullopt : UnknownRounds(options, **folder);

@@ -165,7 +165,7 @@ EntryDecoder::EntryDecoder() : block_(new char[kBlockBytes]), arena_(block_.get(
 absl::Status EntryDecoder::Decode(absl::string_view value) {
   arena_.Reset();
   entry_ = google::protobuf::Arena::CreateMessage<v1::Entry>(&arena_);
-  return DecodeEntry(value, entry_);
+  return ParseEntry(value, entry_);
 }
 
 }  // namespace gridledger::engine

@@ -1,7 +1,10 @@
 #include "services/runtime/host/folder.h"
 
+#include <absl/strings/match.h>
+#include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_replace.h>
+#include <absl/strings/strip.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -100,9 +103,23 @@ absl::Status CheckSameLedger(const std::string& path, const std::string& topic, 
   if (in) {
     const std::string was((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
     if (was == is) return absl::OkStatus();
+    // The same topic has more partitions than this state was made with, or it is another ledger.
+    int had = 0;
+    const bool is_recounted =
+        absl::StartsWith(was, absl::StrCat(topic, "\n")) &&
+        absl::SimpleAtoi(
+            absl::StripSuffix(absl::string_view(was).substr(topic.size() + 1), " partitions\n"),
+            &had) &&
+        had < partitions;
     return absl::FailedPreconditionError(absl::StrCat(
         "the state in ", path, " is of ", absl::StrReplaceAll(was, {{"\n", " "}}), "and not of ",
-        topic, " with ", partitions, " partitions: name another folder"));
+        topic, " with ", partitions, " partitions: ",
+        is_recounted
+            ? absl::StrCat("a ledger's number of partitions never changes. Make new topics "
+                           "with ",
+                           had, " and `gridledger copy --reunite ", had,
+                           "` it there: that brings facts to their incidents")
+            : std::string("name another folder")));
   }
   if (!may_write) return absl::OkStatus();
   std::ofstream out(file);

@@ -436,7 +436,10 @@ class ServiceRun {
     recounted_ = absl::FailedPreconditionError(absl::StrCat(
         cluster_.log->Topic(), " has ", *count, " partitions now, and had ", log->partitions(),
         " when this began: a community's records would lie in two of them, and none has all. "
-        "A ledger's number of partitions never changes: copy it to a new topic"));
+        "A ledger's number of partitions never changes. End what writes to it, make new topics "
+        "with ",
+        log->partitions(), " partitions and `gridledger copy --reunite ", log->partitions(),
+        "` it there: that brings facts to their incidents"));
   }
 
   absl::Status WhatEndsIt() {
