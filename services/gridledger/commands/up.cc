@@ -93,6 +93,8 @@ absl::Status Serve(const UpOptions& options, host::StopSignals& signals, const H
   CityScreen screen(folder->get(), options.common.data);
   bool is_ready = false;
   size_t stopped_said = 0;
+  int64_t refused_said = 0;
+  absl::Time refused_again = absl::InfinitePast();
   while (!(*city)->Failed()) {
     const host::CityLook look = (*city)->Look();
     if (look.live && !is_ready) {
@@ -104,6 +106,12 @@ absl::Status Serve(const UpOptions& options, host::StopSignals& signals, const H
       const engine::Live::Stopped& stopped = look.stopped[stopped_said];
       spdlog::error("partition {} stopped: {}", stopped.partition.value,
                     std::string(stopped.why.message()));
+    }
+    // The first at once; then, while it goes on, now and then.
+    if (look.refused > refused_said && absl::Now() >= refused_again) {
+      refused_said = look.refused;
+      refused_again = absl::Now() + absl::Seconds(10);
+      spdlog::warn("{}", look.last_refusal->text);
     }
     screen.Show(look, trickle == nullptr ? 0 : trickle->appended());
     if (signals.Wait(is_ready ? absl::Seconds(1) : absl::Milliseconds(20))) break;

@@ -16,7 +16,7 @@ namespace {
 constexpr absl::Duration kTurnWait = absl::Milliseconds(500);
 constexpr absl::Duration kLookEvery = absl::Milliseconds(250);
 // Standbys take over after half a second unless told; who stood back for nobody goes on.
-constexpr absl::Duration kStandBackFor = absl::Seconds(3);
+constexpr absl::Duration kStandBackFor = absl::Seconds(5);
 constexpr size_t kTellAtOnce = 1000;  // dead letters, or the block that they lie in
 
 }  // namespace

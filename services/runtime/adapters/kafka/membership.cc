@@ -118,7 +118,10 @@ class Member final : public KafkaMembership {
     size_t count = 0;
     const rd_kafka_ConsumerGroupDescription_t** groups =
         result == nullptr ? nullptr : rd_kafka_DescribeConsumerGroups_result_groups(result, &count);
-    if (count != 1 || rd_kafka_ConsumerGroupDescription_error(groups[0]) != nullptr) {
+    if (count != 1) return std::nullopt;
+    if (const rd_kafka_error_t* error = rd_kafka_ConsumerGroupDescription_error(groups[0])) {
+      // Brokers forget a group that nobody is in and that has committed nothing.
+      if (rd_kafka_error_code(error) == RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND) return 0;
       return std::nullopt;
     }
     return rd_kafka_ConsumerGroupDescription_member_count(groups[0]);
