@@ -447,7 +447,8 @@ class MapTable : public TableBase {
     if (in_flight_.empty()) {
       in_flight_.swap(frozen_);
     } else {
-      in_flight_.insert(in_flight_.end(), frozen_.begin(), frozen_.end());
+      // One by one: g++ 14 takes the insertion of a range for one that may overflow.
+      for (Slot* slot : frozen_) in_flight_.push_back(slot);
     }
     frozen_.clear();
     frozen_at_ = 0;

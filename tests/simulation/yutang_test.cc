@@ -158,7 +158,7 @@ struct Outcome {
   absl::btree_map<std::string, int64_t> facts;
   absl::btree_map<incident::Phase, int64_t> open_phases;
   std::vector<int64_t> records = std::vector<int64_t>(kPartitions);
-  std::string digests;
+  std::string digests;  // each partition's: of its records, then of each service's state
   metrics::Sheet sheet;
   int64_t late = 0;
   size_t lives_max = 0;
@@ -196,7 +196,9 @@ Outcome Play(City::Options options, const std::vector<engine::Service>& services
     for (int i = 0; i < incident::kVoidReasons; ++i) outcome.voids[i] += counts.voids[i];
     for (const auto& [name, count] : ledger.facts) outcome.facts[name] += count;
     outcome.records[p] = ledger.records;
-    absl::StrAppend(&outcome.digests, ledger.digest.Hex(), " ", tasks[0]->digest().Hex(), "\n");
+    absl::StrAppend(&outcome.digests, ledger.digest.Hex());
+    for (const auto& task : tasks) absl::StrAppend(&outcome.digests, " ", task->digest().Hex());
+    absl::StrAppend(&outcome.digests, "; ");
     outcome.late += lockstep.late();
     outcome.lives_max = std::max(outcome.lives_max, source.lives_max());
     for (uint64_t number = 1; number <= options.incidents; ++number) {
@@ -236,6 +238,8 @@ TEST(Yutang, ThePublishedPeriod) {
   EXPECT_EQ(outcome.counts.open, 1'418);
   EXPECT_EQ(outcome.voids, std::vector<uint64_t>(incident::kVoidReasons));
   EXPECT_EQ(outcome.late, 0);
+  // deploy/dev/test compares them with those of another build.
+  RecordProperty("digests", outcome.digests);
   const metrics::Row total = outcome.sheet.Total();
   EXPECT_EQ(metrics::PrintedRate(total[metrics::Count::kClosed], total[metrics::Count::kReported]),
             "97.29 %");
