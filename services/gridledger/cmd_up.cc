@@ -103,8 +103,8 @@ absl::Status Serve(const UpOptions& options, host::StopSignals& signals, const H
     }
     for (; stopped_said < look.stopped.size(); ++stopped_said) {
       const engine::Live::Stopped& stopped = look.stopped[stopped_said];
-      spdlog::error("partition {} stopped: {}", stopped.partition.value,
-                    std::string(stopped.why.message()));
+      spdlog::error("partition {} stopped at offset {}: {}", stopped.partition.value,
+                    stopped.at.value, std::string(stopped.why.message()));
     }
     screen.Show(look, trickle == nullptr ? 0 : trickle->appended());
     if (signals.Wait(is_ready ? absl::Seconds(1) : absl::Milliseconds(20))) break;
