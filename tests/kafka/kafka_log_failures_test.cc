@@ -157,6 +157,7 @@ TEST_F(KafkaLogFailures, PropertiesThatTheLawsHangOnAreNotForChoosing) {
            {"partition.assignment.strategy", "cooperative-sticky"},
            {"acks", "1"},
            {"check.crcs", "false"},
+           {"isolation.level", "read_committed"},
            {"no.such.property", "x"},
            {"socket.timeout.ms", "a secret that nobody shall see"}}) {
     const auto log = KafkaLog::Open(

@@ -104,8 +104,8 @@ absl::Status Serve(const UpOptions& options, host::StopSignals& signals, const H
     }
     for (; stopped_said < look.stopped.size(); ++stopped_said) {
       const engine::Live::Stopped& stopped = look.stopped[stopped_said];
-      spdlog::error("partition {} stopped: {}", stopped.partition.value,
-                    std::string(stopped.why.message()));
+      spdlog::error("partition {} stopped at offset {}: {}", stopped.partition.value,
+                    stopped.at.value, std::string(stopped.why.message()));
     }
     // The first at once; then, while it goes on, now and then.
     if (look.refused > refused_said && absl::Now() >= refused_again) {

@@ -72,6 +72,7 @@ Finding Records(EventLog& log) {
         return BadFinding("records", absl::UnavailableError(absl::StrCat(place, " does not come")),
                           "look at the disk or the cluster");
       }
+      if ((*record)->kind == PlaceKind::kNothing) continue;
       const absl::Status decoded = engine::DecodeEntry((*record)->value, &entry);
       if (!decoded.ok()) ++letters;
     }

@@ -175,7 +175,7 @@ TEST(MemoryLog, ABrokenPlaceEndsItsPartitionOnly) {
   }
   EXPECT_EQ(failures, 1);
   std::sort(read.begin(), read.end());
-  EXPECT_EQ(read, "00001aabc") << "all of partition 0, and partition 1 up to there";
+  EXPECT_EQ(read, "0001aabc") << "all of partition 0, and partition 1 up to there";
 }
 
 }  // namespace
