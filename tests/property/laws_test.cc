@@ -200,9 +200,10 @@ RC_GTEST_PROP(L2Arbiter, VoidFactsChangeNothingButTheirCount, ()) {
   for (size_t i = 0; i < ledger.size(); ++i) {
     verdicts.clear();
     RC_ASSERT(FoldUpTo(*task, ledger, i + 1).ok());
-    const auto& counted = task->incidents().counts.Get().voids;
-    for (size_t reason = 0; reason < std::size(counted); ++reason) {
-      RC_ASSERT(counted[reason] == seen[static_cast<incident::VoidReason>(reason)]);
+    const incident::Counts& counted = task->incidents().counts.Get();
+    for (int i = 0; i < incident::kVoidReasons; ++i) {
+      const auto reason = static_cast<incident::VoidReason>(i);
+      RC_ASSERT(counted.Voids(reason) == seen[reason]);
     }
     // A report that counts may release facts that are void: it is not itself, and comes first.
     const bool is_void =
@@ -341,8 +342,8 @@ RC_GTEST_PROP(L4Settled, ADecisionThatComesAgainChangesNothing, ()) {
   for (size_t i = ledger.size(); i < again.size(); ++i) {
     facts += static_cast<uint64_t>(EntryOf(again[i]).decision().facts_size());
   }
-  const auto reason = static_cast<size_t>(incident::VoidReason::kDuplicateDecision);
-  RC_ASSERT(task->incidents().counts.Get().voids[reason] == facts);
+  const auto reason = incident::VoidReason::kDuplicateDecision;
+  RC_ASSERT(task->incidents().counts.Get().Voids(reason) == facts);
   RC_ASSERT(task->pending().empty());
 }
 
@@ -539,9 +540,10 @@ RC_GTEST_PROP(L8Nothing, NoCountFallsBelowNothing, ()) {
   const Ledger ledger = DrawLedger();
   const auto task = NewTask(*host::FindService("metrics"), kPartition);
   RC_ASSERT(FoldAll(*task, ledger).ok());
-  host::MetricsOf(task->subject()).rows.ForEach([](const metrics::RowKey&, const metrics::Row& row) {
-    for (const metrics::Count& count : metrics::CountNames()) RC_ASSERT(count.of(row) >= 0);
-  });
+  host::MetricsOf(task->subject())
+      .rows.ForEach([](const metrics::RowKey&, const metrics::Row& row) {
+        for (const metrics::Count& count : metrics::CountNames()) RC_ASSERT(count.of(row) >= 0);
+      });
 }
 
 // What the stories must have in them for the laws to be held to anything: each kind of edge, taken
@@ -558,8 +560,8 @@ TEST(Stories, HaveEachRefusalAndEachEdgeInThem) {
                                   ++voids[change.reason];
                                 } else if (change.fact->has_escalation_raised()) {
                                   levels.insert(change.fact->escalation_raised().level());
-                                } else if (change.now != nullptr && change.now->due_at ==
-                                               FromMillis(incident::kLatestMs)) {
+                                } else if (change.now != nullptr &&
+                                           change.now->due_at == FromMillis(incident::kLatestMs)) {
                                   ++latest;
                                 }
                               }),

@@ -115,12 +115,8 @@ void Fill(const Deed& deed, Fact::KindCase kind, absl::Time at, const incident::
     case Fact::kDeadlineExtended:
       fact->mutable_deadline_extended()->set_due_at_ms(DueMs(deed, at));
       break;
-    case Fact::kDeadlineWarned:
-      fact->mutable_deadline_warned()->set_due_at_ms(seen_due_ms);
-      break;
-    case Fact::kDeadlineMissed:
-      fact->mutable_deadline_missed()->set_due_at_ms(seen_due_ms);
-      break;
+    case Fact::kDeadlineWarned: fact->mutable_deadline_warned()->set_due_at_ms(seen_due_ms); break;
+    case Fact::kDeadlineMissed: fact->mutable_deadline_missed()->set_due_at_ms(seen_due_ms); break;
     case Fact::kEscalationRaised:
       fact->mutable_escalation_raised()->set_level(LevelOf(deed));
       break;

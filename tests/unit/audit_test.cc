@@ -19,8 +19,7 @@ class Archive {
  public:
   // One record with a fact, or with several as a decision has them. A fact names the present stage
   // unless `stage` says otherwise.
-  void Record(std::initializer_list<const char*> facts, int stage = -1,
-              const char* by = "source") {
+  void Record(std::initializer_list<const char*> facts, int stage = -1, const char* by = "source") {
     ++offset_;
     for (const char* text : facts) {
       auto fact = tests::ParseFact(text, absl::UTCTimeZone());

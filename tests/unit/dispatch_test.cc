@@ -125,8 +125,7 @@ class Desk {
 
  private:
   incident::Moment Moment() const { return incident::Moment{Offset{offset_}, at}; }
-  std::vector<IncidentId> Apply(const v1::Fact& fact,
-                                absl::string_view decided_by = "") {
+  std::vector<IncidentId> Apply(const v1::Fact& fact, absl::string_view decided_by = "") {
     std::vector<IncidentId> touched;
     incident::Evolve(
         incidents_, Moment(), fact,
@@ -272,10 +271,10 @@ TEST(DispatchTest, AShiftIsHalfOpenAndMayPassMidnight) {
       {"and not there", 480, 1200, 0, "1969-12-31 07:59", false},
   };
   for (const auto& row : rows) {
-    const Shift shift{.member = MemberCode("a"),
-                      .start_minute = row.start,
-                      .end_minute = row.end,
-                      .utc_offset_minutes = row.utc_offset};
+    const incident::Shift shift{.member = MemberCode("a"),
+                                .start_minute = row.start,
+                                .end_minute = row.end,
+                                .utc_offset_minutes = row.utc_offset};
     EXPECT_EQ(OnDuty(shift, *tests::ParseInstant(row.at, absl::UTCTimeZone())), row.on_duty)
         << row.why;
   }
@@ -467,13 +466,13 @@ TEST(DispatchTest, RosterKeysAreReadAsTheyWereWritten) {
   for (const auto& [unit, area] : std::vector<std::pair<std::string, std::string>>{
            {"u", ""}, {"u", "1"}, {"u1", ""}, {"", ""}, {std::string(300, 'u'), "长圳"}}) {
     std::string bytes;
-    const RosterKey key{UnitCode(unit), area};
+    const incident::RosterKey key{UnitCode(unit), area};
     key.AppendKey(&bytes);
-    RosterKey read;
+    incident::RosterKey read;
     ASSERT_TRUE(read.ParseKey(bytes));
     EXPECT_EQ(read, key);
   }
-  RosterKey read;
+  incident::RosterKey read;
   EXPECT_FALSE(read.ParseKey("")) << "no length";
   EXPECT_FALSE(read.ParseKey("\x05unit")) << "cut";
 }

@@ -76,16 +76,17 @@ class Story {
   std::string Tell(const Fact& fact, absl::string_view decided_by = "") {
     std::string fate;
     ++offset_;
-    Evolve(state_, Moment{Offset{offset_}, FromMillis(kStartMs + offset_ * 60'000)}, fact,
-           [&](const Change& change) {
-             if (!fate.empty()) fate += ", ";
-             switch (change.verdict) {
-               case Verdict::kApplied: fate += "applied"; break;
-               case Verdict::kParked: fate += "parked"; break;
-               case Verdict::kVoid: fate += std::string(VoidReasonName(change.reason)); break;
-             }
-           },
-           decided_by);
+    Evolve(
+        state_, Moment{Offset{offset_}, FromMillis(kStartMs + offset_ * 60'000)}, fact,
+        [&](const Change& change) {
+          if (!fate.empty()) fate += ", ";
+          switch (change.verdict) {
+            case Verdict::kApplied: fate += "applied"; break;
+            case Verdict::kParked: fate += "parked"; break;
+            case Verdict::kVoid: fate += std::string(VoidReasonName(change.reason)); break;
+          }
+        },
+        decided_by);
     return fate;
   }
   std::string Tell(const std::string& name) { return Tell(Make(name)); }
@@ -280,7 +281,8 @@ TEST(IncidentTest, ThePageShowsWhoMaySayWhat) {
   }
   EXPECT_EQ(AllSpeakers().size(), Transitions().size());
   const char* root = std::getenv("GRIDLEDGER_SOURCE_DIR");
-  std::ifstream page(absl::StrCat(root == nullptr ? "." : root, "/services/domain/incident/README.md"));
+  std::ifstream page(
+      absl::StrCat(root == nullptr ? "." : root, "/services/domain/incident/README.md"));
   const std::string text((std::istreambuf_iterator<char>(page)), std::istreambuf_iterator<char>());
   EXPECT_NE(text.find(table), std::string::npos) << "it should have\n" << table;
 }
@@ -336,7 +338,8 @@ TEST(IncidentTest, TheServicesOwnDecisionStandsWhoeverHasLeftSince) {
 
 TEST(IncidentTest, TheRegistryHasRoomForSoManyAndKeepsThose) {
   Story story;
-  for (size_t i = 0; i < kMembersMax; ++i) ASSERT_EQ(story.Register(absl::StrCat("m", i), "u1"), "");
+  for (size_t i = 0; i < kMembersMax; ++i)
+    ASSERT_EQ(story.Register(absl::StrCat("m", i), "u1"), "");
   EXPECT_EQ(story.Register("one-more", "u1"), "the partition has as many members as it can");
   EXPECT_EQ(story.Register("m7", "u2", false), "") << "one who is there may still move";
   EXPECT_EQ(story.Register("", "u1"), "a member without a code");
@@ -421,9 +424,8 @@ TEST(IncidentTest, EveryTextOfAnEntryHasALimit) {
   EachText(entry, [&](const auto& field, const auto& set) {
     ++texts;
     // Those of a fact are the fold's, which voids it; facts of a decision and of a retry as well.
-    const v1::Fact* fact = entry.has_fact() ? &entry.fact()
-                           : !entry.decision().facts().empty()
-                               ? &entry.decision().facts(0)
+    const v1::Fact* fact = entry.has_fact()                    ? &entry.fact()
+                           : !entry.decision().facts().empty() ? &entry.decision().facts(0)
                            : entry.dead_letter_retried().entry().has_fact()
                                ? &entry.dead_letter_retried().entry().fact()
                                : nullptr;

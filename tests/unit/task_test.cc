@@ -81,7 +81,7 @@ class TaskTest : public testing::Test {
     task.Stored(bytes_max);
   }
   static uint64_t Voids(const Task& task, VoidReason reason) {
-    return task.incidents().counts.Get().voids[static_cast<int>(reason)];
+    return task.incidents().counts.Get().Voids(reason);
   }
 
   Ledger ledger_;
@@ -404,9 +404,8 @@ TEST_F(TaskTest, WhatTheRegistryOrThePolicyCannotTakeIsADeadLetter) {
   task->dead_letters().Scan("", [&](const DeadLetterKey& key, const DeadLetter& letter) {
     letters.push_back(absl::StrCat(key.offset.value, ": ", letter.reason));
   });
-  EXPECT_THAT(letters,
-              testing::ElementsAre("0: a member without a code",
-                                   "1: Policy.version is longer than 256 bytes"));
+  EXPECT_THAT(letters, testing::ElementsAre("0: a member without a code",
+                                            "1: Policy.version is longer than 256 bytes"));
   // Who sees to it says what it should have been.
   member.mutable_member_registered()->set_member("m2");
   Fold(*task, Retried(0, member));

@@ -108,7 +108,8 @@ void Fire(DueNow& due, const policy::Compiled& policy, const IncidentId& id, Wat
     case Rung::kYellow: watch.yellow = watch.owes_yellow = true; break;
     case Rung::kMissed: watch.missed = watch.owes_missed = true; break;
     case Rung::kLevel:
-      if (watch.level >= policy.ladder().size()) return;  // a policy since then has a shorter ladder
+      if (watch.level >= policy.ladder().size())
+        return;  // a policy since then has a shorter ladder
       watch.owes_level = ++watch.level;
       break;
   }
@@ -204,7 +205,8 @@ void Decide(const State& state, const incident::State& incidents, const incident
   if (state.due_now.record != cause.offset) return;
   for (const DueNow::Item& item : state.due_now.items) {
     const Watch* watch = state.watches.Find(item.id);
-    if (watch == nullptr || !Owes(incidents.policy.now(), *watch, item)) continue;  // the same record has settled it
+    if (watch == nullptr || !Owes(incidents.policy.now(), *watch, item))
+      continue;  // the same record has settled it
     const Incident* incident = incidents.incidents.Find(item.id);
     INVARIANT(incident != nullptr && incident->due_at, "something is owed to a case that is none");
     Say(item, *incident, incidents.policy.now(), decision);

@@ -347,7 +347,8 @@ VoidReason Apply(State& state, const Moment& moment, const Fact& fact, const Tra
     return fact.stage() < old.stage.value ? VoidReason::kStaleStage : VoidReason::kFutureStage;
   }
   if (!Has(row.from, old.phase)) return VoidReason::kIllegalTransition;
-  if (const VoidReason no = Objection(state, old, fact, is_decided); no != VoidReason::kNone) return no;
+  if (const VoidReason no = Objection(state, old, fact, is_decided); no != VoidReason::kNone)
+    return no;
   if (fact.has_merged() && !MayTakeIn(state, fact.merged().into())) {
     return VoidReason::kNoSuchIncident;
   }
@@ -422,7 +423,8 @@ void Evolve(State& state, const Moment& moment, const v1::Fact& fact, ChangeSink
   if (incident != nullptr && is_report) {
     return EvolveVoid(state, moment, fact, VoidReason::kDuplicateReport, sink);
   }
-  const VoidReason no = Apply(state, moment, fact, *row, incident, /*any_stage=*/false, !decided_by.empty(), sink);
+  const VoidReason no =
+      Apply(state, moment, fact, *row, incident, /*any_stage=*/false, !decided_by.empty(), sink);
   if (no != VoidReason::kNone) return EvolveVoid(state, moment, fact, no, sink);
   if (is_report && state.counts.Get().parked > 0) {
     Release(state, moment, IncidentId(fact.incident_id()), sink);
@@ -431,7 +433,10 @@ void Evolve(State& state, const Moment& moment, const v1::Fact& fact, ChangeSink
 
 void EvolveVoid(State& state, const Moment& moment, const v1::Fact& fact, VoidReason reason,
                 ChangeSink sink) {
-  ++state.counts.Change().voids[static_cast<int>(reason)];
+  std::vector<uint64_t>& voids = state.counts.Change().voids;
+  const auto at = static_cast<size_t>(reason);
+  if (voids.size() <= at) voids.resize(at + 1);
+  ++voids[at];
   sink(Change{.moment = moment,
               .fact = &fact,
               .verdict = Verdict::kVoid,

@@ -76,6 +76,7 @@ enum class VoidReason : uint8_t {
   kOtherUnitsMember = 25,   // sent by hand to a member of another unit than the one named
 };
 constexpr int kVoidReasons = 26;
+constexpr int kFirstVoidReasons = 18;  // of the first layout
 absl::string_view VoidReasonName(VoidReason reason);
 
 // ---- State --------------------------------------------------------------------------------------
@@ -164,11 +165,17 @@ struct Counts {
   uint64_t incidents = 0;
   uint64_t open = 0;
   uint64_t closed = 0;
-  uint64_t parked = 0;                                                // waiting now
-  std::vector<uint64_t> voids = std::vector<uint64_t>(kVoidReasons);  // by VoidReason
+  uint64_t parked = 0;  // waiting now
+  // By VoidReason. Longer only once a later reason has come: ledgers without one keep the digests
+  // that they had before there was one.
+  std::vector<uint64_t> voids = std::vector<uint64_t>(kFirstVoidReasons);
   template <class A>
   void Fields(A& a) {
     a(incidents, open, closed, parked, voids);
+  }
+  uint64_t Voids(VoidReason reason) const {
+    const auto at = static_cast<size_t>(reason);
+    return at < voids.size() ? voids[at] : 0;
   }
 };
 

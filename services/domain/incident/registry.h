@@ -1,5 +1,5 @@
-// The registry of a partition: members, rosters, and the units that they are of. Every service folds
-// it, so that all agree on whether somebody can be sent. Never decides who is.
+// The registry of a partition: members, rosters, and the units that they are of. Every service
+// folds it, so that all agree on whether somebody can be sent. Never decides who is.
 //
 // State, Evolve, queries.
 #pragma once

@@ -197,8 +197,7 @@ class Task {
 
   SourceMark& MarkOf(const std::string& source);
   void FoldContent(const incident::Moment& moment, const v1::Entry& entry);
-  void FoldFact(const incident::Moment& moment, const v1::Fact& fact,
-                absl::string_view decided_by);
+  void FoldFact(const incident::Moment& moment, const v1::Fact& fact, absl::string_view decided_by);
   // The record at that offset says nothing that counts, and waits for somebody.
   void ParkAsDeadLetter(Offset offset, absl::string_view why);
   void FoldDecision(const incident::Moment& moment, const v1::Decision& decision);
