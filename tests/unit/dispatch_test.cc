@@ -125,7 +125,8 @@ class Desk {
 
  private:
   incident::Moment Moment() const { return incident::Moment{Offset{offset_}, at}; }
-  std::vector<IncidentId> Apply(const v1::Fact& fact, absl::string_view decided_by = "") {
+  std::vector<IncidentId> Apply(const v1::Fact& fact,
+                                absl::string_view decided_by = "") {
     std::vector<IncidentId> touched;
     incident::Evolve(
         incidents_, Moment(), fact,
@@ -272,9 +273,9 @@ TEST(DispatchTest, AShiftIsHalfOpenAndMayPassMidnight) {
   };
   for (const auto& row : rows) {
     const incident::Shift shift{.member = MemberCode("a"),
-                                .start_minute = row.start,
-                                .end_minute = row.end,
-                                .utc_offset_minutes = row.utc_offset};
+                      .start_minute = row.start,
+                      .end_minute = row.end,
+                      .utc_offset_minutes = row.utc_offset};
     EXPECT_EQ(OnDuty(shift, *tests::ParseInstant(row.at, absl::UTCTimeZone())), row.on_duty)
         << row.why;
   }

@@ -76,7 +76,6 @@ enum class VoidReason : uint8_t {
   kOtherUnitsMember = 25,   // sent by hand to a member of another unit than the one named
 };
 constexpr int kVoidReasons = 26;
-constexpr int kFirstVoidReasons = 18;  // of the first layout
 absl::string_view VoidReasonName(VoidReason reason);
 
 // ---- State --------------------------------------------------------------------------------------
@@ -159,6 +158,8 @@ struct Parked {
 // Of `handled_by`: 16 × ~20 B; further ones are not remembered, and a case has one or two.
 constexpr size_t kHandlersMax = 16;
 constexpr int kParkedMax = 64;  // an incident; 64 × ~200 B ≈ 13 KB, and a life has about ten facts
+
+constexpr int kFirstVoidReasons = 18;  // that every state counts, as the first layout had them
 
 // Counts of one partition.
 struct Counts {
