@@ -253,9 +253,10 @@ RC_GTEST_PROP(L2Arbiter, VoidFactsChangeNothingButTheirCount, ()) {
   for (size_t i = 0; i < ledger.size(); ++i) {
     verdicts.clear();
     RC_ASSERT(FoldUpTo(*task, ledger, i + 1).ok());
-    const auto& counted = task->incidents().counts.Get().voids;
-    for (size_t reason = 0; reason < std::size(counted); ++reason) {
-      RC_ASSERT(counted[reason] == seen[static_cast<incident::VoidReason>(reason)]);
+    const incident::Counts& counted = task->incidents().counts.Get();
+    for (int i = 0; i < incident::kVoidReasons; ++i) {
+      const auto reason = static_cast<incident::VoidReason>(i);
+      RC_ASSERT(counted.Voids(reason) == seen[reason]);
     }
     // A report that counts may release facts that are void: it is not itself, and comes first.
     const bool is_void =
@@ -399,8 +400,8 @@ RC_GTEST_PROP(L4Settled, ADecisionThatComesAgainChangesNothing, ()) {
   for (size_t i = ledger.size(); i < again.size(); ++i) {
     facts += static_cast<uint64_t>(EntryOf(again[i]).decision().facts_size());
   }
-  const auto reason = static_cast<size_t>(incident::VoidReason::kDuplicateDecision);
-  RC_ASSERT(task->incidents().counts.Get().voids[reason] == facts);
+  const auto reason = incident::VoidReason::kDuplicateDecision;
+  RC_ASSERT(task->incidents().counts.Get().Voids(reason) == facts);
   RC_ASSERT(task->pending().empty());
 }
 

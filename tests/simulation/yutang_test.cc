@@ -193,7 +193,9 @@ Outcome Play(City::Options options, const std::vector<engine::Service>& services
     outcome.counts.open += counts.open;
     outcome.counts.closed += counts.closed;
     outcome.counts.parked += counts.parked;
-    for (int i = 0; i < incident::kVoidReasons; ++i) outcome.voids[i] += counts.voids[i];
+    for (int i = 0; i < incident::kVoidReasons; ++i) {
+      outcome.voids[i] += counts.Voids(static_cast<incident::VoidReason>(i));
+    }
     for (const auto& [name, count] : ledger.facts) outcome.facts[name] += count;
     outcome.records[p] = ledger.records;
     absl::StrAppend(&outcome.digests, ledger.digest.Hex());

@@ -433,7 +433,10 @@ void Evolve(State& state, const Moment& moment, const v1::Fact& fact, ChangeSink
 
 void EvolveVoid(State& state, const Moment& moment, const v1::Fact& fact, VoidReason reason,
                 ChangeSink sink) {
-  ++state.counts.Change().voids[static_cast<int>(reason)];
+  std::vector<uint64_t>& voids = state.counts.Change().voids;
+  const auto at = static_cast<size_t>(reason);
+  if (voids.size() <= at) voids.resize(at + 1);
+  ++voids[at];
   sink(Change{.moment = moment,
               .fact = &fact,
               .verdict = Verdict::kVoid,

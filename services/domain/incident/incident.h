@@ -160,16 +160,24 @@ struct Parked {
 constexpr size_t kHandlersMax = 16;
 constexpr int kParkedMax = 64;  // an incident; 64 × ~200 B ≈ 13 KB, and a life has about ten facts
 
+constexpr int kFirstVoidReasons = 18;  // that every state counts, as the first layout had them
+
 // Counts of one partition.
 struct Counts {
   uint64_t incidents = 0;
   uint64_t open = 0;
   uint64_t closed = 0;
-  uint64_t parked = 0;                                                // waiting now
-  std::vector<uint64_t> voids = std::vector<uint64_t>(kVoidReasons);  // by VoidReason
+  uint64_t parked = 0;  // waiting now
+  // By VoidReason. Longer only once a later reason has come: ledgers without one keep the digests
+  // that they had before there was one.
+  std::vector<uint64_t> voids = std::vector<uint64_t>(kFirstVoidReasons);
   template <class A>
   void Fields(A& a) {
     a(incidents, open, closed, parked, voids);
+  }
+  uint64_t Voids(VoidReason reason) const {
+    const auto at = static_cast<size_t>(reason);
+    return at < voids.size() ? voids[at] : 0;
   }
 };
 

@@ -146,27 +146,22 @@ Places PlacesOf(const Incident& incident) {
                 .hour = incident.reported_hour};
 }
 
-// Where what has that name is counted: in its own row, if it has one or can have one still.
+// Where what has that name is counted. The total and the hours are few, and no names.
 RowKey RowOf(const State& state, const RowKey& named) {
-  const bool own = state.taken.Get().full[static_cast<int>(named.dimension)] == 0 ||
-                   state.rows.Find(named) != nullptr;
+  const bool own = !state.names.Get().full || named.dimension == Dimension::kTotal ||
+                   named.dimension == Dimension::kHour || state.rows.Find(named) != nullptr;
   return own ? named : RowKey{named.dimension, std::string(kOtherNames)};
 }
 
 void AddToRow(State& state, const RowKey& named, const Row& counts) {
-  if (counts == Row{}) return;
   const RowKey key = RowOf(state, named);
-  const auto dimension = static_cast<size_t>(key.dimension);
-  const Row* found = state.rows.Find(key);
-  if (found == nullptr) {
-    RowsTaken& taken = state.taken.Change();
-    if (++taken.rows[dimension] >= kNamesMax) taken.full[dimension] = 1;
-  }
-  Row& row = found == nullptr ? state.rows.Insert(key) : state.rows.Change(found);
+  Row& row = state.rows.At(key);
   row += counts;
-  if (!(row == Row{})) return;
-  state.rows.Erase(key);
-  --state.taken.Change().rows[dimension];
+  if (row == Row{}) {
+    state.rows.Erase(key);
+  } else if (state.rows.size() >= kRowsMax && !state.names.Get().full) {
+    state.names.Change().full = true;
+  }
 }
 
 const std::string& AreaKey(const AreaCode& area, const CommunityCode& community) {

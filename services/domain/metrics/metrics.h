@@ -89,21 +89,20 @@ struct RowKey {
   bool ParseKey(absl::string_view bytes);
 };
 
-// Names come from outside and rows of them do not end, so that a partition has so many of one
-// dimension: 16,384 × (88 B of counts + ~20 B of name + ~150 B) ≈ 4 MB, and with names as long as
-// they may be 8 MB. The names after that are counted together, in the row of kOtherNames.
-constexpr size_t kNamesMax = 16'384;
+// Names come from outside, and a partition has so many rows: 65,536 × (88 B of counts + ~20 B of
+// name + ~150 B) ≈ 17 MB, and with names as long as they may be 32 MB. What has a name that comes
+// after that is counted in one row of its dimension, that of kOtherNames.
+constexpr size_t kRowsMax = 65'536;
 // No text of a record: it is not UTF-8.
 constexpr absl::string_view kOtherNames = "\xff";
 
-// How many rows a dimension has. Once it has had all that it may have it takes no more names, even
-// when a row is gone: what has been counted under kOtherNames must be taken off there.
-struct RowsTaken {
-  std::vector<uint64_t> rows = std::vector<uint64_t>(kDimensions);
-  std::vector<uint64_t> full = std::vector<uint64_t>(kDimensions);  // 1: takes no more names
+// Once there have been as many rows as there may be, no name gets one any more, even when another
+// one's is gone: what has been counted under kOtherNames must be taken off there.
+struct Names {
+  bool full = false;
   template <class A>
   void Fields(A& a) {
-    a(rows, full);
+    a(full);
   }
 };
 
@@ -130,11 +129,11 @@ struct Due {
 };
 
 struct State {
-  explicit State(TableSet& tables) : rows(tables, 32), to_come(tables, 33), taken(tables, 34) {}
+  explicit State(TableSet& tables) : rows(tables, 32), to_come(tables, 33), names(tables, 34) {}
 
   OrderedTable<RowKey, Row> rows;  // rows of nothing but zeros are not there
   OrderedTable<incident::DueKey, Due> to_come;
-  Cell<RowsTaken> taken;
+  Cell<Names> names;
 };
 
 // ---- Evolve -------------------------------------------------------------------------------------

@@ -97,7 +97,7 @@ const std::vector<Service>& AllServices() {
        [](TableSet& tables, incident::State& incidents) {
          return std::make_unique<EscalationSubject>(tables, incidents);
        }},
-      {ServiceName("metrics"), 3,
+      {ServiceName("metrics"), 2,
        [](TableSet& tables, incident::State&) { return std::make_unique<MetricsSubject>(tables); }},
       {ServiceName("audit"), 2,
        [](TableSet& tables, incident::State&) { return std::make_unique<AuditSubject>(tables); }},

@@ -302,7 +302,7 @@ TEST(DispatchTest, AShiftIsHalfOpenAndMayPassMidnight) {
       {"and not there", 480, 1200, 0, "1969-12-31 07:59", false},
   };
   for (const auto& row : rows) {
-    const Shift shift{.member = MemberCode("a"),
+    const incident::Shift shift{.member = MemberCode("a"),
                       .start_minute = row.start,
                       .end_minute = row.end,
                       .utc_offset_minutes = row.utc_offset};
@@ -497,13 +497,13 @@ TEST(DispatchTest, RosterKeysAreReadAsTheyWereWritten) {
   for (const auto& [unit, area] : std::vector<std::pair<std::string, std::string>>{
            {"u", ""}, {"u", "1"}, {"u1", ""}, {"", ""}, {std::string(300, 'u'), "长圳"}}) {
     std::string bytes;
-    const RosterKey key{UnitCode(unit), area};
+    const incident::RosterKey key{UnitCode(unit), area};
     key.AppendKey(&bytes);
-    RosterKey read;
+    incident::RosterKey read;
     ASSERT_TRUE(read.ParseKey(bytes));
     EXPECT_EQ(read, key);
   }
-  RosterKey read;
+  incident::RosterKey read;
   EXPECT_FALSE(read.ParseKey("")) << "no length";
   EXPECT_FALSE(read.ParseKey("\x05unit")) << "cut";
 }

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "services/domain/incident/limits.h"
+#include "services/domain/incident/speakers.h"
 
 namespace gridledger::incident {
 namespace {

@@ -81,7 +81,7 @@ class TaskTest : public testing::Test {
     task.Stored(bytes_max);
   }
   static uint64_t Voids(const Task& task, VoidReason reason) {
-    return task.incidents().counts.Get().voids[static_cast<int>(reason)];
+    return task.incidents().counts.Get().Voids(reason);
   }
 
   Ledger ledger_;
