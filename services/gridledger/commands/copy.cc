@@ -273,9 +273,9 @@ absl::Status Copy(const CopyOptions& options) {
       ++done;
       return (*target)->Write(record);
     };
-    std::vector<Offset> from = (*target)->ends();
-    for (size_t p = 0; p < from.size(); ++p) from[p] = std::min(from[p], source->ends()[p]);
-    absl::Status status = source->Read(from, lost, write);
+    std::vector<Offset> unread = (*target)->ends();
+    for (size_t p = 0; p < unread.size(); ++p) unread[p] = std::min(unread[p], source->ends()[p]);
+    absl::Status status = source->Read(unread, lost, write);
     if (status.ok() && reunion != nullptr) {
       status = TellStrays(*reunion, source->ends(), (*target)->ends(), write);
     }

@@ -1,6 +1,6 @@
 // What `gridledger doctor` asks, one question at a time. Each looks and says, and none mends
-// anything. None reads more than a few records but for one, which folds what the state does not hold
-// yet: where facts wait for an incident that is in another partition.
+// anything. None reads more than a few records but for one, which folds what the state does not
+// hold yet: where facts wait for an incident that is in another partition.
 #pragma once
 
 #include <absl/status/status.h>
