@@ -303,9 +303,9 @@ TEST(DispatchTest, AShiftIsHalfOpenAndMayPassMidnight) {
   };
   for (const auto& row : rows) {
     const incident::Shift shift{.member = MemberCode("a"),
-                      .start_minute = row.start,
-                      .end_minute = row.end,
-                      .utc_offset_minutes = row.utc_offset};
+                                .start_minute = row.start,
+                                .end_minute = row.end,
+                                .utc_offset_minutes = row.utc_offset};
     EXPECT_EQ(OnDuty(shift, *tests::ParseInstant(row.at, absl::UTCTimeZone())), row.on_duty)
         << row.why;
   }
