@@ -254,8 +254,8 @@ RC_GTEST_PROP(L2Arbiter, VoidFactsChangeNothingButTheirCount, ()) {
     verdicts.clear();
     RC_ASSERT(FoldUpTo(*task, ledger, i + 1).ok());
     const incident::Counts& counted = task->incidents().counts.Get();
-    for (int i = 0; i < incident::kVoidReasons; ++i) {
-      const auto reason = static_cast<incident::VoidReason>(i);
+    for (int number = 0; number < incident::kVoidReasons; ++number) {
+      const auto reason = static_cast<incident::VoidReason>(number);
       RC_ASSERT(counted.Voids(reason) == seen[reason]);
     }
     // A report that counts may release facts that are void: it is not itself, and comes first.

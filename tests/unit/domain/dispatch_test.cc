@@ -454,6 +454,7 @@ TEST(DispatchTest, ALoadIsHeldFromTheDispatchUntilTheEnd) {
   for (const auto& row : rows) {
     Desk desk;
     desk.Staff("order-team", {"a", "b"});
+    desk.Staff("water-works", {"w"});
     desk.File("c1");
     desk.Tell("c2", "reported community=changzhen category=order");  // nobody's load
     for (const char* fact : row.facts) desk.Tell("c1", fact);
