@@ -80,6 +80,17 @@ std::string Life() {
   v1::Policy& policy = *script.Say("2021-01-04 08:00").mutable_policy_activated()->mutable_policy();
   policy.set_version("example-1");
   policy.set_zone("Asia/Shanghai");
+  v1::ZoneRules& rules = *policy.mutable_zone_rules();
+  rules.set_source("tzdata 2025b");
+  rules.set_until_s(4'133'980'800);
+  rules.add_offsets_s(8 * 3600);
+  rules.add_offsets_s(9 * 3600);
+  // Summer time from 1986 to 1991.
+  for (const uint32_t after_s : {515527200, 11487600, 18147600, 13302000, 18752400, 12697200,
+                                 18752400, 13302000, 18147600, 13302000, 18147600, 13302000}) {
+    rules.add_changes_to(1 - rules.changes_after_s_size() % 2);
+    rules.add_changes_after_s(after_s);
+  }
   policy.set_default_unit("subdistrict-office");
   v1::Category& category = *policy.add_categories();
   category.set_code("environment");
