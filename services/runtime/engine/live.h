@@ -198,8 +198,7 @@ class Live {
   // Null for a partition that is not (or no longer) here.
   Group* GroupOf(Partition partition);
   void FoldBatch();
-  // A batch may hold more than a checkpoint should: between two of its records as between two
-  // turns.
+  // A batch may hold more than a checkpoint should: between its records as between two turns.
   void LookAtMemory();
   std::shared_ptr<Flight> Append(Partition partition, std::vector<NewRecord> records);
   void FoldRecord(Group& group, const Record& record, const v1::Entry* entry);
