@@ -9,6 +9,7 @@
 #include <thread>
 #include <utility>
 
+#include "services/gridledger/lockstep_work.h"
 #include "services/runtime/host/exit_code.h"
 #include "services/runtime/host/topic_rules.h"
 
