@@ -1,5 +1,5 @@
 """Ledgers in files (proto/gridledger/v1/archive.proto) as tests take them apart and put them together: any
-bytes, in any partition."""
+bytes, in any partition; and the entries that tests put there byte by byte."""
 
 import dataclasses
 
@@ -44,6 +44,13 @@ def _take(bytes_, at):
         shift += 7
         if byte < 0x80:
             return value, at
+
+
+def schema_raised(before, partition):
+    """The entry that raises a partition from that schema to the next (entry.proto, SchemaRaised)."""
+    said = (number(1, before) + number(2, before + 1) + number(3, partition) + fixed64(4, 0x646573696172732E) +
+            text(5, "a newer release"))  # fmt: skip
+    return number(1, before + 1) + text(12, said)
 
 
 def fields(message):

@@ -10,6 +10,8 @@
 #include <utility>
 
 #include "services/runtime/cluster/topic_rules.h"
+#include "services/runtime/console/lockstep_work.h"
+#include "services/runtime/host/exit_code.h"
 #include "services/runtime/host/log_name.h"
 
 namespace gridledger::cli {
