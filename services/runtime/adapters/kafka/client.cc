@@ -35,7 +35,11 @@ constexpr Fixed kFixed[] = {
 void Say(const rd_kafka_t* client, int level, const char* facility, const char* text) {
   // That gap-free sending is "experimental" is known, decided, and of no use to an operator.
   const absl::string_view words(text);
-  if (absl::string_view(facility) == "CONFWARN" && absl::StrContains(words, "gapless")) return;
+  // So is that the one who asks where partitions end is a producer.
+  if (absl::string_view(facility) == "CONFWARN" &&
+      (absl::StrContains(words, "gapless") || absl::StrContains(words, "isolation.level"))) {
+    return;
+  }
   const auto* running = static_cast<const RunningClient*>(rd_kafka_opaque(client));
   if (running != nullptr) running->Say(level, absl::StrCat(facility, ": ", text));
 }
@@ -97,6 +101,8 @@ absl::StatusOr<std::shared_ptr<RunningClient>> StartClient(rd_kafka_type_t type,
       {"retry.backoff.max.ms", "250"},
       {"metadata.max.age.ms", "900000"},  // else three refreshes: an outage would outlive it
       {"client.id", "gridledger"},
+      // Also of a client that only asks: a partition would end where the oldest transaction begins.
+      {"isolation.level", "read_uncommitted"},
       {"statistics.interval.ms", "5000"},
       // Closing a client would wait for a last push, now and then a second, to brokers that ask for
       // none; /clients and /metrics tell the same figures.

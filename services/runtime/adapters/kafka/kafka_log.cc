@@ -234,7 +234,6 @@ std::unique_ptr<LogReader> Log::MakeReader(bool with_headers) {
       {"enable.auto.commit", "false"},
       {"enable.auto.offset.store", "false"},
       {"auto.offset.reset", "error"},
-      {"isolation.level", "read_uncommitted"},
       {"enable.partition.eof", "true"},  // tells of marks behind the last message
       {"check.crcs", "true"},
       // While the brokers still name a leader that is gone, a client asks again once a second; of
