@@ -165,7 +165,7 @@ class City {
   }
   int64_t Number(absl::string_view name, bool wide = true) {
     const size_t byte = draws_.Byte();
-    if (byte >= 192) {
+    if (byte >= (wide ? 224 : 128)) {
       return wide ? kWideEdges[byte % std::size(kWideEdges)]
                   : kNarrowEdges[byte % std::size(kNarrowEdges)];
     }
@@ -263,14 +263,17 @@ class City {
     const incident::Incident* found = view.incidents.Find(id);
     const bool told = !draws_.OneIn(8);
     const bool ends = draws_.OneIn(8);
-    std::vector<int> kinds;
     const incident::Phase phase = found == nullptr ? incident::Phase::kNone : found->phase;
+    // People say what escalation decides, too: before it does, after it, and what it never would.
+    const bool overdue = found != nullptr && found->due_at && *found->due_at <= FromMillis(now_ms_);
+    const bool by_hand = overdue && draws_.OneIn(3);
+    std::vector<int> kinds;
     for (const incident::Transition& row : incident::Transitions()) {
+      const bool ending = row.to == incident::Phase::kRefused ||
+                          row.to == incident::Phase::kVoided || row.to == incident::Phase::kMerged;
+      if (ending && !ends) continue;  // else few lives were long ones
+      if (by_hand && row.fact < v1::Fact::kDeadlineWarned) continue;
       const bool allowed = (row.from & (1u << static_cast<int>(phase))) != 0;
-      if (!ends && (row.to == incident::Phase::kRefused || row.to == incident::Phase::kVoided ||
-                    row.to == incident::Phase::kMerged)) {
-        continue;  // else few lives were long ones
-      }
       if (!told || allowed) kinds.push_back(static_cast<int>(row.fact));
     }
     if (kinds.empty()) kinds.push_back(v1::Fact::kReported);

@@ -227,7 +227,7 @@ TEST(TablesTest, TheCountOfMemoryDoesNotDrift) {
     tables.set.Collect(&twins.stored);
     tables.set.Stored(0);
     EXPECT_LE(tables.set.resident_bytes(), Tables().set.resident_bytes() + 128)
-        << "the cell keeps a text's room";
+        << "a text keeps room";
     EXPECT_EQ(tables.set.dirty_bytes(), 0u);
   }
 }
