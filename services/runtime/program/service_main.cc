@@ -317,6 +317,7 @@ class ServiceRun {
     options.service = service_.name.text();
     options.look = [this] {
       CityLook look = city_->LookHere();
+      look.stalled = stalled_;
       look.clock_ahead = clock_.Ahead();
       return look;
     };
