@@ -611,7 +611,8 @@ RC_GTEST_PROP(L8Nothing, NoCountFallsBelowNothing, ()) {
   RC_ASSERT(FoldAll(*task, ledger).ok());
   host::MetricsOf(task->subject())
       .rows.ForEach([](const metrics::RowKey&, const metrics::Row& row) {
-        for (const metrics::Count& count : metrics::CountNames()) RC_ASSERT(count.of(row) >= 0);
+        for (const metrics::NamedCount& count : metrics::NamedCounts())
+          RC_ASSERT(count.Of(row) >= 0);
       });
 }
 

@@ -201,15 +201,15 @@ TEST(MetricsTest, NamesWithoutEndAreCountedTogether) {
   sheets.Tell(kNine, "late", "reported", "one-more");
   sheets.Tell(kNine, "old", "reported", "k7");
   const std::string others(kOtherNames);
-  const int64_t before = sheets.Of(kNine, Dimension::kCategory, others).open;
+  const int64_t before = sheets.Of(kNine, Dimension::kCategory, others)[Count::kOpen];
   EXPECT_GT(before, 1);
-  EXPECT_EQ(sheets.Of(kNine, Dimension::kCategory, "k7").reported, 2);
+  EXPECT_EQ(sheets.Of(kNine, Dimension::kCategory, "k7")[Count::kReported], 2);
   EXPECT_EQ(sheets.Of(kNine, Dimension::kCategory, "one-more"), Row{});
-  EXPECT_EQ(sheets.Of(kNine).reported, static_cast<int64_t>(kRowsMax) + 2) << "all count";
+  EXPECT_EQ(sheets.Of(kNine)[Count::kReported], static_cast<int64_t>(kRowsMax) + 2) << "all count";
   // What was counted there is taken off there.
   sheets.Tell(kNine, "late", "filed");
   sheets.Tell(kNine, "late", "closed");
-  EXPECT_EQ(sheets.Of(kNine, Dimension::kCategory, others).open, before - 1);
+  EXPECT_EQ(sheets.Of(kNine, Dimension::kCategory, others)[Count::kOpen], before - 1);
   EXPECT_EQ(sheets.Of(kNine, Dimension::kCategory, "one-more"), Row{});
   EXPECT_EQ(ShownKey(RowKey{Dimension::kCategory, others}), "(other names)");
 }
@@ -230,12 +230,12 @@ TEST(MetricsTest, AFullTableTakesNoNewNamesEvenWhenARowIsGone) {
   EXPECT_EQ(sheets.Of(kNine, Dimension::kUnit, "u0"), Row{}) << "its row is gone";
   send(2, "u0");
   send(3, "u0");
-  EXPECT_EQ(sheets.Of(kNine, Dimension::kUnit, others).open, before.open + 2);
+  EXPECT_EQ(sheets.Of(kNine, Dimension::kUnit, others)[Count::kOpen], before[Count::kOpen] + 2);
   EXPECT_EQ(sheets.Of(kNine, Dimension::kUnit, "u0"), Row{});
   send(2, "u1");
   send(3, "u1");
   EXPECT_EQ(sheets.Of(kNine, Dimension::kUnit, others), before) << "and taken off where it was";
-  EXPECT_EQ(sheets.Of(kNine, Dimension::kUnit, "u1").open, 4);
+  EXPECT_EQ(sheets.Of(kNine, Dimension::kUnit, "u1")[Count::kOpen], 4);
 }
 
 TEST(MetricsTest, TheHourIsThatOfTheLocalClockAlsoWhenItChanges) {
