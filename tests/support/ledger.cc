@@ -28,6 +28,14 @@ v1::Entry FactOn(absl::string_view incident, uint32_t stage) {
   return entry;
 }
 
+v1::Entry LongFactOn(absl::string_view incident) {
+  v1::Entry entry = FactOn(incident, 2);
+  v1::IncidentDispatched& dispatched = *entry.mutable_fact()->mutable_dispatched();
+  dispatched.set_unit(std::string(256, 'u'));
+  for (int i = 0; i < 12; ++i) dispatched.add_candidates()->set_member(std::string(256, 'm'));
+  return entry;
+}
+
 bool SameRecord(const NewRecord& a, const NewRecord& b) {
   return a.kind == b.kind && a.timestamp == b.timestamp && a.key == b.key &&
          a.headers == b.headers && a.value == b.value;

@@ -27,6 +27,9 @@ NewRecord RecordOf(const v1::Entry& entry, absl::Time at, absl::string_view key 
                    absl::string_view id = "test");
 // A fact as an entry; the kind is for the caller to set.
 v1::Entry FactOn(absl::string_view incident, uint32_t stage);
+// A dispatch with texts as long as may be, ~3.3 KB: the most that is kept of one fact, while it
+// waits for its incident's report.
+v1::Entry LongFactOn(absl::string_view incident);
 
 bool SameRecord(const NewRecord& a, const NewRecord& b);
 // What the record says, on one line.

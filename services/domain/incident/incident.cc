@@ -329,10 +329,11 @@ void Park(State& state, const Moment& moment, const Fact& fact, ChangeSink sink)
     return EvolveVoid(state, moment, fact, VoidReason::kTooLong, sink);
   }
   const IncidentId id(fact.incident_id());
-  Parked& parked = state.parked.At(id);
-  if (parked.items.size() >= kParkedMax) {
+  const Parked* found = state.parked.Find(id);
+  if (found != nullptr && found->items.size() >= kParkedMax) {
     return EvolveVoid(state, moment, fact, VoidReason::kParkedFull, sink);
   }
+  Parked& parked = found == nullptr ? state.parked.Insert(id) : state.parked.Change(found);
   parked.items.push_back(Parked::Item{moment.offset.value, fact.SerializeAsString()});
   ++state.counts.Change().parked;
   sink(Change{.moment = moment, .fact = &fact, .verdict = Verdict::kParked});

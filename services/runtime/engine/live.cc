@@ -456,8 +456,9 @@ void Live::Tick(Group& group, Owned& owned) {
       return;
     }
     if (owned.task->next() <= first->first) break;  // answered, but not yet read back
+    const bool late_enough = owned.task->now() >= owned.ticks.front().due;
     owned.ticks.pop_front();
-    owned.ticked_at = now;
+    owned.ticked_at = late_enough ? absl::InfinitePast() : now;
     owned.ticked_to = owned.task->now();
   }
   if (now < owned.retry_at || now < TickAt(owned, now)) return;
@@ -470,7 +471,8 @@ void Live::Tick(Group& group, Owned& owned) {
   std::vector<NewRecord> records;
   records.push_back(
       owned.task->MakeTick(std::max(clock_->Now(), owned.task->now()), owned.ticks.size()));
-  owned.ticks.push_back({Append(group.partition, std::move(records)), now});
+  const absl::Time due = owned.task->EarliestTimer();
+  owned.ticks.push_back({Append(group.partition, std::move(records)), now, due});
 }
 
 // A timer fires when a record is read back that is late enough, whatever our clock says (L6). Who

@@ -162,6 +162,7 @@ class Live {
     struct SentTick {
       std::shared_ptr<Flight> flight;
       absl::Time at;
+      absl::Time due;  // the timer that it was sent for
     };
     std::deque<SentTick> ticks;  // handed to the log and not read back
     // When our newest tick was read back, and the partition's time by then.

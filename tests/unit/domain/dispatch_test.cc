@@ -131,7 +131,7 @@ class Desk {
   // Folds a decision; answers how many it sends.
   int Take(const v1::Decision& decision) {
     ++offset_;
-    for (const v1::Fact& fact : decision.facts()) Apply(fact);
+    for (const v1::Fact& fact : decision.facts()) Apply(fact, "dispatch");
     return decision.facts_size();
   }
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "services/domain/incident/limits.h"
 #include "tests/support/fact_text.h"
 
 namespace gridledger::escalation {
@@ -341,22 +342,32 @@ TEST(EscalationTest, WhatDoesNotFitIntoOneTickIsDueForTheNext) {
 
 constexpr size_t kRecordBytes = size_t{1} << 20;
 
-// Two levels at once for each case, whose posts have long names.
-v1::Policy LongPosts(size_t size) {
+// As long as an id may be.
+std::string LongId(int number) {
+  return absl::StrCat(std::string(incident::kCodeBytesMax - 5, 'c'), 10'000 + number);
+}
+std::vector<std::string> LongIds(int count) {
+  std::vector<std::string> ids;
+  for (int i = 0; i < count; ++i) ids.push_back(LongId(i));
+  return ids;
+}
+
+// Two levels at once for each case, whose posts have names as long as may be.
+v1::Policy LongPosts() {
   v1::Policy policy = Rules(2);
   policy.mutable_escalation()->clear_warn_percent();
   for (v1::Level& level : *policy.mutable_escalation()->mutable_levels()) {
     level.set_after_minutes(0);
-    level.set_post(std::string(size, 'p'));
+    level.set_post(std::string(incident::kCodeBytesMax, 'p'));
   }
   return policy;
 }
 
 TEST(EscalationTest, ADecisionIsNoLargerThanARecord) {
   Watchtower tower;
-  tower.Activate(LongPosts(20'000));
-  constexpr int kCases = 100;  // × 2 levels × 20 KB = 4 MB
-  for (int i = 0; i < kCases; ++i) tower.File(absl::StrCat("c", 1'000 + i));
+  tower.Activate(LongPosts());
+  const std::vector<std::string> cases = LongIds(1'500);  // × (0.35 + 2 × 0.6) KB = 2.3 MB
+  for (const std::string& id : cases) tower.File(id);
   tower.at = kNine + absl::Hours(9);
   int ticks = 0;
   for (; EarliestTimer(tower.state()) <= tower.at; ++ticks) {
@@ -366,15 +377,14 @@ TEST(EscalationTest, ADecisionIsNoLargerThanARecord) {
     EXPECT_THAT(tower.Apply(decision), ::testing::Not(::testing::HasSubstr("(")));
   }
   EXPECT_GE(ticks, 4);
-  for (int i = 0; i < kCases; ++i) EXPECT_EQ(tower.Of(absl::StrCat("c", 1'000 + i)).level, 2u);
+  for (const std::string& id : cases) EXPECT_EQ(tower.Of(id).level, 2u);
 }
 
 // A record that moves many cases to which something is owed: what does not fit is said on ticks.
 TEST(EscalationTest, WhatIsSaidAgainIsNoLargerThanARecordEither) {
   Watchtower tower;
-  tower.Activate(LongPosts(20'000));
-  std::vector<std::string> cases;
-  for (int i = 0; i < 100; ++i) cases.push_back(absl::StrCat("c", 1'000 + i));
+  tower.Activate(LongPosts());
+  const std::vector<std::string> cases = LongIds(1'500);
   for (const std::string& id : cases) tower.File(id);
   tower.at = kNine + absl::Hours(9);
   while (EarliestTimer(tower.state()) <= tower.at) tower.Tick();  // and nobody reads the answers
@@ -398,9 +408,8 @@ TEST(EscalationTest, WhatIsSaidAgainIsNoLargerThanARecordEither) {
 
 TEST(EscalationTest, WhatWaitsToBeSaidAgainIsSaidOnTheNextFactToo) {
   Watchtower tower;
-  tower.Activate(LongPosts(20'000));
-  std::vector<std::string> cases;
-  for (int i = 0; i < 40; ++i) cases.push_back(absl::StrCat("c", 1'000 + i));
+  tower.Activate(LongPosts());
+  const std::vector<std::string> cases = LongIds(600);
   for (const std::string& id : cases) tower.File(id);
   tower.at = kNine + absl::Hours(9);
   while (EarliestTimer(tower.state()) <= tower.at) tower.Tick();

@@ -359,7 +359,7 @@ TEST_F(LiveTest, WhatTheLogDoesNotTakeIsCountedAtOnce) {
   driver.Turn(2);
   EXPECT_EQ(driver.live->refusals(), 1);
   EXPECT_THAT(driver.live->last_refusal().text,
-              HasSubstr("a tick of alarms/0@1: the producer ended"));
+              HasSubstr("a tick of escalation/0@1: the producer ended"));
   EXPECT_TRUE(driver.live->stopped().empty());
 }
 
@@ -614,17 +614,18 @@ TEST_F(LiveTest, LargePairsDoNotWaitForTheInterval) {
   options.checkpoint_interval = absl::Hours(1);
   options.checkpoint_dirty_bytes_max = 1'000'000;
   Driver driver(Alarms(), &log_, &clock_, options, &sink);
-  const auto report_long = [&](const std::string& incident) {
-    v1::Entry reported = FactOn(incident, 0);
-    reported.mutable_fact()->mutable_reported()->set_channel(std::string(600'000, 'x'));
-    ASSERT_TRUE(log_.AppendAndWait(kPartition, {RecordOf(reported, clock_.Now())}).ok());
+  const auto wait_for = [&](const std::string& incident) {  // ~220 KB
+    for (int i = 0; i < incident::kParkedMax; ++i) {
+      ASSERT_TRUE(
+          log_.AppendAndWait(kPartition, {RecordOf(LongFactOn(incident), clock_.Now())}).ok());
+    }
   };
-  report_long("I1");
+  for (const char* incident : {"I1", "I2"}) wait_for(incident);
   driver.Turn(3);
   EXPECT_EQ(sink.submitted, 0);
-  report_long("I2");
+  for (const char* incident : {"I3", "I4", "I5"}) wait_for(incident);
   driver.Turn(3);
-  EXPECT_EQ(sink.submitted, 1);
+  ASSERT_EQ(sink.submitted, 1);
   sink.Commit();
 }
 
@@ -648,20 +649,18 @@ class WatchingSink final : public CheckpointSink {
 // Ten times as much as it may hold, in one batch: reports that stay open, parked facts, and facts
 // about what is closed.
 TEST_F(LiveTest, RecordsWithLongTextsDoNotFillTheMemory) {
-  const std::string text(50'000, 'x');
+  constexpr int kIncidents = 100;
   const auto append = [&](const v1::Entry& entry) {
     ASSERT_TRUE(log_.AppendAndWait(kPartition, {RecordOf(entry, clock_.Now())}).ok());
   };
-  for (int i = 0; i < 200; ++i) {
+  for (int i = 0; i < kIncidents; ++i) {
     const std::string id = "I" + std::to_string(i);
     v1::Entry reported = FactOn(id, 0);
-    reported.mutable_fact()->mutable_reported()->set_channel(text);
+    reported.mutable_fact()->mutable_reported()->set_channel(std::string(256, 'x'));
     append(reported);
-    v1::Entry early = FactOn("nobody " + std::to_string(i % 20), 1);
-    early.mutable_fact()->mutable_filed();
-    early.mutable_fact()->mutable_actor()->set_code(text);
-    append(early);
-    v1::Entry void_one = FactOn("I" + std::to_string(i * 7 % 200), 9);
+    for (int j = 0; j < incident::kParkedMax; ++j)
+      append(LongFactOn("nobody " + std::to_string(i)));
+    v1::Entry void_one = FactOn("I" + std::to_string(i * 7 % (i + 1)), 9);
     void_one.mutable_fact()->mutable_filed();
     append(void_one);
   }
@@ -676,27 +675,11 @@ TEST_F(LiveTest, RecordsWithLongTextsDoNotFillTheMemory) {
   sink.live = &live;
   ASSERT_TRUE(live.Start().ok());
   for (int turn = 0; turn < 5; ++turn) ASSERT_TRUE(live.Turn(absl::ZeroDuration()).ok());
-  EXPECT_EQ(live.folded(), 600);
+  EXPECT_EQ(live.folded(), kIncidents * (incident::kParkedMax + 2));
   // What is clean, and what changes until the next look, twice with what is collected of it. A
-  // pair of parked facts is half a megabyte, and one of twenty is in hand at a time.
+  // pair of parked facts is a quarter of a megabyte. All of them together are 20 MB.
   EXPECT_LE(sink.most, 2'000'000u + 2 * (500'000u + 256'000u + 500'000u) + 500'000u);
   EXPECT_GE(sink.store.commits(), 20);
-}
-
-// What is sent at once is bounded by its bytes, whatever the decisions are like.
-TEST_F(LiveTest, LargeDecisionsAreSentAFewAtATime) {
-  for (int i = 0; i < 60; ++i) File("I" + std::to_string(i));
-  Driver driver(SendAllTo(std::string(100'000, 'u')), &log_, &clock_);
-  driver.Turn(3);
-  EXPECT_GE(driver.way.largest, 1u);
-  EXPECT_LE(driver.way.largest, 10u);
-  for (int i = 0; i < 60; ++i) {
-    driver.way.LetThrough();
-    driver.Turn(2);
-  }
-  const std::map<std::string, int> dispatched = Dispatched();
-  EXPECT_EQ(dispatched.size(), 60u);
-  for (const auto& [id, times] : dispatched) EXPECT_EQ(times, 1) << id;
 }
 
 // A driver that has nothing to do but wait leaves the processor to those whom it waits for.

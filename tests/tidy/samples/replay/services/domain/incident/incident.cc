@@ -4,9 +4,7 @@ absl::Time A() { return absl::Now(); }
 auto B() { return std::chrono::system_clock::now(); }
 int C() { return std::rand() + rand(); }
 const char* D() { return std::getenv("TZ"); }
-void E() {
-  std::thread([] {}).join();
-}
+void E() { std::thread([] {}).join(); }
 std::unordered_map<int, int> f;
 size_t G(int key) { return absl::HashOf(key); }
 std::map<const Incident*, int> h;
