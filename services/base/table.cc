@@ -84,12 +84,8 @@ size_t TableSet::resident_bytes() const {
   return bytes;
 }
 
-bool TableSet::BoundLoaded(size_t bytes_max) {
-  size_t bytes = 0;
-  for (const TableBase* table : tables_) bytes += table->loaded_bytes();
-  if (bytes <= bytes_max) return false;
+void TableSet::EvictLoaded() {
   for (TableBase* table : tables_) table->EvictLoaded();
-  return true;
 }
 
 }  // namespace gridledger

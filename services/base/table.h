@@ -113,9 +113,7 @@ class TableBase {
   // collection began. What they hold counts, texts and lists.
   virtual size_t resident_bytes() const = 0;
   virtual size_t dirty_bytes() const = 0;
-  // Memory of the pairs that were read from the cold tier since the last eviction, and may go to it
-  // again whenever nobody holds a reference.
-  virtual size_t loaded_bytes() const { return 0; }
+  // Drops the pairs that were read from the cold tier since the last eviction and have not changed.
   virtual void EvictLoaded() {}
 
   template <class K>
@@ -162,7 +160,11 @@ class TableSet {
   std::vector<uint8_t> scanned_only() const;
   // Drops what was read from the cold tier since the last eviction and has not changed, when it is
   // more than so many bytes, and answers whether it was. Between two records, for references end.
-  bool BoundLoaded(size_t bytes_max);
+  bool BoundLoaded(size_t bytes_max) {
+    if (loaded_bytes_ <= bytes_max) return false;  // asked after each record
+    EvictLoaded();
+    return true;
+  }
 
   // Pairs that changed since the last collection, counted once each.
   size_t dirty() const;
@@ -184,8 +186,11 @@ class TableSet {
   template <class V>
   friend class Cell;
 
+  void EvictLoaded();
+
   std::vector<TableBase*> tables_;
   ColdTier* cold_ = nullptr;
+  size_t loaded_bytes_ = 0;  // of pairs read from the cold tier since the last eviction, as read
   Digest digest_;
   PairSink* sink_ = nullptr;  // of the collection under way
   Digest collected_digest_;
@@ -356,6 +361,7 @@ class MapTable : public TableBase {
               "a stored pair does not parse, though its layout was checked at opening");
     loaded_.push_back(slot);
     loaded_bytes_ += BytesOf(*slot);
+    set_.loaded_bytes_ += BytesOf(*slot);
     return slot;
   }
 
@@ -498,7 +504,7 @@ class MapTable : public TableBase {
       }
       list->clear();
     }
-    loaded_bytes_ = 0;
+    ForgetLoaded();
     DropAll(drop);
   }
   void EvictLoaded() override {
@@ -506,9 +512,12 @@ class MapTable : public TableBase {
     for (Slot* slot : loaded_) {
       if (slot->list == 0 && !slot->flies) drop.push_back(slot);
     }
-    loaded_.clear();
-    loaded_bytes_ = 0;
+    ForgetLoaded();
     DropAll(drop);
+  }
+  void ForgetLoaded() {
+    loaded_.clear();
+    set_.loaded_bytes_ -= std::exchange(loaded_bytes_, 0);
   }
   void DropAll(const std::vector<Slot*>& slots) {
     for (Slot* slot : slots) {
@@ -526,8 +535,7 @@ class MapTable : public TableBase {
 
   void EvictClean() override {
     if constexpr (kOrdered) return;
-    loaded_.clear();
-    loaded_bytes_ = 0;
+    ForgetLoaded();
     // tidy: allow(replay) eviction is invisible to the fold, in whatever order
     for (auto at = slots_.begin(); at != slots_.end();) {
       const auto here = at++;
@@ -549,7 +557,6 @@ class MapTable : public TableBase {
     MeasureChanging();
     return dirty_bytes_;
   }
-  size_t loaded_bytes() const override { return loaded_bytes_; }
 
   void SetScratchKey(const K& key) {
     scratch_key_.assign(1, static_cast<char>(id_));
