@@ -30,6 +30,8 @@ v1::Entry FactOn(absl::string_view incident, uint32_t stage) {
 
 v1::Entry LongFactOn(absl::string_view incident) {
   v1::Entry entry = FactOn(incident, 2);
+  entry.mutable_fact()->mutable_actor()->set_role(v1::ROLE_DISPATCHER);
+  entry.mutable_fact()->mutable_actor()->set_code("d-001");
   v1::IncidentDispatched& dispatched = *entry.mutable_fact()->mutable_dispatched();
   dispatched.set_unit(std::string(256, 'u'));
   for (int i = 0; i < 12; ++i) dispatched.add_candidates()->set_member(std::string(256, 'm'));

@@ -517,12 +517,16 @@ std::vector<std::string> ManyCases(int count) {
   return cases;
 }
 
+std::vector<std::string> LongNames() {
+  std::vector<std::string> members;
+  for (int i = 0; i < 8; ++i) members.push_back(absl::StrCat("m", i, std::string(240, 'm')));
+  return members;
+}
+
 // Eight candidates with long codes make 2 KB a dispatch: 2000 of them are no record.
 TEST(DispatchTest, ADecisionIsNoLargerThanARecord) {
   Desk desk;
-  std::vector<std::string> members;
-  for (int i = 0; i < 8; ++i) members.push_back(absl::StrCat("m", i, std::string(240, 'm')));
-  desk.Staff("order-team", members);
+  desk.Staff("order-team", LongNames());
   const std::vector<std::string> cases = ManyCases(2'000);
   desk.TellAll(cases, "reported community=changzhen category=order");
   const v1::Decision first = desk.TellAll(cases, "filed");
@@ -546,8 +550,8 @@ TEST(DispatchTest, ADecisionIsNoLargerThanARecord) {
 
 TEST(DispatchTest, APostponedCaseIsSentByWhateverTouchesIt) {
   Desk desk;
-  desk.Staff("order-team", {std::string(100'000, 'm')});
-  const std::vector<std::string> cases = ManyCases(100);
+  desk.Staff("order-team", LongNames());
+  const std::vector<std::string> cases = ManyCases(400);
   desk.TellAll(cases, "reported community=changzhen category=order");
   desk.Take(desk.TellAll(cases, "filed"));
   const std::string last = cases.back();
@@ -556,10 +560,10 @@ TEST(DispatchTest, APostponedCaseIsSentByWhateverTouchesIt) {
   EXPECT_EQ(desk.state().postponed.Find(IncidentId(last)), nullptr) << "it waits to be resumed";
   EXPECT_NE(desk.Tell(last, "handling_resumed"), "");
   EXPECT_EQ(desk.Of(last).phase, incident::Phase::kDispatched);
-  desk.Tell(cases[98], "closed disposition=unchecked");
+  desk.Tell(cases[398], "closed disposition=unchecked");
   while (EarliestTimer(desk.state()) <= desk.at) desk.Take(desk.Tick());
-  EXPECT_EQ(desk.Of(cases[98]).phase, incident::Phase::kClosed);
-  EXPECT_EQ(desk.Of(cases[97]).phase, incident::Phase::kDispatched);
+  EXPECT_EQ(desk.Of(cases[398]).phase, incident::Phase::kClosed);
+  EXPECT_EQ(desk.Of(cases[397]).phase, incident::Phase::kDispatched);
 }
 
 }  // namespace

@@ -388,7 +388,7 @@ TEST(EscalationTest, WhatIsSaidAgainIsNoLargerThanARecordEither) {
   for (const std::string& id : cases) tower.File(id);
   tower.at = kNine + absl::Hours(9);
   while (EarliestTimer(tower.state()) <= tower.at) tower.Tick();  // and nobody reads the answers
-  const v1::Decision again = tower.TellAll(cases, "dispatched unit=u");
+  const v1::Decision again = tower.TellAll(cases, "dispatched unit=u1");
   EXPECT_LT(again.ByteSizeLong(), kRecordBytes);
   EXPECT_GT(again.facts_size(), 0);
   tower.Apply(again);
@@ -413,7 +413,7 @@ TEST(EscalationTest, WhatWaitsToBeSaidAgainIsSaidOnTheNextFactToo) {
   for (const std::string& id : cases) tower.File(id);
   tower.at = kNine + absl::Hours(9);
   while (EarliestTimer(tower.state()) <= tower.at) tower.Tick();
-  tower.Apply(tower.TellAll(cases, "dispatched unit=u"));
+  tower.Apply(tower.TellAll(cases, "dispatched unit=u1"));
   const std::string& last = cases.back();
   ASSERT_EQ(tower.Of(last).level, 0u) << "there was no room for it";
   tower.Tell(last, "dispatch_accepted");
