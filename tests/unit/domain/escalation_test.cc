@@ -125,6 +125,7 @@ class Watchtower {
       EXPECT_TRUE(fact.ok()) << fact.status();
       fact->set_incident_id(id);
       fact->set_stage(incident::PresentStage(incidents_, IncidentId(id)).value);
+      fact->mutable_actor()->set_code("x1");
       EXPECT_EQ(Judge(*fact), "applied") << text;
     }
     return Answer();
