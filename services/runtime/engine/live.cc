@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "services/runtime/engine/same_log.h"
+
 namespace gridledger::engine {
 namespace {
 

@@ -7,6 +7,7 @@
 #include <system_error>
 #include <utility>
 
+#include "services/runtime/engine/same_log.h"
 #include "services/runtime/host/subjects.h"
 
 namespace gridledger::host {

@@ -8,6 +8,7 @@
 #include <thread>
 #include <utility>
 
+#include "services/runtime/engine/same_log.h"
 #include "services/runtime/host/committer.h"
 #include "services/runtime/host/keep_snapshot.h"
 
