@@ -87,7 +87,7 @@ absl::StatusOr<Begun> Beginnings::FromZero(const engine::Service& service, Parti
   auto task = engine::Task::Open(service, partition,
                                  store == nullptr ? nullptr : store->store.get(), CodeId());
   if (!task.ok()) return task.status();
-  return Begun{*std::move(task), "zero", store == nullptr ? nullptr : store->committer.get()};
+  return Begun{*std::move(task), "zero", store == nullptr ? nullptr : store->writer.get()};
 }
 
 const Checkpoint* Beginnings::CheckpointIn(const SnapshotSummary& snapshot, const TaskId& id) {
@@ -102,7 +102,8 @@ bool Beginnings::Fits(int64_t records) const {
 }
 
 absl::StatusOr<Begun> Beginnings::Take(const engine::Service& service, Partition partition,
-                                       StateStore* store, std::string at, Committer* committer) {
+                                       StateStore* store, std::string at,
+                                       CheckpointWriter* writer) {
   auto task = engine::Task::Open(service, partition, store, CodeId());
   if (!task.ok()) return task.status();
   if ((*task)->next().value == 0) return Begun{};
@@ -110,7 +111,7 @@ absl::StatusOr<Begun> Beginnings::Take(const engine::Service& service, Partition
     return status;
   }
   if (view_.until && (*task)->now() > *view_.until) return Begun{};
-  return Begun{*std::move(task), std::move(at), committer};
+  return Begun{*std::move(task), std::move(at), writer};
 }
 
 absl::StatusOr<Begun> Beginnings::FromState(const engine::Service& service, Partition partition,
@@ -138,7 +139,7 @@ absl::StatusOr<Begun> Beginnings::FromSnapshot(size_t index, const engine::Servi
   if (absl::IsNotFound(store.status())) return Begun{};
   if (!store.ok()) return store.status();
   return Take(service, partition, (*store)->store.get(), absl::StrCat("snapshot ", snapshot.name),
-              (*store)->committer.get());
+              (*store)->writer.get());
 }
 
 absl::StatusOr<Beginnings::Store*> Beginnings::OpenSnapshot(size_t index) {
@@ -165,7 +166,7 @@ absl::Status Beginnings::OpenStore(const std::string& path, Store* store) {
   auto opened = RocksStateStore::Open(options);
   if (!opened.ok()) return opened.status();
   store->store = *std::move(opened);
-  store->committer = std::make_unique<Committer>(store->store.get());
+  store->writer = std::make_unique<CheckpointWriter>(store->store.get());
   return absl::OkStatus();
 }
 

@@ -14,7 +14,7 @@
 #include "services/runtime/adapters/rocksdb/rocks_state_store.h"
 #include "services/runtime/adapters/rocksdb/snapshots.h"
 #include "services/runtime/engine/task.h"
-#include "services/runtime/host/committer.h"
+#include "services/runtime/host/checkpoint_writer.h"
 #include "services/runtime/host/memory_size.h"
 #include "services/runtime/host/scratch_folder.h"
 #include "services/runtime/host/view.h"
@@ -24,7 +24,7 @@ namespace gridledger::host {
 struct Begun {
   std::unique_ptr<engine::Task> task;
   std::string at;
-  Committer* committer = nullptr;  // null: all of it fits in memory
+  CheckpointWriter* writer = nullptr;  // null: all of it fits in memory
 };
 
 // The places that tasks can begin at. Used by all threads of a view.
@@ -50,7 +50,7 @@ class Beginnings {
  private:
   struct Store {
     std::unique_ptr<RocksStateStore> store;
-    std::unique_ptr<Committer> committer;  // goes first
+    std::unique_ptr<CheckpointWriter> writer;  // goes first
   };
 
   static const Checkpoint* CheckpointIn(const SnapshotSummary& snapshot, const TaskId& id);
@@ -60,7 +60,7 @@ class Beginnings {
   // An empty Begun when the task cannot begin there: it stands beyond the view's end, or is of
   // another layout.
   absl::StatusOr<Begun> Take(const engine::Service& service, Partition partition, StateStore* store,
-                             std::string at, Committer* committer);
+                             std::string at, CheckpointWriter* writer);
 
   absl::StatusOr<Begun> FromState(const engine::Service& service, Partition partition,
                                   Offset bound);

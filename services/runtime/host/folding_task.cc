@@ -11,7 +11,7 @@ FoldingTask::FoldingTask(Begun begun, const Beginnings& beginnings)
 }
 
 absl::Status FoldingTask::MaybeCheckpoint() {
-  if (begun_.committer == nullptr) return absl::OkStatus();
+  if (begun_.writer == nullptr) return absl::OkStatus();
   const size_t dirty = task().dirty();
   if (dirty < beginnings_.dirty_max()) return absl::OkStatus();
   const bool busy = flight_ != nullptr && !flight_->HasBeenNotified();
@@ -20,7 +20,7 @@ absl::Status FoldingTask::MaybeCheckpoint() {
 }
 
 absl::Status FoldingTask::Finish(bool leave_memory) {
-  if (begun_.committer != nullptr && leave_memory) {
+  if (begun_.writer != nullptr && leave_memory) {
     if (absl::Status status = BeginCheckpoint(); !status.ok()) return status;
     return WaitForCheckpoint(0);
   }
@@ -34,7 +34,7 @@ absl::Status FoldingTask::BeginCheckpoint() {
   std::vector<TaskCheckpoint> checkpoints;
   checkpoints.push_back(task().Collect());
   flight_ = std::make_unique<absl::Notification>();
-  begun_.committer->Submit(std::move(checkpoints), [this](absl::Status status) {
+  begun_.writer->Submit(std::move(checkpoints), [this](absl::Status status) {
     flight_status_ = std::move(status);
     flight_->Notify();
   });
