@@ -18,6 +18,7 @@
 #include "services/runtime/adapters/local/folder_lock.h"
 #include "services/runtime/console/instant.h"
 #include "services/runtime/console/printable.h"
+#include "services/runtime/engine/same_log.h"
 #include "services/runtime/host/subjects.h"
 
 namespace gridledger::cli {

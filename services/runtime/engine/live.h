@@ -119,6 +119,11 @@ class Live {
   int64_t stood_down() const { return stood_down_; }
 
  private:
+  // Decisions that may be under way at first; the log's answers make it more or less (Gauge).
+  static constexpr size_t kUnderWayFirst = 2'000;
+  // After what the log did not take, before it is tried again.
+  static constexpr absl::Duration kRetryDelay = absl::Milliseconds(200);
+
   // What was handed to the log and not yet answered. Shared with the callback, which may come after
   // an error made us forget it.
   struct Flight {

@@ -13,9 +13,6 @@
 namespace gridledger::engine {
 namespace {
 
-// Keys are offsets, their highest byte first: those of a block have all but the last two in common.
-constexpr int64_t kScanBlock = 65'536;
-constexpr size_t kScanPrefix = sizeof(int64_t) - 2;
 // Of a decision: five CloudEvents headers, ~200 B, a traceparent and a tracestate of up to 512 B.
 constexpr size_t kHeadersBytesMax = 4096;
 
@@ -100,19 +97,6 @@ absl::Status Task::Fold(const Record& record) {
   return Park(
       record.offset, record.timestamp, record.value,
       schema > this->schema() ? TooNew(schema, this->schema()) : std::string(parsed.message()));
-}
-
-absl::Status Task::Park(Offset offset, absl::Time timestamp, absl::string_view value,
-                        std::string reason) {
-  INVARIANT(offset == next_, "a task folds its records in order, without gaps");
-  next_ = next_.Next();
-  Progress& progress = progress_.Change();
-  progress.now = std::max(progress.now, timestamp);
-  progress.last_fingerprint = Fingerprint(value);
-  AddDeadLetter(offset, std::move(reason));
-  subject_->EvolveTime(incident::Moment{offset, progress.now});
-  BoundLoaded();
-  return status();
 }
 
 absl::Status Task::RaisedBeyondUs(Offset at, uint32_t to) const {
@@ -207,59 +191,6 @@ void Task::FoldFact(const incident::Moment& moment, const v1::Fact& fact,
         }
       },
       decided_by);
-}
-
-void Task::AddDeadLetter(Offset offset, std::string why) {
-  ++progress_.Change().undecodable;
-  dead_letters_.Add(DeadLetterKey{offset}, DeadLetter{std::move(why)});
-}
-
-Offset Task::ScanDeadLetters(Offset from, size_t enough,
-                             absl::FunctionRef<void(Offset, const DeadLetter&)> visit) {
-  size_t seen = 0;
-  while (from < next_ && seen < enough) {
-    const int64_t block = from.value / kScanBlock;
-    std::string key;
-    DeadLetterKey{Offset{block * kScanBlock}}.AppendKey(&key);
-    dead_letters_.Scan(absl::string_view(key).substr(0, kScanPrefix),
-                       [&](const DeadLetterKey& at, const DeadLetter& letter) {
-                         if (at.offset < from) return;
-                         ++seen;
-                         visit(at.offset, letter);
-                       });
-    from = std::min(next_, Offset{(block + 1) * kScanBlock});
-  }
-  return from;
-}
-
-bool Task::Waits(Offset letter) {
-  if (FindResolution(letter) != nullptr) return false;
-  bool is_there = false;
-  std::string key;
-  DeadLetterKey{letter}.AppendKey(&key);
-  dead_letters_.Scan(key, [&](const DeadLetterKey&, const DeadLetter&) { is_there = true; });
-  return is_there;
-}
-
-void Task::FoldRetry(const incident::Moment& moment, const v1::DeadLetterRetried& retried) {
-  const Offset letter{retried.offset()};
-  if (!IsRetriable(retried.entry()) || retried.entry().schema() > schema() || !Waits(letter)) {
-    ++resolution_counts_.Change().void_entries;
-    return;
-  }
-  resolutions_.Insert(DeadLetterKey{letter}) = Resolution{.by = moment.offset, .retried = true};
-  ++resolution_counts_.Change().retried;
-  FoldContent(moment, retried.entry());
-}
-
-void Task::FoldDiscard(const incident::Moment& moment, const v1::DeadLetterDiscarded& discarded) {
-  const Offset letter{discarded.offset()};
-  if (!Waits(letter)) {
-    ++resolution_counts_.Change().void_entries;
-    return;
-  }
-  resolutions_.Insert(DeadLetterKey{letter}) = Resolution{.by = moment.offset, .retried = false};
-  ++resolution_counts_.Change().discarded;
 }
 
 // One that is newer than the partition has been looked at before; one that is not comes too late,
@@ -381,26 +312,6 @@ NewRecord Task::MakeTick(absl::Time at, size_t before) const {
 
 bool Task::FoldedLast(absl::string_view value) const {
   return Fingerprint(value) == progress().last_fingerprint;
-}
-
-absl::Status OtherLog(const Task& task) {
-  return absl::DataLossError(absl::StrCat(
-      "the state of ", Describe(task.id(), task.next()),
-      " was made from another log, or this log was cut: restore the log, or remove the state"));
-}
-
-absl::Status CheckSameLog(EventLog* log, const Task& task) {
-  if (task.next().value == 0) return absl::OkStatus();
-  const Offset last{task.next().value - 1};
-  const std::unique_ptr<LogReader> reader = log->NewReader();
-  RecordBatch batch;
-  absl::Status status = reader->Assign(task.id().partition, last);
-  if (status.ok()) status = reader->Poll(absl::Seconds(10), 1, &batch);
-  if (!status.ok() && !absl::IsOutOfRange(status)) return status;
-  if (!status.ok() || batch.records().empty() || !task.FoldedLast(batch.records()[0].value)) {
-    return OtherLog(task);
-  }
-  return absl::OkStatus();
 }
 
 void Task::Stored(size_t bytes_max) {

@@ -295,12 +295,6 @@ class Task {
 // is the same.
 uint64_t SchemaOf(const Service& service);
 
-// The log was cut (and maybe grew again) under the state of `task`, or is another: DataLoss.
-absl::Status OtherLog(const Task& task);
-// That the log still holds, before the task's position, the record that the task folded there;
-// OtherLog when it does not.
-absl::Status CheckSameLog(EventLog* log, const Task& task);
-
 // How a position is told to people and machines: "dispatch/3@1204".
 std::string Describe(const TaskId& task, Offset offset);
 

@@ -28,7 +28,7 @@ LiveCity::LiveCity(EventLog* log, StateStore* store, LiveCityOptions options)
       clock_(options_.clock == nullptr ? machine_ : *options_.clock) {
   if (store == nullptr) return;
   snapshot_at_ = clock_.Steady() + options_.snapshot_interval;
-  committer_ = std::make_unique<Committer>(store, [this] {
+  checkpoint_writer_ = std::make_unique<CheckpointWriter>(store, [this] {
     if (clock_.Steady() < snapshot_at_) return;
     snapshot_at_ = clock_.Steady() + options_.snapshot_interval;
     Snapshot();
@@ -90,7 +90,7 @@ absl::StatusOr<std::unique_ptr<LiveCity>> LiveCity::Start(EventLog* log, StateSt
     auto worker = std::make_unique<Worker>();
     worker->runs = std::move(runs[t]);
     worker->live = std::make_unique<engine::Live>(
-        *std::move(shares[t]), log, city->committer_.get(), &city->clock_, live_options);
+        *std::move(shares[t]), log, city->checkpoint_writer_.get(), &city->clock_, live_options);
     if (absl::Status status = worker->live->Start(); !status.ok()) return status;
     city->workers_.push_back(std::move(worker));
   }
@@ -379,9 +379,9 @@ absl::Status LiveCity::Stop() {
     const absl::MutexLock lock(&worker->mutex);
     worker->live.reset();
   }
-  const bool had_committer = committer_ != nullptr;
-  committer_.reset();
-  if (had_committer && !Failed()) Snapshot();
+  const bool had_writer = checkpoint_writer_ != nullptr;
+  checkpoint_writer_.reset();
+  if (had_writer && !Failed()) Snapshot();
   absl::MutexLock lock(&mutex_);
   return failure_.ok() ? snapshot_ : failure_;
 }

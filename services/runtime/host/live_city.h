@@ -16,7 +16,7 @@
 
 #include "services/domain/metrics/metrics.h"
 #include "services/runtime/engine/live.h"
-#include "services/runtime/host/committer.h"
+#include "services/runtime/host/checkpoint_writer.h"
 #include "services/runtime/host/system_clock.h"
 
 namespace gridledger::host {
@@ -153,8 +153,8 @@ class LiveCity {
   const LiveCityOptions options_;
   SystemClock machine_;
   Clock& clock_;
-  absl::Time snapshot_at_;  // the next one is due; the committer's
-  std::unique_ptr<Committer> committer_;
+  absl::Time snapshot_at_;  // the next one is due; the checkpoint writer's
+  std::unique_ptr<CheckpointWriter> checkpoint_writer_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::atomic<bool> stopping_{false};
   std::atomic<int> running_{0};

@@ -8,7 +8,8 @@
 #include <thread>
 #include <utility>
 
-#include "services/runtime/host/committer.h"
+#include "services/runtime/engine/same_log.h"
+#include "services/runtime/host/checkpoint_writer.h"
 #include "services/runtime/host/keep_snapshot.h"
 
 namespace gridledger::host {
@@ -36,9 +37,9 @@ class BulkSink : public engine::LedgerSink {
 // One partition's run: its tasks, its appender, and the checkpoint under way.
 class PartitionRun {
  public:
-  PartitionRun(const LockStepRun& run, Partition partition, Committer* committer,
+  PartitionRun(const LockStepRun& run, Partition partition, CheckpointWriter* writer,
                LockStepTotals* totals)
-      : run_(run), partition_(partition), committer_(committer), totals_(totals) {
+      : run_(run), partition_(partition), checkpoint_writer_(writer), totals_(totals) {
     const int64_t share = static_cast<int64_t>(run.tables_bytes_max) / std::max(1, run.threads);
     tables_bytes_max_ = static_cast<size_t>(share);
     dirty_max_ = std::clamp<size_t>(tables_bytes_max_ / 1024, 2'000,
@@ -155,7 +156,7 @@ class PartitionRun {
     std::vector<TaskCheckpoint> checkpoints;
     for (engine::Task* task : refs_) checkpoints.push_back(task->Collect());
     flight_ = std::make_unique<absl::Notification>();
-    committer_->Submit(std::move(checkpoints), [this](absl::Status status) {
+    checkpoint_writer_->Submit(std::move(checkpoints), [this](absl::Status status) {
       flight_status_ = std::move(status);
       flight_->Notify();
     });
@@ -173,7 +174,7 @@ class PartitionRun {
 
   const LockStepRun& run_;
   const Partition partition_;
-  Committer* const committer_;
+  CheckpointWriter* const checkpoint_writer_;
   LockStepTotals* const totals_;
   size_t tables_bytes_max_ = 0;
   size_t dirty_max_ = 0, dirty_bytes_max_ = 0;
@@ -233,7 +234,7 @@ absl::Status FoldToEnd(EventLog* log, Partition partition, const std::vector<eng
 }
 
 absl::Status Run(const LockStepRun& run, LockStepTotals* totals) {
-  Committer committer(run.store);
+  CheckpointWriter writer(run.store);
   std::atomic<int> next_partition{0};
   absl::Mutex mutex;
   absl::Status first_error;
@@ -245,7 +246,7 @@ absl::Status Run(const LockStepRun& run, LockStepTotals* totals) {
         absl::MutexLock lock(&mutex);
         if (!first_error.ok()) return;
       }
-      PartitionRun partition(run, Partition{index}, &committer, totals);
+      PartitionRun partition(run, Partition{index}, &writer, totals);
       const absl::Status status = partition.Go();
       if (status.ok()) continue;
       absl::MutexLock lock(&mutex);

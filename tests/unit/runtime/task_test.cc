@@ -14,6 +14,7 @@
 
 #include "services/runtime/adapters/memory/memory_log.h"
 #include "services/runtime/adapters/memory/memory_state_store.h"
+#include "services/runtime/engine/same_log.h"
 #include "tests/support/ledger.h"
 #include "tests/support/small_services.h"
 

@@ -13,12 +13,12 @@
 
 namespace gridledger::host {
 
-class Committer : public engine::CheckpointSink {
+class CheckpointWriter : public engine::CheckpointSink {
  public:
-  // `store` outlives the committer. `committed` is called after each commit, on its thread.
-  explicit Committer(StateStore* store, std::function<void()> committed = [] {});
+  // `store` outlives the checkpoint writer. `committed` is called after each commit, on its thread.
+  explicit CheckpointWriter(StateStore* store, std::function<void()> committed = [] {});
   // Commits what was handed in before.
-  ~Committer() override;
+  ~CheckpointWriter() override;
 
   void Submit(std::vector<TaskCheckpoint> checkpoints,
               absl::AnyInvocable<void(absl::Status)> done) override;

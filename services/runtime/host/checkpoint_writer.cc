@@ -1,4 +1,4 @@
-#include "services/runtime/host/committer.h"
+#include "services/runtime/host/checkpoint_writer.h"
 
 #include <sys/resource.h>
 #include <unistd.h>
@@ -19,10 +19,10 @@ void GiveWay() {
 
 }  // namespace
 
-Committer::Committer(StateStore* store, std::function<void()> committed)
+CheckpointWriter::CheckpointWriter(StateStore* store, std::function<void()> committed)
     : store_(store), committed_(std::move(committed)), thread_([this] { Run(); }) {}
 
-Committer::~Committer() {
+CheckpointWriter::~CheckpointWriter() {
   {
     absl::MutexLock lock(&mutex_);
     stopping_ = true;
@@ -30,20 +30,20 @@ Committer::~Committer() {
   thread_.join();
 }
 
-void Committer::Submit(std::vector<TaskCheckpoint> checkpoints,
-                       absl::AnyInvocable<void(absl::Status)> done) {
+void CheckpointWriter::Submit(std::vector<TaskCheckpoint> checkpoints,
+                              absl::AnyInvocable<void(absl::Status)> done) {
   absl::MutexLock lock(&mutex_);
   jobs_.push_back(Job{std::move(checkpoints), std::move(done)});
 }
 
-void Committer::Run() {
+void CheckpointWriter::Run() {
   GiveWay();
   while (true) {
     std::vector<Job> jobs;
     {
       absl::MutexLock lock(&mutex_);
       mutex_.Await(absl::Condition(
-          +[](Committer* self)
+          +[](CheckpointWriter* self)
                ABSL_NO_THREAD_SAFETY_ANALYSIS { return self->stopping_ || !self->jobs_.empty(); },
           this));
       if (jobs_.empty()) return;

@@ -1,0 +1,140 @@
+#include "services/runtime/host/partition_fold.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace gridledger::host {
+namespace {
+
+constexpr int kReadBatch = 4096;                             // records, ~1 MB
+constexpr absl::Duration kReadPatience = absl::Seconds(30);  // for a record that the end promises
+
+}  // namespace
+
+absl::Status PartitionFold::Open(Offset estimate) {
+  next_ = bound_;
+  for (const engine::Service& service : view_.services) {
+    auto begun = beginnings_.Open(service, partition_, bound_);
+    if (absl::IsDataLoss(begun.status()) && view_.through_damage) {
+      // What can be read is folded anew: the state is of another log, or its last record is gone.
+      if (opened_.ok()) opened_ = begun.status();
+      begun = beginnings_.FromZero(service, partition_, bound_);
+    }
+    if (!begun.ok()) return begun.status();
+    tasks_.push_back(std::make_unique<FoldingTask>(*std::move(begun), beginnings_));
+    next_ = std::min(next_, tasks_.back()->task().next());
+  }
+  totals_.expected += estimate.value - next_.value;
+  if (view_.probes == nullptr) return absl::OkStatus();
+  for (Probe& probe : *view_.probes) {
+    for (auto& folding : tasks_) {
+      if (folding->task().id() == probe.task) probes_.push_back({&probe, &folding->task()});
+    }
+  }
+  std::sort(probes_.begin(), probes_.end(),
+            [](const auto& a, const auto& b) { return a.probe->at < b.probe->at; });
+  return absl::OkStatus();
+}
+
+absl::Status PartitionFold::LeaveOut(absl::Status why) {
+  tasks_.clear();
+  probes_.clear();
+  bound_ = next_ = Offset{0};
+  opened_ = std::move(why);
+  for (const engine::Service& service : view_.services) {
+    auto begun = Beginnings::Unbegun(service, partition_);
+    if (!begun.ok()) return begun.status();
+    tasks_.push_back(std::make_unique<FoldingTask>(*std::move(begun), beginnings_));
+  }
+  return absl::OkStatus();
+}
+
+void PartitionFold::Fold() {
+  for (auto& folding : tasks_) {
+    if (status_.ok()) status_ = folding->task().CheckKnown();
+  }
+  if (status_.ok() && next_ < bound_) status_ = FoldRecords();
+  if (status_.ok()) status_ = opened_;
+  TakeProbes(next_);
+  for (auto& folding : tasks_) {
+    const absl::Status stored = folding->Finish(view_.together);
+    if (status_.ok()) status_ = stored;
+  }
+}
+
+Seen PartitionFold::AsSeen() {
+  Seen seen{partition_, next_, tasks_.front()->task().now(), {}, status_, bad_place_};
+  for (auto& folding : tasks_) {
+    seen.now = std::max(seen.now, folding->task().now());
+    seen.tasks.push_back(folding->AsSeen());
+  }
+  return seen;
+}
+
+absl::Status PartitionFold::FoldRecords() {
+  const std::unique_ptr<LogReader> reader = view_.folder->log().NewReaderOfValues();
+  if (absl::Status status = reader->Assign(partition_, next_); !status.ok()) return status;
+  RecordBatch batch;
+  while (next_ < bound_) {
+    if (view_.stop != nullptr && *view_.stop)
+      return absl::AbortedError("interrupted: nothing was changed");
+    const absl::Duration patience = view_.through_damage ? kPartPatience : kReadPatience;
+    if (absl::Status status = reader->Poll(patience, kReadBatch, &batch); !status.ok()) {
+      bad_place_ = batch.bad_place();
+      return status;
+    }
+    if (batch.records().empty()) {
+      return absl::UnavailableError(absl::StrCat("partition ", partition_.value, " offset ",
+                                                 next_.value, ": the record does not come"));
+    }
+    const Offset before = next_;
+    bool reached = false;
+    absl::Status status = FoldBatch(batch, &reached);
+    totals_.records += next_.value - before.value;
+    for (auto& folding : tasks_) {
+      if (status.ok()) status = folding->MaybeCheckpoint();
+    }
+    if (!status.ok()) return status;
+    if (reached) break;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status PartitionFold::FoldBatch(const RecordBatch& batch, bool* reached) {
+  absl::Status status;
+  const auto expect = [this](const Record&, const v1::Entry& entry, engine::Ahead ahead) {
+    for (auto& folding : tasks_) folding->task().Expect(entry, ahead);
+  };
+  window_.Walk(batch.records(), expect, [&](const Record& record, const v1::Entry* entry) {
+    *reached = record.offset >= bound_ || (view_.until && record.kind == PlaceKind::kRecord &&
+                                           record.timestamp > *view_.until);
+    if (*reached) return false;
+    if (probe_ < probes_.size()) TakeProbes(record.offset);
+    if (view_.before_folding) {
+      status = view_.before_folding(record, entry);
+      if (!status.ok()) return false;
+    }
+    for (auto& folding : tasks_) {
+      engine::Task& task = folding->task();
+      if (task.next() != record.offset) continue;  // it stands further on
+      status = entry != nullptr
+                   ? task.FoldEntry(record.offset, record.timestamp, *entry, record.value)
+                   : task.Fold(record);
+      if (!status.ok()) return false;
+    }
+    next_ = record.offset.Next();
+    return true;
+  });
+  return status;
+}
+
+void PartitionFold::TakeProbes(Offset next) {
+  for (; probe_ < probes_.size() && probes_[probe_].probe->at <= next; ++probe_) {
+    const DueProbe& due = probes_[probe_];
+    if (due.task->next() == due.probe->at) due.probe->digest = due.task->digest();
+  }
+}
+
+}  // namespace gridledger::host
