@@ -15,8 +15,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr size_t kBytesARecord = 512;      // of tables in memory, a record and service, generously
-constexpr size_t kBytesADirtyPair = 1024;  // in the tables and once more on its way to the store
+// Of tables in memory, a record and service: usually some 400 B, with long texts a KB.
+constexpr size_t kBytesARecord = 1024;
+constexpr size_t kDirtyBytesMin = size_t{512} << 10;  // some 1,000 pairs: less is no checkpoint
 
 }  // namespace
 
@@ -30,7 +31,7 @@ Beginnings::Beginnings(const View& view)
                                                  : static_cast<int>(view.partitions.size());
   const size_t at_once = view.together ? partitions : std::clamp(view.threads, 1, partitions);
   task_bytes_max_ = shares_.tables / (at_once * view.services.size());
-  dirty_max_ = std::clamp<size_t>(task_bytes_max_ / kBytesADirtyPair, 2'000, 400'000);
+  dirty_bytes_max_ = std::max(task_bytes_max_ / 2, kDirtyBytesMin);
 }
 
 absl::StatusOr<Begun> Beginnings::Open(const engine::Service& service, Partition partition,

@@ -33,8 +33,9 @@ class Beginnings {
   explicit Beginnings(const View& view);
 
   size_t task_bytes_max() const { return task_bytes_max_; }
-  // Changed pairs of a task that are worth a checkpoint.
-  size_t dirty_max() const { return dirty_max_; }
+  // Of a task's changed pairs, when they are worth a checkpoint: they are in its tables, and once
+  // more on their way to the store.
+  size_t dirty_bytes_max() const { return dirty_bytes_max_; }
 
   // `bound` is where the view ends in that partition, or later when it ends at an instant.
   absl::StatusOr<Begun> Open(const engine::Service& service, Partition partition, Offset bound);
@@ -76,7 +77,7 @@ class Beginnings {
   const View& view_;
   const MemoryShares shares_;
   size_t task_bytes_max_ = 0;
-  size_t dirty_max_ = 0;
+  size_t dirty_bytes_max_ = 0;
   std::vector<SnapshotSummary> snapshots_;  // newest first
   ScratchFolder scratch_;                   // goes after the stores
   absl::Mutex mutex_;

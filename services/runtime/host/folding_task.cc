@@ -12,10 +12,10 @@ FoldingTask::FoldingTask(Begun begun, const Beginnings& beginnings)
 
 absl::Status FoldingTask::MaybeCheckpoint() {
   if (begun_.writer == nullptr) return absl::OkStatus();
-  const size_t dirty = task().dirty();
-  if (dirty < beginnings_.dirty_max()) return absl::OkStatus();
+  const size_t dirty = task().dirty_bytes();
+  if (dirty < beginnings_.dirty_bytes_max()) return absl::OkStatus();
   const bool busy = flight_ != nullptr && !flight_->HasBeenNotified();
-  if (busy && dirty < 2 * beginnings_.dirty_max()) return absl::OkStatus();
+  if (busy && dirty < 2 * beginnings_.dirty_bytes_max()) return absl::OkStatus();
   return BeginCheckpoint();
 }
 
