@@ -14,8 +14,6 @@
 #include "services/gridledger/terminal/text_table.h"
 #include "services/runtime/console/json_text.h"
 #include "services/runtime/console/ledger_options.h"
-#include "services/runtime/console/printable.h"
-#include "services/runtime/console/progress_line.h"
 #include "services/runtime/console/watched_view.h"
 #include "services/runtime/engine/entry_codec.h"
 #include "services/runtime/host/subjects.h"
