@@ -146,15 +146,18 @@ Places PlacesOf(const Incident& incident) {
                 .hour = incident.reported_hour};
 }
 
-// Where what has that name is counted. The total and the hours are few, and no names.
-RowKey RowOf(const State& state, const RowKey& named) {
-  const bool own = !state.names.Get().full || named.dimension == Dimension::kTotal ||
-                   named.dimension == Dimension::kHour || state.rows.Find(named) != nullptr;
+// Where what has that name is counted; `has` is whether a row is there. The total and the hours are
+// few, and no names.
+template <class Has>
+RowKey RowOf(const Names& names, const RowKey& named, Has has) {
+  const bool own = !names.full || named.dimension == Dimension::kTotal ||
+                   named.dimension == Dimension::kHour || has(named);
   return own ? named : RowKey{named.dimension, std::string(kOtherNames)};
 }
 
 void AddToRow(State& state, const RowKey& named, const Row& counts) {
-  const RowKey key = RowOf(state, named);
+  const RowKey key = RowOf(state.names.Get(), named,
+                           [&](const RowKey& row) { return state.rows.Find(row) != nullptr; });
   Row& row = state.rows.At(key);
   row += counts;
   if (row == Row{}) {
@@ -186,6 +189,19 @@ template <class Add>
 void AddToPlaces(const Places& places, Add add) {
   AddToPlacesButUnit(places, places.hour, add);
   add(RowKey{Dimension::kUnit, places.unit.text()});
+}
+
+Row PassedCounts(const Due& due) {
+  return DueCounts({.closed = due.closed, .on_time = due.closed});
+}
+
+// Counts a deadline's passing in figures that are not the state's.
+void AddPassed(const Due& due, const Names& names, Sheet* sheet) {
+  AddToPlaces(due.places, [&](const RowKey& named) {
+    const RowKey key =
+        RowOf(names, named, [&](const RowKey& row) { return sheet->rows.contains(row); });
+    sheet->rows[key] += PassedCounts(due);
+  });
 }
 
 void MoveCounts(State& state, const Incident& incident, const UnitCode& old_unit, const Row& before,
@@ -268,9 +284,7 @@ void EvolveTime(State& state, absl::Time now) {
   while (!state.to_come.empty() && state.to_come.FirstKey().due_at <= now) {
     const DueKey key = state.to_come.FirstKey();
     const Due& due = *state.to_come.Find(key);
-    AddToPlaces(due.places, [&](const RowKey& row) {
-      AddToRow(state, row, DueCounts({.closed = due.closed, .on_time = due.closed}));
-    });
+    AddToPlaces(due.places, [&](const RowKey& row) { AddToRow(state, row, PassedCounts(due)); });
     state.to_come.Erase(key);
   }
 }
@@ -285,18 +299,38 @@ void EvolveChange(State& state, const incident::Change& change) {
   MoveDue(state, change, before, after);
 }
 
-Sheet AsOf(const State& state, absl::Time at) {
-  Sheet sheet;
+Sheet AsOf(const State& state, absl::Time at) { return Take(state, at, at).sheet; }
+
+Snapshot Take(const State& state, absl::Time now, absl::Time horizon) {
+  INVARIANT(now <= horizon, "a snapshot ends before it begins");
+  Snapshot snapshot{.sheet = {.as_of = now, .rows = {}},
+                    .horizon = horizon,
+                    .to_come = {},
+                    .names = state.names.Get()};
+  state.rows.ForEach(
+      [&](const RowKey& key, const Row& row) { snapshot.sheet.rows.emplace(key, row); });
+  state.to_come.Scan(DueKey{absl::InfinitePast(), IncidentId()},
+                     [&](const DueKey& key, const Due& due) {
+                       if (key.due_at > horizon) return false;
+                       if (key.due_at <= now) {
+                         AddPassed(due, snapshot.names, &snapshot.sheet);
+                       } else {
+                         snapshot.to_come.push_back({key.due_at, due});
+                       }
+                       return true;
+                     });
+  return snapshot;
+}
+
+Sheet AsOf(const Snapshot& snapshot, absl::Time at) {
+  INVARIANT(snapshot.sheet.as_of <= at && at <= snapshot.horizon,
+            "figures as of an instant that the snapshot does not tell of");
+  Sheet sheet = snapshot.sheet;
   sheet.as_of = at;
-  state.rows.ForEach([&](const RowKey& key, const Row& row) { sheet.rows.emplace(key, row); });
-  state.to_come.Scan(
-      DueKey{absl::InfinitePast(), IncidentId()}, [&](const DueKey& key, const Due& due) {
-        if (key.due_at > at) return false;
-        AddToPlaces(due.places, [&](const RowKey& row) {
-          sheet.rows[RowOf(state, row)] += DueCounts({.closed = due.closed, .on_time = due.closed});
-        });
-        return true;
-      });
+  for (const Snapshot::Coming& coming : snapshot.to_come) {
+    if (coming.due_at > at) break;
+    AddPassed(coming.due, snapshot.names, &sheet);
+  }
   return sheet;
 }
 

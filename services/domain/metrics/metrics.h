@@ -157,6 +157,28 @@ struct Sheet {
 // The rows as of `at`, with the deadlines that lie between. REQUIRES: `at` is not before the
 // partition's time. For an earlier instant, fold a task up to it.
 Sheet AsOf(const State& state, absl::Time at);
+
+// What is needed of a partition to tell its figures as of any instant from one on up to another,
+// once the state itself has moved on or is another thread's. So figures of several partitions, each
+// taken at its own time, are brought to one instant.
+struct Snapshot {
+  struct Coming {
+    absl::Time due_at;
+    Due due;
+  };
+  Sheet sheet;  // as of the instant from which on it tells
+  absl::Time horizon;
+  std::vector<Coming> to_come;  // after the sheet's instant and not after the horizon; in order
+  Names names;
+};
+// Copies the rows, 65,536 at most, and what falls due up to the horizon, ~300 B each: a horizon is
+// by how much partitions stand apart, seconds and not weeks. REQUIRES: `now` is not before the
+// partition's time, nor `horizon` before `now`.
+Snapshot Take(const State& state, absl::Time now, absl::Time horizon);
+// As AsOf of the state it was taken of. REQUIRES: `at` is neither before the snapshot's instant nor
+// after its horizon.
+Sheet AsOf(const Snapshot& snapshot, absl::Time at);
+
 // Adds another partition's figures. REQUIRES: both are as of one instant.
 void Merge(const Sheet& from, Sheet* into);
 

@@ -83,18 +83,20 @@ void State::Activate(const v1::Policy& policy) {
 
 const Compiled& State::now() const {
   if (!is_compiled_) {
-    v1::Policy policy;
-    INVARIANT(policy.ParseFromString(in_force_.Get().bytes), "the policy in force does not parse");
-    compiled_ = Compiled(policy);
+    compiled_ = Compiled(Activated());
     is_compiled_ = true;
   }
   return compiled_;
 }
 
+v1::Policy State::Activated() const {
+  v1::Policy policy;
+  INVARIANT(policy.ParseFromString(in_force_.Get().bytes), "the policy in force does not parse");
+  return policy;
+}
+
 bool State::IsInForce(const v1::Policy& policy, absl::Time since) const {
-  v1::Policy in_force;
-  INVARIANT(in_force.ParseFromString(in_force_.Get().bytes), "the policy in force does not parse");
-  if (BytesWithoutRules(policy) != BytesWithoutRules(in_force)) return false;
+  if (BytesWithoutRules(policy) != BytesWithoutRules(Activated())) return false;
   return Zone::AgreeFrom(now().zone(), FindZone(policy).value_or(Zone()), since);
 }
 

@@ -99,6 +99,8 @@ class State {
   // ---- queries
   // The empty policy before the first activation.
   const Compiled& now() const;
+  // The same as it was activated, for who tells it.
+  v1::Policy Activated() const;
   // Whether this policy was the last one to be activated. Of the rules of its zone only what they
   // say from `since` on counts: what is past has been counted by those in force, and from which
   // tzdata another machine has the same ones does not make another policy.

@@ -1,19 +1,19 @@
 // gridledger incident: one incident's life, each record about it with who said it, what became of
 // it and which rule of which policy decided it.
-#include <absl/strings/ascii.h>
 #include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_join.h>
 #include <absl/strings/strip.h>
 #include <google/protobuf/reflection.h>
-#include <google/protobuf/util/json_util.h>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
+#include "services/answers/incident_life.h"
 #include "services/gridledger/commands/command.h"
 #include "services/gridledger/terminal/text_table.h"
 #include "services/history/mapping/values/degrees.h"
@@ -26,111 +26,26 @@
 namespace gridledger::cli {
 namespace {
 
+using answers::KindOf;
+using answers::Life;
+using answers::Line;
+using answers::Words;
+
 struct IncidentOptions {
   CommonOptions common;
   std::string id;
 };
 
-// What a decision record says beside its facts.
-struct Decided {
-  std::string service;
-  std::string rule;
-  std::string policy_version;
-  Offset cause;
-};
+// A reader waits so long for a record that the audit knows of.
+constexpr absl::Duration kPatience = absl::Seconds(10);
 
-// One line of the timeline, with the fact as the ledger has it.
-struct Line {
-  Offset offset;
-  audit::Line judged;
-  v1::Fact fact;
-  std::optional<Decided> decided;
-};
-
-// An id in one partition. Its records are all there, because a partition is a whole universe.
-struct Life {
-  Partition partition;
-  std::optional<incident::Incident> present;  // nothing: facts wait for its report
-  std::vector<audit::TimelineItem> items;
-  std::vector<Line> lines;
-};
-
-// The facts of one record that speak of the incident, in their order.
-struct RecordFacts {
-  Offset offset;
-  std::vector<v1::Fact> facts;
-  std::vector<bool> told;  // by a line already
-  std::optional<Decided> decided;
-};
-
-absl::StatusOr<RecordFacts> ReadFacts(LogReader& reader, Partition partition, Offset offset,
-                                      const std::string& id) {
-  if (absl::Status status = reader.Assign(partition, offset); !status.ok()) return status;
-  RecordBatch batch;
-  if (absl::Status status = reader.Poll(absl::Seconds(10), 1, &batch); !status.ok()) return status;
-  v1::Entry entry;
-  if (batch.records().empty() || !engine::DecodeEntry(batch.records()[0].value, &entry).ok()) {
-    return absl::DataLossError(absl::StrCat("partition ", partition.value, " offset ", offset.value,
-                                            ": the audit knows this record, the ledger does not"));
-  }
-  RecordFacts read{.offset = offset, .facts = {}, .told = {}, .decided = {}};
-  if (entry.has_fact()) read.facts.push_back(entry.fact());
-  if (entry.dead_letter_retried().entry().has_fact()) {
-    read.facts.push_back(entry.dead_letter_retried().entry().fact());
-  }
-  if (entry.has_decision()) {
-    const v1::Decision& decision = entry.decision();
-    for (const v1::Fact& fact : decision.facts()) {
-      if (fact.incident_id() == id) read.facts.push_back(fact);
-    }
-    read.decided = Decided{decision.service(), decision.rule(), decision.policy_version(),
-                           Offset{decision.cause()}};
-  }
-  read.told.resize(read.facts.size());
-  return read;
-}
-
-// A line's fact is in its own record, or, when a report released it, in an earlier one.
-void TellFact(std::vector<RecordFacts>& records, Line* line) {
-  const auto fits = [&](const v1::Fact& fact) {
-    return static_cast<uint32_t>(fact.kind_case()) == line->judged.kind &&
-           FromMillis(fact.happened_at_ms()) == line->judged.happened_at;
-  };
-  for (const bool own : {true, false}) {
-    for (RecordFacts& record : records) {
-      if ((record.offset == line->offset) != own) continue;
-      for (size_t i = 0; i < record.facts.size(); ++i) {
-        if ((own && record.told[i]) || !fits(record.facts[i])) continue;
-        if (own) record.told[i] = true;
-        line->fact = record.facts[i];
-        line->decided = record.decided;
-        return;
-      }
-    }
-  }
-}
-
-absl::Status TellLines(EventLog& log, const std::string& id, Life* life) {
+absl::Status TellLines(EventLog& log, const IncidentId& id, Life* life) {
   const std::unique_ptr<LogReader> reader = log.NewReader();
-  std::vector<RecordFacts> records;
-  for (const audit::TimelineItem& item : life->items) {
-    if (records.empty() || records.back().offset != item.offset) {
-      auto read = ReadFacts(*reader, life->partition, item.offset, id);
-      if (!read.ok()) return read.status();
-      records.push_back(*std::move(read));
-    }
-    Line line{.offset = item.offset, .judged = item.line, .fact = {}, .decided = {}};
-    TellFact(records, &line);
-    life->lines.push_back(std::move(line));
-  }
+  const auto records =
+      answers::ReadFacts(*reader, life->partition, answers::OffsetsOf(life->items), id, kPatience);
+  if (!records.ok()) return records.status();
+  answers::TellLines(*records, life);
   return absl::OkStatus();
-}
-
-// "ROLE_SHIFT_LEADER" → "shift leader": enum values without their type's name.
-std::string Words(const std::string& value, absl::string_view prefix) {
-  std::string words = absl::AsciiStrToLower(absl::StripPrefix(value, prefix));
-  std::replace(words.begin(), words.end(), '_', ' ');
-  return words;
 }
 
 std::string VerdictWords(const audit::Line& line) {
@@ -146,12 +61,6 @@ std::string VerdictWords(const audit::Line& line) {
 std::string Actor(const v1::Actor& actor) {
   const std::string role = Words(v1::Role_Name(actor.role()), "ROLE_");
   return actor.code().empty() ? role : absl::StrCat(role, " ", actor.code());
-}
-
-const google::protobuf::Message* KindOf(const v1::Fact& fact) {
-  const auto* oneof = v1::Fact::descriptor()->FindOneofByName("kind");
-  const auto* field = fact.GetReflection()->GetOneofFieldDescriptor(fact, oneof);
-  return field == nullptr ? nullptr : &fact.GetReflection()->GetMessage(fact, field);
 }
 
 // "2 (YT003-G10-D1 with 3, YT003-G10-D2 with 4)": who was on duty, and with how much to do.
@@ -205,89 +114,6 @@ std::string Details(const google::protobuf::Message& message, const policy::Zone
     words.push_back(absl::StrCat(name, " ", value));
   }
   return absl::StrJoin(words, ", ");
-}
-
-nlohmann::ordered_json InstantJson(const std::optional<absl::Time>& at, const policy::Zone& zone) {
-  return at ? nlohmann::ordered_json(Rfc3339(*at, zone)) : nlohmann::ordered_json();
-}
-
-nlohmann::ordered_json PresentJson(const incident::Incident& now, const policy::Zone& zone) {
-  nlohmann::ordered_json json;
-  json["phase"] = std::string(incident::PhaseName(now.phase));
-  json["stage"] = now.stage.value;
-  json["open"] = incident::IsOpen(now.phase);
-  json["category"] = now.category.text();
-  json["community"] = now.community.text();
-  json["area"] = now.area.text();
-  json["channel"] = now.channel;
-  json["unit"] = now.unit.text();
-  json["member"] = now.member.text();
-  json["deadline"] = InstantJson(now.due_at, zone);
-  json["deadline_missed"] = now.missed;
-  json["paused_at"] = InstantJson(now.paused_at, zone);
-  json["level"] = now.level;
-  json["reported_at"] = Rfc3339(now.reported_at, zone);
-  json["filed_at"] = InstantJson(now.filed_at, zone);
-  json["first_acknowledged_at"] = InstantJson(now.first_acknowledged_at, zone);
-  json["closed_at"] = InstantJson(now.closed_at, zone);
-  json["disposition"] = Words(v1::Disposition_Name(now.disposition), "DISPOSITION_");
-  json["times"] = {{"returned", now.times_returned},
-                   {"reworked", now.times_reworked},
-                   {"reopened", now.times_reopened},
-                   {"extended", now.times_extended},
-                   {"paused", now.times_paused}};
-  json["stars"] = now.stars;
-  if (!now.merged_into.empty()) json["merged_into"] = now.merged_into;
-  return json;
-}
-
-nlohmann::ordered_json LineJson(const Life& life, const Line& line, const policy::Zone& zone) {
-  nlohmann::ordered_json json;
-  json["at"] = Rfc3339(line.judged.at, zone);
-  json["happened_at"] = Rfc3339(line.judged.happened_at, zone);
-  json["what"] = std::string(engine::FactType(line.fact));
-  json["who"] = {{"role", Words(v1::Role_Name(line.fact.actor().role()), "ROLE_")},
-                 {"code", line.fact.actor().code()}};
-  json["verdict"] = line.judged.verdict == incident::Verdict::kApplied  ? "applied"
-                    : line.judged.verdict == incident::Verdict::kParked ? "parked"
-                                                                        : "void";
-  if (line.judged.verdict == incident::Verdict::kVoid) {
-    json["reason"] = std::string(incident::VoidReasonName(line.judged.reason));
-  }
-  json["stage"] = line.judged.stage.value;
-  json["partition"] = life.partition.value;
-  json["offset"] = line.offset.value;
-  if (line.decided) {
-    json["decision"] = {{"service", line.decided->service},
-                        {"rule", line.decided->rule},
-                        {"policy_version", line.decided->policy_version},
-                        {"cause", line.decided->cause.value}};
-  }
-  if (line.fact.inferred()) json["inferred"] = true;
-  std::string details;
-  const google::protobuf::Message* kind = KindOf(line.fact);
-  if (kind != nullptr && google::protobuf::util::MessageToJsonString(*kind, &details).ok()) {
-    json["details"] = nlohmann::ordered_json::parse(details, nullptr, false);
-  }
-  return json;
-}
-
-std::string PrintJson(const std::string& id, const std::vector<Life>& lives,
-                      const policy::Zone& zone) {
-  const Life& life = lives.front();
-  nlohmann::ordered_json json;
-  json["id"] = id;
-  json["partition"] = life.partition.value;
-  json["present"] = life.present ? PresentJson(*life.present, zone) : nlohmann::ordered_json();
-  json["timeline"] = nlohmann::ordered_json::array();
-  for (const Line& line : life.lines) json["timeline"].push_back(LineJson(life, line, zone));
-  if (lives.size() > 1) {
-    json["also_in_partitions"] = nlohmann::ordered_json::array();
-    for (size_t i = 1; i < lives.size(); ++i) {
-      json["also_in_partitions"].push_back(lives[i].partition.value);
-    }
-  }
-  return JsonText(json);
 }
 
 std::string PresentText(const incident::Incident& now, const policy::Zone& zone) {
@@ -377,16 +203,13 @@ absl::Status ShowIncident(const IncidentOptions& options) {
         "no record of the ledger in ", options.common.LedgerText(), " speaks of incident ",
         Printable(options.id), ": check the id, e.g. with gridledger export"));
   }
-  // Those that were reported come first.
-  std::sort(lives.begin(), lives.end(), [](const Life& a, const Life& b) {
-    return std::pair(!a.present, a.partition) < std::pair(!b.present, b.partition);
-  });
+  answers::SortLives(&lives);
   for (Life& life : lives) {
-    status = TellLines((*folder)->log(), options.id, &life);
+    status = TellLines((*folder)->log(), id, &life);
     if (!status.ok()) return status;
   }
   std::string out;
-  if (options.common.json) out = PrintJson(options.id, lives, *zone);
+  if (options.common.json) out = JsonText(answers::LifeJson(id, lives, *zone));
   for (const Life& life : lives) {
     if (options.common.json) break;
     absl::StrAppend(&out, out.empty() ? "" : "\n", PrintText(options.id, life, *zone));

@@ -7,10 +7,10 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <tuple>
 #include <utility>
 #include <vector>
 
+#include "services/answers/incident_row.h"
 #include "services/gridledger/commands/command.h"
 #include "services/gridledger/commands/option_checks.h"
 #include "services/gridledger/terminal/text_table.h"
@@ -26,14 +26,11 @@ namespace {
 struct IncidentsOptions {
   CommonOptions common;
   std::string as_of;  // empty: the ledger's present
-  bool all = false;
-  bool overdue = false;
-  std::string unit, category, area;
+  answers::IncidentFilter filter;
 };
 
 struct Listed {
-  IncidentId id;
-  Partition partition;
+  answers::UrgencyKey key;
   incident::Incident is;
 };
 
@@ -44,22 +41,8 @@ struct List {
   std::vector<MissingPart> missing;
 };
 
-// Open, with a deadline that has passed while the clock ran.
-bool IsOverdue(const incident::Incident& is, absl::Time at) {
-  return incident::IsOpenCase(is.phase) && is.due_at && *is.due_at < at &&
-         !incident::StandsBefore(is.paused_at, is.due_at);
-}
-
 absl::string_view PlaceOf(const incident::Incident& is) {
   return is.area.empty() ? is.community.text() : is.area.text();
-}
-
-bool IsAskedFor(const IncidentsOptions& options, const incident::Incident& is) {
-  if (!options.all && !incident::IsOpen(is.phase)) return false;
-  if (!options.unit.empty() && is.unit.text() != options.unit) return false;
-  if (!options.category.empty() && is.category.text() != options.category) return false;
-  return options.area.empty() || is.area.text() == options.area ||
-         is.community.text() == options.area;
 }
 
 absl::Status Find(const IncidentsOptions& options, host::Folder& folder, List* list) {
@@ -72,6 +55,9 @@ absl::Status Find(const IncidentsOptions& options, host::Folder& folder, List* l
     view.until = *until;
   }
   const std::optional<absl::Time> asked = view.until;
+  // What is overdue hangs on the latest time of all partitions.
+  answers::IncidentFilter filter = options.filter;
+  filter.overdue = false;
   absl::Time present = absl::UnixEpoch();
   const absl::Status looked = LookAt(
       options.common, "looking", std::move(view),
@@ -79,52 +65,32 @@ absl::Status Find(const IncidentsOptions& options, host::Folder& folder, List* l
         present = std::max(present, seen.now);
         seen.tasks.front().task->incidents().incidents.Scan(
             [&](const IncidentId& id, const incident::Incident& is) {
-              if (IsAskedFor(options, is)) list->items.push_back({id, seen.partition, is});
+              if (!filter.Fits(id, is, seen.now)) return;
+              list->items.push_back({answers::UrgencyOf(id, seen.partition, is), is});
             });
         return absl::OkStatus();
       },
       nullptr, &list->missing);
   if (!looked.ok()) return looked;
   list->as_of = asked.value_or(present);
-  if (options.overdue) {
-    std::erase_if(list->items, [&](const Listed& one) { return !IsOverdue(one.is, list->as_of); });
+  if (options.filter.overdue) {
+    std::erase_if(list->items,
+                  [&](const Listed& one) { return !answers::IsOverdue(one.is, list->as_of); });
   }
-  // The most urgent first; those without a deadline last, the oldest of them first.
-  std::sort(list->items.begin(), list->items.end(), [](const Listed& a, const Listed& b) {
-    const auto rank = [](const Listed& one) {
-      return std::tuple(one.is.due_at.value_or(absl::InfiniteFuture()), one.is.reported_at);
-    };
-    return rank(a) != rank(b) ? rank(a) < rank(b)
-                              : std::tie(a.id, a.partition) < std::tie(b.id, b.partition);
-  });
+  std::sort(list->items.begin(), list->items.end(),
+            [](const Listed& a, const Listed& b) { return a.key < b.key; });
   return absl::OkStatus();
 }
 
 std::string PrintJson(const List& list) {
-  const auto instant = [&](const std::optional<absl::Time>& at) {
-    return at ? nlohmann::ordered_json(Rfc3339(*at, list.zone)) : nlohmann::ordered_json();
-  };
   nlohmann::ordered_json json;
   json["as_of"] = Rfc3339(list.as_of, list.zone);
   json["count"] = list.items.size();
   json["missing"] = JsonOf(list.missing);
   json["incidents"] = nlohmann::ordered_json::array();
   for (const Listed& one : list.items) {
-    json["incidents"].push_back({{"id", one.id.text()},
-                                 {"partition", one.partition.value},
-                                 {"phase", std::string(incident::PhaseName(one.is.phase))},
-                                 {"category", one.is.category.text()},
-                                 {"community", one.is.community.text()},
-                                 {"area", one.is.area.text()},
-                                 {"unit", one.is.unit.text()},
-                                 {"member", one.is.member.text()},
-                                 {"reported_at", instant(one.is.reported_at)},
-                                 {"filed_at", instant(one.is.filed_at)},
-                                 {"due_at", instant(one.is.due_at)},
-                                 {"closed_at", instant(one.is.closed_at)},
-                                 {"paused", one.is.paused_at.has_value()},
-                                 {"overdue", IsOverdue(one.is, list.as_of)},
-                                 {"level", one.is.level}});
+    json["incidents"].push_back(
+        answers::RowJson(one.key.id, one.key.partition, one.is, list.as_of, list.zone));
   }
   return JsonText(json);
 }
@@ -140,10 +106,10 @@ std::string PrintText(const List& list) {
                    {"member"}});
   int64_t overdue = 0;
   for (const Listed& one : list.items) {
-    const bool late = IsOverdue(one.is, list.as_of);
+    const bool late = answers::IsOverdue(one.is, list.as_of);
     overdue += late ? 1 : 0;
     const std::string due = one.is.due_at ? ShownInstant(*one.is.due_at, list.zone) : "—";
-    table.Add({Printable(one.id.text()),
+    table.Add({Printable(one.key.id.text()),
                absl::StrCat(incident::PhaseName(one.is.phase), one.is.paused_at ? ", paused" : ""),
                TextTable::Cell(due, late ? Colour::kRed : Colour::kNone),
                ShownInstant(one.is.reported_at, list.zone), Printable(one.is.category.text()),
@@ -187,15 +153,17 @@ void AddIncidents(CLI::App& app, Command* chosen) {
   command->add_option("--as-of", options->as_of, "The instant; default: the ledger's newest record")
       ->type_name("INSTANT")
       ->check(NotEmpty());
-  command->add_flag("--all", options->all, "Also those that are closed, refused, void or merged");
-  command->add_flag("--overdue", options->overdue, "Only open ones whose deadline has passed");
-  command->add_option("--unit", options->unit, "Only that unit's")
+  command->add_flag("--all", options->filter.all,
+                    "Also those that are closed, refused, void or merged");
+  command->add_flag("--overdue", options->filter.overdue,
+                    "Only open ones whose deadline has passed");
+  command->add_option("--unit", options->filter.unit, "Only that unit's")
       ->type_name("CODE")
       ->check(NotEmpty());
-  command->add_option("--category", options->category, "Only that category's")
+  command->add_option("--category", options->filter.category, "Only that category's")
       ->type_name("CODE")
       ->check(NotEmpty());
-  command->add_option("--area", options->area, "Only that grid's, area's or community's")
+  command->add_option("--area", options->filter.area, "Only that grid's, area's or community's")
       ->type_name("CODE")
       ->check(NotEmpty());
 }

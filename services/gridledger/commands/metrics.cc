@@ -1,14 +1,13 @@
 // gridledger metrics: the indexes of GB/T 30428.4 as of any instant, each rate with its two
 // numbers.
 #include <absl/strings/str_cat.h>
-#include <absl/strings/str_format.h>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <optional>
 #include <utility>
 #include <vector>
 
+#include "services/answers/figures.h"
 #include "services/gridledger/commands/command.h"
 #include "services/gridledger/commands/option_checks.h"
 #include "services/gridledger/terminal/text_table.h"
@@ -21,9 +20,6 @@
 namespace gridledger::cli {
 namespace {
 
-using metrics::Dimension;
-using metrics::RowKey;
-
 struct MetricsOptions {
   CommonOptions common;
   std::string as_of;  // empty: the ledger's present
@@ -35,58 +31,7 @@ struct Figures {
   metrics::Sheet sheet;
   std::optional<absl::Time> present;  // of the ledger, as far as it was read; none: nothing was
   bool whole = true;                  // it was read to its end
-  std::vector<std::pair<std::string, metrics::Row>> rows;  // of the dimension asked for, by key
 };
-
-std::optional<Dimension> DimensionCalled(absl::string_view name) {
-  for (int i = 1; i < metrics::kDimensions; ++i) {
-    const auto dimension = static_cast<Dimension>(i);
-    if (metrics::DimensionName(dimension) == name) return dimension;
-  }
-  return std::nullopt;
-}
-
-void ChooseRows(Dimension dimension, Figures* figures) {
-  for (const auto& [key, row] : figures->sheet.rows) {
-    if (key.dimension != dimension) continue;
-    const bool others = key.key == metrics::kOtherNames;
-    figures->rows.emplace_back(others ? metrics::ShownKey(key) : key.key, row);
-  }
-}
-
-nlohmann::ordered_json RowJson(const metrics::Row& row) {
-  nlohmann::ordered_json json;
-  for (const metrics::NamedCount& count : metrics::NamedCounts()) {
-    json[std::string(count.name)] = count.Of(row);
-  }
-  for (const metrics::Formula& formula : metrics::Formulas()) {
-    const metrics::Rate rate = formula.Of(row);
-    json["rates"][std::string(formula.name)] = {
-        {"numerator", rate.numerator},
-        {"denominator", rate.denominator},
-        {"text", metrics::PrintedRate(rate.numerator, rate.denominator)}};
-  }
-  return json;
-}
-
-std::string PrintJson(const Figures& figures, const MetricsOptions& options) {
-  nlohmann::ordered_json json;
-  json["as_of"] = Rfc3339(figures.sheet.as_of, figures.zone);
-  json["present"] = figures.present
-                        ? nlohmann::ordered_json(Rfc3339(*figures.present, figures.zone))
-                        : nlohmann::ordered_json();
-  json["formulas_version"] = metrics::kFormulasVersion;
-  json["by"] = options.by.empty() ? nlohmann::ordered_json() : nlohmann::ordered_json(options.by);
-  json["total"] = RowJson(figures.sheet.Total());
-  json["rows"] = nlohmann::ordered_json::array();
-  for (const auto& [key, row] : figures.rows) {
-    nlohmann::ordered_json one;
-    one["key"] = key;
-    one.update(RowJson(row));
-    json["rows"].push_back(std::move(one));
-  }
-  return JsonText(json);
-}
 
 // What a screen has room for.
 struct Shown {
@@ -119,8 +64,12 @@ std::string PrintText(const Figures& figures, const MetricsOptions& options) {
     }
     table.Add(std::move(cells));
   };
-  for (const auto& [key, row] : figures.rows) add(key.empty() ? "—" : key, row);
-  if (!figures.rows.empty()) table.AddRule();
+  std::vector<answers::KeyedRow> rows;
+  if (const auto dimension = answers::DimensionCalled(options.by)) {
+    rows = answers::ChooseRows(figures.sheet, *dimension);
+  }
+  for (const auto& [key, row] : rows) add(key.empty() ? "—" : key, row);
+  if (!rows.empty()) table.AddRule();
   add("total", figures.sheet.Total());
 
   std::string out =
@@ -180,9 +129,10 @@ absl::Status PrintMetrics(const MetricsOptions& options) {
       },
       nullptr, &missing);
   if (!looked.ok()) return looked;
-  if (const auto dimension = DimensionCalled(options.by)) ChooseRows(*dimension, &figures);
-  absl::Status written =
-      WriteOut(options.common.json ? PrintJson(figures, options) : PrintText(figures, options));
+  absl::Status written = WriteOut(
+      options.common.json
+          ? JsonText(answers::FiguresJson(figures.sheet, figures.present, options.by, figures.zone))
+          : PrintText(figures, options));
   return written.ok() ? EndOf(missing) : written;
 }
 

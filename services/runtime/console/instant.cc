@@ -98,14 +98,6 @@ absl::StatusOr<absl::Time> ParseInstantOf(absl::string_view option, absl::string
   return absl::Status(at.status().code(), absl::StrCat(option, ": ", at.status().message()));
 }
 
-std::string FormatInstant(absl::string_view format, absl::Time at, const policy::Zone& zone) {
-  return absl::FormatTime(format, at, absl::FixedTimeZone(zone.OffsetAt(at)));
-}
-
-std::string Rfc3339(absl::Time at, const policy::Zone& zone) {
-  return FormatInstant("%Y-%m-%dT%H:%M:%E*S%Ez", at, zone);
-}
-
 std::string ShownInstant(absl::Time at, const policy::Zone& zone) {
   return FormatInstant("%Y-%m-%d %H:%M:%S", at, zone);
 }

@@ -7,6 +7,7 @@
 
 #include <string>
 
+#include "services/domain/policy/instant_text.h"
 #include "services/domain/policy/zone.h"
 #include "services/runtime/host/folder.h"
 
@@ -39,10 +40,8 @@ inline constexpr absl::string_view kInstantForms =
     "read in the zone of the ledger's policy: 2021-02-01 (that day's first instant, so all\n"
     "before February), \"2021-01-31 18:30\", 2021-01-31T18:30:15.\n";
 
-// As absl::FormatTime does.
-std::string FormatInstant(absl::string_view format, absl::Time at, const policy::Zone& zone);
-// "2021-02-01T00:00:00+08:00", with milliseconds where there are any: for JSON.
-std::string Rfc3339(absl::Time at, const policy::Zone& zone);
+using policy::FormatInstant;
+using policy::Rfc3339;
 // "2021-02-01 00:00:00": for people.
 std::string ShownInstant(absl::Time at, const policy::Zone& zone);
 

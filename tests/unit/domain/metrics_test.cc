@@ -107,6 +107,7 @@ class Sheets {
       fact.mutable_dispatched()->set_unit(unit);
     }
     if (fact.has_closed()) fact.mutable_closed()->set_disposition(v1::DISPOSITION_UNCHECKED);
+    now_ = at;
     EvolveTime(state_, at);
     incident::Evolve(incidents_, incident::Moment{Offset{++offset_}, at}, fact,
                      [&](const incident::Change& change) {
@@ -116,6 +117,7 @@ class Sheets {
   }
   Row Of(absl::Time at, Dimension dimension = Dimension::kTotal, const std::string& key = "") {
     const Sheet sheet = AsOf(state_, at);
+    EXPECT_TRUE(AsOf(Take(state_, now_, at), at).rows == sheet.rows) << "nor does a copy differ";
     const auto found = sheet.rows.find(RowKey{dimension, key});
     return found == sheet.rows.end() ? Row{} : found->second;
   }
@@ -124,6 +126,7 @@ class Sheets {
   TableSet tables_;
   incident::State incidents_{tables_};
   State state_{tables_};
+  absl::Time now_ = absl::InfinitePast();
   int64_t offset_ = -1;
 };
 
