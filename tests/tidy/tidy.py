@@ -511,7 +511,9 @@ def check_readme(house: House) -> Iterator[tuple[str, int, str]]:
         "services/gridledger", "proto", "deploy", "tests",
     ]  # fmt: skip
     # Rooms of which every folder is one of its own.
-    for room in ("services/runtime/adapters/", "services/history/", "services/gridledger/"):
+    for room in (
+        "services/runtime/adapters/", "services/history/", "services/gateway/", "services/gridledger/",
+    ):  # fmt: skip
         folders += {
             room + p[len(room) :].split("/")[0]
             for p in house.paths

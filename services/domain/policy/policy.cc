@@ -31,6 +31,7 @@ Compiled::Compiled(const v1::Policy& policy)
       default_unit_(policy.default_unit()),
       warn_percent_(static_cast<int>(policy.escalation().warn_percent())) {
   for (const v1::Category& category : policy.categories()) {
+    categories_.insert(category.code());
     if (category.limit_minutes() > 0) {
       limits_[category.code()] = absl::Minutes(category.limit_minutes());
     }

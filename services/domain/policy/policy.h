@@ -49,6 +49,10 @@ class Compiled {
   const Zone& zone() const { return zone_; }
   // Nothing when the catalogue gives the category no limit or does not know it.
   std::optional<absl::Duration> Limit(const CategoryCode& category) const;
+  // Whether a report may name it: the catalogue has it, or the policy has no catalogue.
+  bool TakesCategory(const CategoryCode& category) const {
+    return categories_.empty() || categories_.contains(category.text());
+  }
   // 权责清单 (S13): the first entry in the list that fits the category and the area or community.
   Responsible ResponsibleFor(const CategoryCode& category, const CommunityCode& community,
                              const AreaCode& area) const;
@@ -71,6 +75,7 @@ class Compiled {
   Zone zone_;
   UnitCode default_unit_;
   absl::flat_hash_set<std::string> units_;                   // lookups only
+  absl::flat_hash_set<std::string> categories_;              // lookups only
   absl::flat_hash_map<std::string, absl::Duration> limits_;  // lookups only
   std::vector<Entry> list_;
   absl::flat_hash_map<std::string, std::vector<int>> by_category_;  // indexes into list_, rising
