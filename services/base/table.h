@@ -618,6 +618,66 @@ class Table : public MapTable<K, V, false> {
     }
     for (auto at = here.begin(); at != here.end();) at = next(at);
   }
+
+  // Up to `most` pairs in key order, from the first one on that is not below `from`; what is at rest
+  // does not stay in memory. Looks at the keys of all pairs in memory, ~10 ns each. False when that
+  // were all. The visitor changes nothing.
+  bool ScanFrom(const K& from, size_t most,
+                absl::FunctionRef<void(const K&, const V&)> visit) const {
+    using Map = MapTable<K, V, false>;
+    const std::string first = this->KeyOf(from);
+    // The least `most` keys of those in memory; one more tells that there are others.
+    absl::btree_map<std::string, const typename Map::Slot*> here;
+    // tidy: allow(replay) the map puts them in order
+    for (const auto& entry : this->slots_) {
+      if (here.size() > most && !(entry.slot->key < here.rbegin()->second->key)) continue;
+      if (entry.slot->key < from) continue;
+      here.emplace(this->KeyOf(entry.slot->key), entry.slot);
+      if (here.size() > most + 1) here.erase(std::prev(here.end()));
+    }
+    size_t left = most;
+    const auto give = [&](const K& key, const V& value) {
+      if (left == 0) return false;
+      --left;
+      visit(key, value);
+      return true;
+    };
+    bool all = true;  // nothing was held back
+    auto at = here.begin();
+    const auto give_below = [&](absl::string_view bound, bool has_bound) {
+      for (; all && at != here.end() && (!has_bound || at->first < bound); ++at) {
+        if (at->second->present) all = give(at->second->key, *at->second);
+      }
+      return all;
+    };
+    if (this->set_.cold_ != nullptr) {
+      this->set_.cold_->ScanFrom(
+          first.substr(0, 1), first, [&](absl::string_view stored_key, absl::string_view bytes) {
+            if (!give_below(stored_key, true)) return false;
+            if (at != here.end() && at->first == stored_key) {
+              if (at->second->present) all = give(at->second->key, *at->second);
+              ++at;
+              return all;
+            }
+            // One that is beyond all that was kept of those in memory may have changed there.
+            K key;
+            INVARIANT(KeyBytes<K>::Parse(stored_key.substr(1), &key),
+                      "a stored key does not parse, though its layout was checked at opening");
+            const auto slot = this->slots_.find(typename Map::Probe(Map::AsAsked(key)));
+            if (slot != this->slots_.end()) {
+              if (slot->slot->present) all = give(key, *slot->slot);
+              return all;
+            }
+            V value;
+            INVARIANT(ParseLayout(bytes, &value),
+                      "a stored pair does not parse, though its layout was checked at opening");
+            all = give(key, value);
+            return all;
+          });
+    }
+    give_below({}, false);
+    return !all;
+  }
 };
 
 // Pairs in key order, all in memory.

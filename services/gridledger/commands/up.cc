@@ -1,4 +1,5 @@
 // gridledger up: all services in one process over a data folder, and the city as it goes on.
+#include <absl/cleanup/cleanup.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_format.h>
 #include <absl/time/clock.h>
@@ -12,6 +13,7 @@
 #include <string>
 
 #include "services/domain/metrics/metrics.h"
+#include "services/gateway/gateway.h"
 #include "services/gridledger/commands/built_in_policies.h"
 #include "services/gridledger/commands/command.h"
 #include "services/gridledger/commands/simulate.h"
@@ -22,6 +24,7 @@
 #include "services/runtime/host/live_city.h"
 #include "services/runtime/host/signals.h"
 #include "services/runtime/host/subjects.h"
+#include "services/runtime/host/system_clock.h"
 
 namespace gridledger::cli {
 namespace {
@@ -31,6 +34,9 @@ struct UpOptions {
   bool detach = false;
   bool no_simulation = false;
   int64_t trickle_per_hour = 720;
+  std::string http;  // HOST:PORT; empty: the default port, or the next that is free
+  bool no_http = false;
+  gateway::GatewaySettings gateway;
 };
 
 // `opened` is called when the folder is ours, if it is opened here at all.
@@ -65,7 +71,8 @@ absl::Status FirstData(const UpOptions& options, const std::function<void()>& op
 struct Hooks {
   // The folder is ours: another city's log is not written to.
   std::function<absl::Status()> opened = [] { return absl::OkStatus(); };
-  std::function<void()> live = [] {};
+  // The address is empty when nothing is answered there.
+  std::function<void(const std::string& address)> live = [](const std::string&) {};
 };
 
 // Serves until a signal, or until nothing can go on.
@@ -80,8 +87,32 @@ absl::Status Serve(const UpOptions& options, host::StopSignals& signals, const H
   live.threads = options.common.Threads();
   live.tables_bytes_max = host::ShareMemory(*memory).tables;
   live.code_id = host::CodeId();
+  gateway::GatewaySettings settings = options.gateway;
+  settings.access_folder = options.common.data;
+  settings.said = [](absl::string_view text) { spdlog::warn("{}", std::string(text)); };
+  host::SystemClock clock;
+  const std::unique_ptr<host::Front> front =
+      options.no_http ? nullptr : gateway::MakeGateway(&settings);
+  if (front != nullptr) live.watch = front->Watch((*folder)->log().partitions());
   auto city = host::LiveCity::Start(&(*folder)->log(), (*folder)->store(), live);
   if (!city.ok()) return city.status();
+  std::string address;
+  if (front != nullptr) {
+    const absl::StatusOr<host::FolderOptions> where = options.common.Folder();
+    if (!where.ok()) return where.status();
+    absl::StatusOr<std::string> opened = front->Open({.city = city->get(),
+                                                      .folder = folder->get(),
+                                                      .clock = &clock,
+                                                      .where = *where,
+                                                      .http = options.http,
+                                                      .unfit = nullptr});
+    if (!opened.ok()) return opened.status();
+    address = *std::move(opened);
+    spdlog::info("the city is on {}", address);
+  }
+  const absl::Cleanup close_front = [&front] {
+    if (front != nullptr) front->Close();
+  };
   std::unique_ptr<TrickleFeed> trickle;
   if (options.trickle_per_hour > 0 && !options.no_simulation) {
     auto policy = PackPolicy("yutang");
@@ -100,7 +131,8 @@ absl::Status Serve(const UpOptions& options, host::StopSignals& signals, const H
     if (look.live && !is_ready) {
       is_ready = true;
       spdlog::info("live: {} incidents, {} open", look.incidents, look.open);
-      hooks.live();
+      hooks.live(address);
+      screen.SetAddress(address);
     }
     for (; stopped_said < look.stopped.size(); ++stopped_said) {
       const engine::Live::Stopped& stopped = look.stopped[stopped_said];
@@ -118,6 +150,7 @@ absl::Status Serve(const UpOptions& options, host::StopSignals& signals, const H
   }
   screen.Leave();
   trickle.reset();
+  if (front != nullptr) front->Close();
   // What was sent a moment ago is read back, so that the states stand at the ledger's end.
   (*city)->WaitUntilIdle(absl::Now() + absl::Seconds(2));
   const host::CityLook last = (*city)->Look();
@@ -134,13 +167,13 @@ absl::Status Up(const UpOptions& options) {
     if (CityScreen::IsScreen()) spdlog::set_level(spdlog::level::warn);
     return Serve(options, signals, {});
   }
-  return RunInBackground(options.common.data, [&options](Background& background) {
+  return RunInBackground(options.common.data, options.common.json, [&options](Background& background) {
     const auto own = [&background] { background.Own(); };
     if (absl::Status status = FirstData(options, own); !status.ok()) return status;
     host::StopSignals signals;
     bool has_log = false;
     Hooks hooks;
-    hooks.live = [&background] { background.Ready(); };
+    hooks.live = [&background](const std::string& address) { background.Ready(address); };
     hooks.opened = [&options, &has_log, &background] {
       background.Own();
       const std::string path = absl::StrCat(options.common.data, "/up.log");
@@ -182,6 +215,18 @@ void AddUp(CLI::App& app, Command* chosen) {
   command->add_flag(
       "--detach", options->detach,
       "Return once the city is live; it goes on in the background, and logs to DIR/up.log");
+  command
+      ->add_option("--http", options->http,
+                   "Where the city answers; without it on 127.0.0.1:8311, or the next free port")
+      ->type_name("HOST:PORT");
+  command->add_flag("--no-http", options->no_http, "Answer nowhere");
+  command
+      ->add_option("--tls-certificate", options->gateway.certificate_file,
+                   "A PEM file of the certificate and its chain, for HTTPS")
+      ->type_name("FILE");
+  command
+      ->add_option("--tls-key", options->gateway.key_file, "The PEM file of the certificate's key")
+      ->type_name("FILE");
   command->add_flag("--no-simulation", options->no_simulation,
                     "Neither play a period into a new folder nor let simulated people report");
   command

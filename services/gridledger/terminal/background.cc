@@ -9,14 +9,17 @@
 #include <absl/strings/match.h>
 #include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
+#include <absl/strings/strip.h>
 
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "services/runtime/console/json_text.h"
 #include "services/runtime/host/exit_code.h"
 
 namespace gridledger::cli {
@@ -26,13 +29,17 @@ constexpr int kEndWaitMs = 60'000;  // a last checkpoint of 200k pairs takes wel
 
 std::string PidPath(const std::string& data) { return absl::StrCat(data, "/up.pid"); }
 
-// The child tells "ready", or its status as "code message".
+constexpr absl::string_view kReady = "ready ";
+
+// The child tells "ready ADDRESS" and a line's end, or its status as "code message".
 void Tell(int pipe, const std::string& words) {
   if (write(pipe, words.data(), words.size()) < 0) return;  // the parent is gone: nobody waits
 }
 
-absl::Status Heard(const std::string& words) {
-  if (words == "ready") return absl::OkStatus();
+absl::StatusOr<std::string> Heard(const std::string& words) {
+  if (absl::StartsWith(words, kReady)) {
+    return std::string(absl::StripSuffix(words.substr(kReady.size()), "\n"));
+  }
   const size_t blank = words.find(' ');
   int code = 0;
   if (blank == std::string::npos || !absl::SimpleAtoi(words.substr(0, blank), &code)) {
@@ -55,11 +62,11 @@ class Child : public Background {
     owns_ = true;
     std::ofstream(PidPath(data_)) << getpid() << "\n";
   }
-  void Ready() override {
+  void Ready(const std::string& address) override {
     if (is_ready_) return;
     is_ready_ = true;
     LeaveTerminal();
-    Tell(pipe_, "ready");
+    Tell(pipe_, absl::StrCat(kReady, address, "\n"));
   }
   void End(const absl::Status& status) {
     if (owns_) {
@@ -79,7 +86,7 @@ class Child : public Background {
 
 }  // namespace
 
-absl::Status RunInBackground(const std::string& data,
+absl::Status RunInBackground(const std::string& data, bool json,
                              const std::function<absl::Status(Background&)>& body) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0)
@@ -101,18 +108,26 @@ absl::Status RunInBackground(const std::string& data,
   char buffer[512];
   for (ssize_t got; (got = read(ends[0], buffer, sizeof buffer)) > 0;) {
     words.append(buffer, static_cast<size_t>(got));
-    if (words == "ready") break;
+    if (absl::StartsWith(words, kReady) && absl::EndsWith(words, "\n")) break;
   }
   close(ends[0]);
-  const absl::Status heard = Heard(words);
-  if (!heard.ok()) {
+  const absl::StatusOr<std::string> address = Heard(words);
+  if (!address.ok()) {
     waitpid(child, nullptr, 0);
-    return heard;
+    return address.status();
+  }
+  if (json) {
+    nlohmann::ordered_json told;
+    told["address"] = address->empty() ? nlohmann::ordered_json() : nlohmann::ordered_json(*address);
+    told["process"] = static_cast<int>(child);
+    std::printf("%s", JsonText(told).c_str());
+    return absl::OkStatus();
   }
   std::printf(
       "gridledger runs in the background as process %d.\n"
       "  gridledger status --data %s\n  gridledger down   --data %s\n",
       static_cast<int>(child), data.c_str(), data.c_str());
+  if (!address->empty()) std::printf("The city is on %s\n", address->c_str());
   return absl::OkStatus();
 }
 

@@ -16,14 +16,15 @@ class Background {
   // The data folder is this process's from now on: its id lies in DIR/up.pid, so that it can be
   // ended while it is not ready yet.
   virtual void Own() = 0;
-  // Whoever waits may go. From now on there is no output.
-  virtual void Ready() = 0;
+  // Whoever waits may go, and is told where the city answers; empty when it does not. From now on
+  // there is no output.
+  virtual void Ready(const std::string& address) = 0;
 };
 
 // Runs `body` in a process of its own, which outlives this one. Returns once `body` has told that
-// it is ready, or with what it failed with before. REQUIRES: this process has one thread, and has
-// opened no database: a fork carries neither over.
-absl::Status RunInBackground(const std::string& data,
+// it is ready, or with what it failed with before. Says what runs where, as JSON or for people.
+// REQUIRES: this process has one thread, and has opened no database: a fork carries neither over.
+absl::Status RunInBackground(const std::string& data, bool json,
                              const std::function<absl::Status(Background&)>& body);
 
 // The process of DIR/up.pid, if it is there and one of ours.

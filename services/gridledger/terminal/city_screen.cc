@@ -162,7 +162,8 @@ std::string CityScreen::Picture(const host::CityLook& look, int64_t reported) {
   std::string out = absl::StrCat(
       Paint(Colour::kBold, "gridledger"), "  ", data_, "  ",
       FormatInstant("%Y-%m-%d %H:%M:%S %Ez", now, zone_), "  ",
-      look.live ? Paint(Colour::kGreen, "live") : Paint(Colour::kYellow, "catching up"), "\n\n");
+      look.live ? Paint(Colour::kGreen, "live") : Paint(Colour::kYellow, "catching up"),
+      address_.empty() ? "" : absl::StrCat("  ", Paint(Colour::kBold, address_)), "\n\n");
   TextTable city({{"incidents", TextTable::Align::kRight},
                   {"open", TextTable::Align::kRight},
                   {"closed", TextTable::Align::kRight},
@@ -172,7 +173,7 @@ std::string CityScreen::Picture(const host::CityLook& look, int64_t reported) {
                   {"records", TextTable::Align::kRight},
                   {"per second", TextTable::Align::kRight}});
   city.Add({Grouped(look.incidents), Grouped(look.open), Grouped(look.closed),
-            metrics::PrintedRate(t[Count::kClosed], t[Count::kFiled]),
+            metrics::PrintedRate(t[Count::kSolved], t[Count::kFiled]),
             metrics::PrintedRate(t[Count::kClosedOnTime], t[Count::kDueToClose]),
             Grouped(t.DeadlineMissed()), Grouped(records), Grouped(rate)});
   absl::StrAppend(&out, city.Print(), "\n");

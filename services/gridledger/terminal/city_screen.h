@@ -22,6 +22,8 @@ class CityScreen {
   static bool IsScreen();
   // Draws the city as it looks now; `reported` counts what simulated people have said.
   void Show(const host::CityLook& look, int64_t reported);
+  // Where the city answers; empty where it does not.
+  void SetAddress(const std::string& address) { address_ = address; }
   // Leaves the last picture standing.
   void Leave();
 
@@ -31,6 +33,7 @@ class CityScreen {
 
   host::Folder* const folder_;
   const std::string data_;
+  std::string address_;
   policy::Zone zone_;                  // the ledger's
   std::unique_ptr<LogReader> reader_;  // follows the log from a little before its end
   RecordBatch batch_;

@@ -147,6 +147,7 @@ absl::Status Task::FoldEntry(Offset offset, absl::Time timestamp, const v1::Entr
   }
   subject_->EvolveEnd(moment, touched_);
   if (decides_) Decide(moment);
+  if (watch_ != nullptr) watch_->Folded(*this, moment, &entry);
   BoundLoaded();
   return status();
 }
@@ -180,12 +181,17 @@ void Task::FoldContent(const incident::Moment& moment, const v1::Entry& entry) {
   }
 }
 
+void Task::Tell(const incident::Change& change) {
+  subject_->EvolveChange(change);
+  if (watch_ != nullptr) watch_->Changed(*this, change);
+}
+
 void Task::FoldFact(const incident::Moment& moment, const v1::Fact& fact,
                     absl::string_view decided_by) {
   incident::Evolve(
       incidents_, moment, fact,
       [this](const incident::Change& change) {
-        subject_->EvolveChange(change);
+        Tell(change);
         if (change.verdict == incident::Verdict::kApplied) {
           touched_.emplace_back(change.fact->incident_id());
         }
@@ -239,7 +245,7 @@ void Task::FoldDecision(const incident::Moment& moment, const v1::Decision& deci
           incidents_, moment, fact,
           decider ? incident::VoidReason::kDuplicateDecision
                   : incident::VoidReason::kUnknownService,
-          [this](const incident::Change& change) { subject_->EvolveChange(change); });
+          [this](const incident::Change& change) { Tell(change); });
     }
     return;
   }

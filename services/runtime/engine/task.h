@@ -15,6 +15,7 @@
 
 #include "services/runtime/engine/entry_codec.h"
 #include "services/runtime/engine/entry_window.h"
+#include "services/runtime/engine/fold_watch.h"
 #include "services/runtime/engine/pending_decisions.h"
 #include "services/runtime/engine/subject.h"
 #include "services/runtime/ports/event_log.h"
@@ -143,6 +144,8 @@ class Task {
 
   // From now on the task makes no decisions: for whoever only looks, and sends nothing.
   void OnlyFold() { decides_ = false; }
+  // Outlives the task, or is taken off again by null.
+  void set_watch(FoldWatch* watch) { watch_ = watch; }
 
   // Folds the next record. REQUIRES: record.offset == next(). A record that cannot be read, or is
   // newer than the partition's schema, is counted and parked, not an error. FailedPrecondition
@@ -246,6 +249,8 @@ class Task {
   void BoundLoaded();
   void FoldContent(const incident::Moment& moment, const v1::Entry& entry);
   void FoldFact(const incident::Moment& moment, const v1::Fact& fact, absl::string_view decided_by);
+  // What the fold made of a fact: to the subject, and to whoever watches.
+  void Tell(const incident::Change& change);
   // The record at that offset says nothing that counts, and waits for somebody.
   void AddDeadLetter(Offset offset, std::string why);
   void FoldDecision(const incident::Moment& moment, const v1::Decision& decision);
@@ -281,6 +286,7 @@ class Task {
   Offset next_;
   Offset collected_;
   bool decides_ = true;
+  FoldWatch* watch_ = nullptr;
   size_t loaded_bytes_max_ = size_t{1} << 20;  // 1 MiB: some 2,000 pairs
   int64_t decisions_too_large_ = 0;
   std::optional<TaskCheckpoint> collecting_;

@@ -25,7 +25,9 @@ absl::Status Task::Park(Offset offset, absl::Time timestamp, absl::string_view v
   progress.now = std::max(progress.now, timestamp);
   progress.last_fingerprint = Fingerprint(value);
   AddDeadLetter(offset, std::move(reason));
-  subject_->EvolveTime(incident::Moment{offset, progress.now});
+  const incident::Moment moment{offset, progress.now};
+  subject_->EvolveTime(moment);
+  if (watch_ != nullptr) watch_->Folded(*this, moment, nullptr);
   BoundLoaded();
   return status();
 }

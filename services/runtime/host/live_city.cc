@@ -48,6 +48,7 @@ absl::StatusOr<std::vector<std::unique_ptr<engine::Task>>> LiveCity::OpenTasks(
     for (const engine::Service& service : options_.services) {
       auto task = engine::Task::Open(service, partition, store_, options_.code_id);
       if (!task.ok()) return task.status();
+      if (service.name == options_.services.front().name) (*task)->set_watch(options_.watch);
       tasks.push_back(*std::move(task));
     }
   }
@@ -131,7 +132,9 @@ void LiveCity::Work(Worker* worker) {
       if (worker->wanted == wanted) worker->wanted.reset();
       if (!status.ok()) break;
     }
-    status = worker->live->Turn(kTurnWait);
+    const absl::Time asked_again = worker->questions.Answer(*worker->live, clock_);
+    status = worker->live->Turn(
+        std::clamp(asked_again - clock_.Steady(), absl::ZeroDuration(), kTurnWait));
     const absl::Time now = clock_.Steady();
     // Asks the log, which on a cluster is a journey: only for somebody who waits for it.
     const bool idle = waiting_for_idle_ > 0 && worker->live->Idle();
@@ -142,6 +145,7 @@ void LiveCity::Work(Worker* worker) {
       told = news();
     }
   }
+  worker->questions.Close(absl::UnavailableError("the city is ending"));
   const absl::Status last = worker->live->CheckpointNow();
   if (status.ok()) status = last;
   Publish(worker, false);
@@ -192,6 +196,13 @@ void LiveCity::SetPartitions(const std::vector<Partition>& partitions) {
     const absl::MutexLock lock(&worker->mutex);
     worker->mutex.Await(absl::Condition(&done));
   }
+}
+
+void LiveCity::Ask(Question question) {
+  Worker& worker = *workers_[static_cast<size_t>(question.partition.value) % workers_.size()];
+  worker.questions.Ask(std::move(question));
+  const absl::MutexLock lock(&worker.mutex);
+  if (worker.live != nullptr) worker.live->Wake();
 }
 
 bool LiveCity::TellParked(Worker* worker) {

@@ -17,6 +17,7 @@
 #include "services/domain/metrics/metrics.h"
 #include "services/runtime/engine/live.h"
 #include "services/runtime/host/checkpoint_writer.h"
+#include "services/runtime/host/questions.h"
 #include "services/runtime/host/system_clock.h"
 
 namespace gridledger::host {
@@ -54,6 +55,9 @@ struct LiveCityOptions {
   std::optional<std::vector<Partition>> partitions;
   std::string code_id;
   ParkedSink* parked = nullptr;  // outlives the city
+  // Is told what the first of the services folds, from where each partition is opened on; outlives
+  // the city.
+  engine::FoldWatch* watch = nullptr;
   Clock* clock = nullptr;        // the machine's unless told; outlives the city
 };
 
@@ -97,6 +101,8 @@ class LiveCity {
   CityLook Look();
   // Asks nobody: where the ledger ends is what HearEnds last heard.
   CityLook LookHere();
+  // From any thread; what it calls is called by the thread that folds the partition, soon.
+  void Ask(Question question);
   // Asks all partitions at once; those without a leader have no news.
   void HearEnds();
   // A standby takes over; so does an owner that stood back.
@@ -126,6 +132,7 @@ class LiveCity {
     std::atomic<bool> stand_back{false};
     std::atomic<uint64_t> rounds{0};
     std::vector<Partition> runs;  // the thread's own
+    Questions questions;
     // How far the sink has been told what each partition's state lists; the thread's own.
     struct Told {
       Offset upto;

@@ -34,6 +34,7 @@ int ServiceMain(const ServiceProgram& program, const engine::Service& service, i
                             "there, use --standby.\nOn a cluster the processes of a group share "
                             "the partitions; whoever comes or goes moves only those."));
   AddOptions(app, options);
+  if (program.add_options != nullptr) program.add_options(app);
   app.footer(absl::StrCat(
       "Examples:\n  ", name, " --data city              serve until Ctrl-C\n  ", name,
       " --data city --drain      do what there is to do, and end\n  ", name,

@@ -44,6 +44,7 @@ absl::Status ServiceRun::Open() {
   for (const std::string& said : folder_->said()) {
     Log(LogLevel::kWarning, "state_recovered", said, {{"service", service_.name.text()}});
   }
+  where_ = *where;
   return StartCity(*where);
 }
 
@@ -147,9 +148,13 @@ absl::Status ServiceRun::StartCity(const FolderOptions& where) {
   stuck_after_ = *stuck;
   LiveCityOptions live;
   live.services = {service_};
+  if (program_.front != nullptr) {
+    live.services = AllServices();
+    live.watch = program_.front->Watch(folder_->log().partitions());
+  }
+  live.outputs = !options_.standby && program_.front == nullptr;
   live.threads = options_.threads;
   live.tables_bytes_max = ShareMemory(memory_).tables;
-  live.outputs = !options_.standby;
   live.checkpoint_interval = *checkpoints;
   live.code_id = CodeId();
   if (options_.standby && is_cluster_) live.takeover_after = *takeover;
@@ -182,7 +187,23 @@ absl::Status ServiceRun::StartCity(const FolderOptions& where) {
   return absl::OkStatus();
 }
 
+absl::Status ServiceRun::OpenFront() {
+  Front::Ground ground;
+  ground.city = city_.get();
+  ground.folder = folder_.get();
+  ground.clock = &clock_;
+  ground.where = where_;
+  ground.http = options_.http;
+  ground.unfit = [this] { return clock_watch_.Unfit(); };
+  const absl::StatusOr<std::string> address = program_.front->Open(std::move(ground));
+  if (!address.ok()) return address.status();
+  Log(LogLevel::kInfo, "endpoints", absl::StrCat("the city is on ", *address),
+      {{"service", service_.name.text()}, {"address", *address}});
+  return absl::OkStatus();
+}
+
 absl::Status ServiceRun::OpenEndpoints() {
+  if (program_.front != nullptr) return OpenFront();
   if (options_.http.empty()) return absl::OkStatus();
   EndpointOptions options;
   options.address = options_.http;
@@ -228,7 +249,7 @@ void ServiceRun::StandBack(bool stands_back) {
 }
 
 void ServiceRun::BeginHearing() {
-  if (endpoints_ == nullptr && !is_cluster_) return;
+  if (endpoints_ == nullptr && !is_cluster_ && program_.front == nullptr) return;
   // On a cluster also for those who ask for no endpoints: a partition that stands still is seen.
   hearing_ = std::thread([this] {
     absl::Time count_at = absl::Now() + kCountEvery;
@@ -299,6 +320,7 @@ absl::Status ServiceRun::Join() {
 }
 
 absl::Status ServiceRun::End(absl::Status ended) {
+  if (program_.front != nullptr) program_.front->Close();
   if (KafkaLog* log = cluster_log(); log != nullptr) log->AskNoMore();
   const absl::Status kept = city_->Stop();
   const CityLook last = city_->LookHere();

@@ -61,9 +61,13 @@ class ServiceRun {
 
   absl::Status StartCity(const FolderOptions& where);
 
-  bool IsMember() const { return is_cluster_ && !options_.standby && options_.partitions.empty(); }
+  bool IsMember() const {
+    return is_cluster_ && !options_.standby && options_.partitions.empty() &&
+           program_.front == nullptr;
+  }
 
   absl::Status OpenEndpoints();
+  absl::Status OpenFront();
 
   KafkaLog* cluster_log() { return dynamic_cast<KafkaLog*>(&folder_->log()); }
 
@@ -98,6 +102,7 @@ class ServiceRun {
   size_t memory_ = 0;
   bool is_cluster_ = false;
   FolderOptions cluster_;
+  FolderOptions where_;
   std::unique_ptr<Folder> folder_;
   LedgerClock clock_;
   ClockWatch clock_watch_;
