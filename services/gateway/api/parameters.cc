@@ -1,0 +1,71 @@
+#include "services/gateway/api/parameters.h"
+
+#include <absl/strings/numbers.h>
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_join.h>
+
+#include <algorithm>
+
+#include "services/runtime/console/instant.h"
+
+namespace gridledger::gateway {
+
+Parameters::Parameters(const Request& request, const policy::Zone& zone,
+                       std::initializer_list<absl::string_view> names)
+    : request_(request), zone_(zone) {
+  for (const Field& field : request.query) {
+    const bool known = std::find(names.begin(), names.end(), field.name) != names.end();
+    if (!known) {
+      Refuse("", absl::StrCat("unknown parameter; there are ", absl::StrJoin(names, ", ")));
+    }
+  }
+}
+
+void Parameters::Refuse(absl::string_view name, absl::string_view why) {
+  if (wrong_) return;
+  wrong_ = Problem(400, "",
+                   name.empty() ? std::string(why) : absl::StrCat("parameter ", name, ": ", why),
+                   {{"parameter", std::string(name)}});
+}
+
+std::string Parameters::Text(absl::string_view name) {
+  const std::string* value = request_.Query(name);
+  if (value == nullptr) return "";
+  if (value->size() > 256) Refuse(name, "it has at most 256 bytes");
+  return *value;
+}
+
+std::optional<absl::Time> Parameters::Instant(absl::string_view name) {
+  const std::string* value = request_.Query(name);
+  if (value == nullptr || value->empty()) return std::nullopt;
+  // A plus sign of a zone that was not escaped has become a blank.
+  std::string text = *value;
+  if (text.size() > 6 && text[text.size() - 6] == ' ' && text.find('T') != std::string::npos) {
+    text[text.size() - 6] = '+';
+  }
+  const absl::StatusOr<absl::Time> at = cli::ParseInstant(text, zone_);
+  if (at.ok()) return *at;
+  Refuse(name, "it is an instant of RFC 3339, or a date");
+  return std::nullopt;
+}
+
+std::optional<bool> Parameters::Flag(absl::string_view name) {
+  const std::string* value = request_.Query(name);
+  if (value == nullptr) return std::nullopt;
+  if (*value == "true" || value->empty()) return true;
+  if (*value != "false") Refuse(name, "it is true or false");
+  return false;
+}
+
+int Parameters::Whole(absl::string_view name, int least, int most, int otherwise) {
+  const std::string* value = request_.Query(name);
+  if (value == nullptr) return otherwise;
+  int number = 0;
+  if (!absl::SimpleAtoi(*value, &number) || number < least || number > most) {
+    Refuse(name, absl::StrCat("it is a whole number from ", least, " to ", most));
+    return otherwise;
+  }
+  return number;
+}
+
+}  // namespace gridledger::gateway

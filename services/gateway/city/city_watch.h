@@ -1,0 +1,92 @@
+// What the gateway keeps beside each partition's fold: the index of its open incidents, what became
+// of the newest records, and who listens to what happens. All of a partition belongs to the thread
+// that folds it: the watch is called by that thread, and questions run on it.
+#pragma once
+
+#include <absl/time/time.h>
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "services/base/ids.h"
+#include "services/domain/incident/incident.h"
+#include "services/gateway/city/open_index.h"
+#include "services/runtime/engine/fold_watch.h"
+
+namespace gridledger::gateway {
+
+// What the fold made of one record that says one fact.
+struct Judged {
+  Partition partition;
+  Offset offset;
+  bool dead_letter = false;
+  incident::Verdict verdict = incident::Verdict::kApplied;
+  incident::VoidReason reason = incident::VoidReason::kNone;
+  Stage stage;    // of the incident afterwards
+  absl::Time at;  // the partition's time
+};
+
+// One thing that happened, as a stream tells it.
+struct Happened {
+  Partition partition;
+  Offset offset;
+  uint32_t ordinal = 0;  // within the record
+  absl::Time at;
+  std::string incident;
+  uint32_t kind = 0;  // the fact's number in v1.Fact.kind
+  incident::Verdict verdict = incident::Verdict::kApplied;
+  incident::VoidReason reason = incident::VoidReason::kNone;
+  std::string service;  // in whose decision it is; empty: none's
+  std::string rule;
+  // The incident afterwards; nothing for a fact about an unknown one.
+  std::optional<incident::Incident> now;
+};
+
+class HappenedSink {
+ public:
+  virtual ~HappenedSink() = default;
+  // By the threads that fold: has to be quick.
+  virtual void Take(Happened happened) = 0;
+  // Whether anybody listens.
+  virtual bool Listens() const = 0;
+};
+
+class CityWatch final : public engine::FoldWatch {
+ public:
+  explicit CityWatch(int partitions);
+
+  // Before the city starts.
+  void SetSink(HappenedSink* sink) { sink_ = sink; }
+
+  void Changed(const engine::Task& task, const incident::Change& change) override;
+  void Folded(const engine::Task& task, const incident::Moment& moment,
+              const v1::Entry* entry) override;
+
+  // For questions to that partition alone.
+  OpenIndex& open(Partition partition) { return Of(partition).open; }
+  // Nothing when it is not among the newest ones, or says no single fact.
+  std::optional<Judged> FindJudged(Partition partition, Offset offset);
+
+ private:
+  struct Kept {
+    explicit Kept(Partition partition) : open(partition) {}
+    OpenIndex open;
+    std::deque<Judged> judged;  // by offset
+    // Of the record that is being folded.
+    std::optional<Judged> first;
+    std::vector<Happened> happened;
+  };
+  Kept& Of(Partition partition) { return *kept_[static_cast<size_t>(partition.value)]; }
+
+  std::vector<std::unique_ptr<Kept>> kept_;
+  HappenedSink* sink_ = nullptr;
+};
+
+// Of one partition: whoever waits for a record asks at once when it is folded. × ~56 B = 230 KB.
+inline constexpr size_t kJudgedMax = 4096;
+
+}  // namespace gridledger::gateway
