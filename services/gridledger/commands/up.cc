@@ -220,6 +220,10 @@ void AddUp(CLI::App& app, Command* chosen) {
                    "Where the city answers; without it on 127.0.0.1:8311, or the next free port")
       ->type_name("HOST:PORT");
   command->add_flag("--no-http", options->no_http, "Answer nowhere");
+  command->add_flag("!--no-public-reads", options->gateway.public_reads,
+                    "Show nothing without a key or a session");
+  command->add_flag("!--no-public-reports", options->gateway.public_reports,
+                    "Take nothing in without a key or a session");
   command
       ->add_option("--tls-certificate", options->gateway.certificate_file,
                    "A PEM file of the certificate and its chain, for HTTPS")
