@@ -45,6 +45,8 @@ int Main(int argc, char** argv) {
   AddExport(app, &chosen);
   AddDoctor(app, &chosen);
   AddDeadLetters(app, &chosen);
+  AddUsers(app, &chosen);
+  AddKeys(app, &chosen);
   AddUpgrade(app, &chosen);
   AddCopy(app, &chosen);
   AddTopics(app, &chosen);

@@ -50,6 +50,8 @@ void AddDigest(CLI::App& app, Command* chosen);
 void AddExport(CLI::App& app, Command* chosen);
 void AddDoctor(CLI::App& app, Command* chosen);
 void AddDeadLetters(CLI::App& app, Command* chosen);
+void AddUsers(CLI::App& app, Command* chosen);
+void AddKeys(CLI::App& app, Command* chosen);
 void AddUpgrade(CLI::App& app, Command* chosen);
 void AddTopics(CLI::App& app, Command* chosen);
 void AddCopy(CLI::App& app, Command* chosen);

@@ -94,7 +94,7 @@ bool Has(const std::vector<OptionForm>& options, const OptionForm& option) {
 
 bool IsOverALedger(const CommandForm& command) {
   return std::any_of(command.options.begin(), command.options.end(), [](const OptionForm& option) {
-    return std::count(option.names.begin(), option.names.end(), "--data") > 0;
+    return std::count(option.names.begin(), option.names.end(), "--log") > 0;
   });
 }
 
