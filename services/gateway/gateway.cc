@@ -18,7 +18,10 @@
 #include "services/gateway/city/city_watch.h"
 #include "services/gateway/http/server.h"
 #include "services/gateway/past.h"
+#include "services/gateway/stream/hub.h"
+#include "services/gateway/stream/stream.h"
 #include "services/runtime/console/instant.h"
+#include "services/runtime/host/system_clock.h"
 #include "services/runtime/program/endpoints.h"
 
 namespace gridledger::gateway {
@@ -36,6 +39,8 @@ class Gateway final : public host::Front {
 
   engine::FoldWatch* Watch(int partitions) override {
     watch_ = std::make_unique<CityWatch>(partitions);
+    hub_ = std::make_unique<Hub>(partitions, [] { return host::SystemClock().Now(); });
+    watch_->SetSink(hub_.get());
     return watch_.get();
   }
   absl::StatusOr<std::string> Open(Ground ground) override;
@@ -59,6 +64,7 @@ class Gateway final : public host::Front {
   const GatewaySettings& settings_;
   Ground ground_;
   std::unique_ptr<CityWatch> watch_;
+  std::unique_ptr<Hub> hub_;
   std::unique_ptr<City> city_;
   std::unique_ptr<Past> past_;
   std::unique_ptr<asio::thread_pool> pool_;
@@ -66,6 +72,7 @@ class Gateway final : public host::Front {
   std::unique_ptr<access::Sessions> sessions_;
   std::unique_ptr<Identity> identity_;
   std::unique_ptr<Api> api_;
+  std::unique_ptr<Stream> stream_;
   Router router_;
   absl::Mutex mutex_;
   std::optional<policy::Zone> zone_ ABSL_GUARDED_BY(mutex_);
@@ -177,6 +184,9 @@ absl::StatusOr<std::string> Gateway::Open(Ground ground) {
   AddHealth();
   api_->AddTo(&router_);
   identity_->AddTo(&router_);
+  stream_ = std::make_unique<Stream>(StreamOptions{
+      .city = city_.get(), .hub = hub_.get(), .zone = [this] { return Zone(); }});
+  stream_->AddTo(&router_);
   if (!settings_.public_reads) {
     options->before = [this](Request& request) -> std::optional<Reply> {
       const bool open = !absl::StartsWith(request.path, "/api/v1/") ||

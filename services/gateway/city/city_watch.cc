@@ -22,14 +22,11 @@ void CityWatch::Changed(const engine::Task& task, const incident::Change& change
                         .stage = change.now == nullptr ? Stage{} : change.now->stage,
                         .at = change.moment.at};
   }
-  if (sink_ == nullptr || !sink_->Listens()) return;
-  Happened& happened = kept.happened.emplace_back();
-  happened.partition = task.id().partition;
-  happened.offset = change.moment.offset;
-  happened.ordinal = static_cast<uint32_t>(kept.happened.size() - 1);
-  happened.at = change.moment.at;
+  if (sink_ == nullptr || !sink_->Wants(change.moment.at)) return;
+  Happened& happened = kept.changes.emplace_back();
   happened.incident = change.fact->incident_id();
   happened.kind = static_cast<uint32_t>(change.fact->kind_case());
+  happened.actor = change.fact->actor();
   happened.verdict = change.verdict;
   happened.reason = change.reason;
   if (change.now != nullptr) happened.now = *change.now;
@@ -50,14 +47,26 @@ void CityWatch::Folded(const engine::Task& task, const incident::Moment& moment,
     if (kept.judged.size() > kJudgedMax) kept.judged.pop_front();
   }
   kept.first.reset();
-  for (Happened& happened : kept.happened) {
+  if (sink_ == nullptr) return;
+  const bool taken = !kept.changes.empty();
+  if (taken) {
+    HappenedRecord record{.partition = task.id().partition,
+                          .offset = moment.offset,
+                          .at = moment.at,
+                          .service = {},
+                          .rule = {},
+                          .policy_version = {},
+                          .changes = std::move(kept.changes)};
+    kept.changes.clear();
     if (entry != nullptr && entry->has_decision()) {
-      happened.service = entry->decision().service();
-      happened.rule = entry->decision().rule();
+      record.service = entry->decision().service();
+      record.rule = entry->decision().rule();
+      record.policy_version = entry->decision().policy_version();
+      record.cause = entry->decision().cause();
     }
-    sink_->Take(std::move(happened));
+    sink_->Take(std::move(record));
   }
-  kept.happened.clear();
+  sink_->Passed(task.id().partition, moment.offset, taken || sink_->Wants(moment.at));
 }
 
 std::optional<Judged> CityWatch::FindJudged(Partition partition, Offset offset) {

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "gridledger/v1/fact.pb.h"
 #include "services/base/ids.h"
 #include "services/domain/incident/incident.h"
 #include "services/gateway/city/open_index.h"
@@ -30,29 +31,37 @@ struct Judged {
   absl::Time at;  // the partition's time
 };
 
-// One thing that happened, as a stream tells it.
+// What the fold made of one fact.
 struct Happened {
-  Partition partition;
-  Offset offset;
-  uint32_t ordinal = 0;  // within the record
-  absl::Time at;
   std::string incident;
   uint32_t kind = 0;  // the fact's number in v1.Fact.kind
+  v1::Actor actor;
   incident::Verdict verdict = incident::Verdict::kApplied;
   incident::VoidReason reason = incident::VoidReason::kNone;
-  std::string service;  // in whose decision it is; empty: none's
-  std::string rule;
   // The incident afterwards; nothing for a fact about an unknown one.
   std::optional<incident::Incident> now;
+};
+// And of one record, as a stream tells it.
+struct HappenedRecord {
+  Partition partition;
+  Offset offset;
+  absl::Time at;        // the partition's time
+  std::string service;  // whose decision it is; empty: nobody's
+  std::string rule;
+  std::string policy_version;
+  int64_t cause = -1;  // the offset that it answers; -1: none
+  std::vector<Happened> changes;  // in the order of the fold; never empty
 };
 
 class HappenedSink {
  public:
   virtual ~HappenedSink() = default;
-  // By the threads that fold: has to be quick.
-  virtual void Take(Happened happened) = 0;
-  // Whether anybody listens.
-  virtual bool Listens() const = 0;
+  // All by the threads that fold, in the order of each partition: have to be quick.
+  // Whether what happens at that time is wanted: what is long past is not.
+  virtual bool Wants(absl::Time at) const = 0;
+  virtual void Take(HappenedRecord happened) = 0;
+  // A record has been folded, whether it was taken or not.
+  virtual void Passed(Partition partition, Offset offset, bool taken) = 0;
 };
 
 class CityWatch final : public engine::FoldWatch {
@@ -78,7 +87,7 @@ class CityWatch final : public engine::FoldWatch {
     std::deque<Judged> judged;  // by offset
     // Of the record that is being folded.
     std::optional<Judged> first;
-    std::vector<Happened> happened;
+    std::vector<Happened> changes;
   };
   Kept& Of(Partition partition) { return *kept_[static_cast<size_t>(partition.value)]; }
 
