@@ -619,9 +619,9 @@ class Table : public MapTable<K, V, false> {
     for (auto at = here.begin(); at != here.end();) at = next(at);
   }
 
-  // Up to `most` pairs in key order, from the first one on that is not below `from`; what is at rest
-  // does not stay in memory. Looks at the keys of all pairs in memory, ~10 ns each. False when that
-  // were all. The visitor changes nothing.
+  // Up to `most` pairs in key order, from the first one on that is not below `from`; what is at
+  // rest does not stay in memory. Looks at the keys of all pairs in memory, ~10 ns each. False when
+  // that were all. The visitor changes nothing.
   bool ScanFrom(const K& from, size_t most,
                 absl::FunctionRef<void(const K&, const V&)> visit) const {
     using Map = MapTable<K, V, false>;

@@ -4,8 +4,8 @@
 #include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
 #include <absl/synchronization/mutex.h>
-
 #include <boost/asio/thread_pool.hpp>
+
 #include <utility>
 #include <variant>
 
@@ -131,20 +131,28 @@ void Gateway::AddHealth() {
     reply.Set("Cache-Control", "no-store");
     return reply;
   };
-  router_.Add({.method = "GET", .path = "/live", .handler = [this, say](Request&) -> asio::awaitable<Reply> {
+  router_.Add({.method = "GET",
+               .path = "/live",
+               .handler = [this, say](Request&) -> asio::awaitable<Reply> {
                  const bool failed = ground_.city->Failed();
                  co_return say(failed ? 503 : 200, failed ? "nothing can go on\n" : "live\n");
                }});
-  router_.Add({.method = "GET", .path = "/ready", .handler = [this, say](Request&) -> asio::awaitable<Reply> {
+  router_.Add({.method = "GET",
+               .path = "/ready",
+               .handler = [this, say](Request&) -> asio::awaitable<Reply> {
                  const std::string unfit = ground_.unfit == nullptr ? "" : ground_.unfit();
                  const host::CityLook look = ground_.city->LookHere();
                  const bool ready = look.live && unfit.empty() && !ground_.city->Failed();
-                 co_return say(ready ? 200 : 503,
-                               ready ? "ready\n"
-                                     : (unfit.empty() ? "folding to the ledger's end\n" : unfit + "\n"));
+                 co_return say(
+                     ready ? 200 : 503,
+                     ready ? "ready\n"
+                           : (unfit.empty() ? "folding to the ledger's end\n" : unfit + "\n"));
                }});
-  router_.Add({.method = "GET", .path = "/metrics", .handler = [this, say](Request&) -> asio::awaitable<Reply> {
-                 Reply reply = say(200, host::PrometheusText("gateway", ground_.city->LookHere(), {}));
+  router_.Add({.method = "GET",
+               .path = "/metrics",
+               .handler = [this, say](Request&) -> asio::awaitable<Reply> {
+                 Reply reply =
+                     say(200, host::PrometheusText("gateway", ground_.city->LookHere(), {}));
                  reply.type = "text/plain; version=0.0.4; charset=utf-8";
                  co_return reply;
                }});
@@ -162,18 +170,18 @@ absl::StatusOr<std::string> Gateway::Open(Ground ground) {
   city_ = std::make_unique<City>(city);
   past_ = std::make_unique<Past>(ground_.where);
   pool_ = std::make_unique<asio::thread_pool>(kPoolThreads);
-  auto access_file = access::AccessFile::Open(settings_.access_folder.empty()
-                                                  ? ground_.where.path
-                                                  : settings_.access_folder);
+  auto access_file = access::AccessFile::Open(
+      settings_.access_folder.empty() ? ground_.where.path : settings_.access_folder);
   if (!access_file.ok()) return access_file.status();
   access_file_ = *std::move(access_file);
   sessions_ = std::make_unique<access::Sessions>(access_file_.get());
-  identity_ = std::make_unique<Identity>(IdentityOptions{.file = access_file_.get(),
-                                                         .sessions = sessions_.get(),
-                                                         .clock = ground_.clock,
-                                                         .pool = pool_.get(),
-                                                         .public_reads = settings_.public_reads,
-                                                         .public_reports = settings_.public_reports});
+  identity_ =
+      std::make_unique<Identity>(IdentityOptions{.file = access_file_.get(),
+                                                 .sessions = sessions_.get(),
+                                                 .clock = ground_.clock,
+                                                 .pool = pool_.get(),
+                                                 .public_reads = settings_.public_reads,
+                                                 .public_reports = settings_.public_reports});
   ApiOptions api;
   api.city = city_.get();
   api.pool = pool_.get();
@@ -197,10 +205,11 @@ absl::StatusOr<std::string> Gateway::Open(Ground ground) {
   options->after = [](const Request&, Reply& reply) {
     reply.Set("X-Content-Type-Options", "nosniff");
     reply.Set("Referrer-Policy", "no-referrer");
-    reply.Set("Content-Security-Policy",
-              "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
-              "connect-src 'self'; font-src 'self'; worker-src 'self'; manifest-src 'self'; "
-              "form-action 'self'; base-uri 'none'; frame-ancestors 'none'");
+    reply.Set(
+        "Content-Security-Policy",
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
+        "connect-src 'self'; font-src 'self'; worker-src 'self'; manifest-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'");
   };
   auto server = Server::Start(*std::move(options), &router_);
   if (!server.ok()) return server.status();

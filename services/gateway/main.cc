@@ -1,6 +1,5 @@
 // The gateway as a program of its own, beside a cluster: any number of them may stand side by side.
 #include "services/gateway/gateway.h"
-
 #include "services/runtime/host/log_lines.h"
 #include "services/runtime/program/service_main.h"
 
@@ -17,8 +16,9 @@ int main(int argc, char** argv) {
       "Answers for the city over HTTP: takes reports and facts in, and shows what became of them.";
   program.front = gateway.get();
   program.add_options = [&settings](CLI::App& app) {
-    app.add_option("--access", settings.access_folder,
-                   "The folder of people and keys (gridledger users, keys); default: that of --state")
+    app.add_option(
+           "--access", settings.access_folder,
+           "The folder of people and keys (gridledger users, keys); default: that of --state")
         ->type_name("DIR");
     app.add_flag("!--no-public-reads", settings.public_reads,
                  "Without a key or a session nothing is shown");

@@ -39,11 +39,10 @@ Reply JsonReply(const nlohmann::ordered_json& json, int status) {
 void Api::AddTo(Router* router) {
   const auto add = [&](std::string method, std::string path,
                        asio::awaitable<Reply> (Api::*handler)(Request&)) {
-    router->Add(Route{.method = std::move(method),
-                      .path = std::move(path),
-                      .handler = [this, handler](Request& request) {
-                        return (this->*handler)(request);
-                      }});
+    router->Add(
+        Route{.method = std::move(method),
+              .path = std::move(path),
+              .handler = [this, handler](Request& request) { return (this->*handler)(request); }});
   };
   add("GET", "/api/v1/incidents", &Api::ListIncidents);
   add("POST", "/api/v1/incidents", &Api::Report);
@@ -76,8 +75,8 @@ asio::awaitable<Reply> Api::ShowMetrics(Request& request) {
     absl::Time now;
     bool empty = true;
   };
-  auto asking_taken = options_.city->AskAll<Taken>(
-      [horizon](const host::AskedPartition& asked, Taken* into) {
+  auto asking_taken =
+      options_.city->AskAll<Taken>([horizon](const host::AskedPartition& asked, Taken* into) {
         into->now = asked.now;
         into->empty = asked.next == Offset{};
         const metrics::State& state = host::MetricsOf(asked.Of("metrics").subject());
@@ -102,7 +101,8 @@ asio::awaitable<Reply> Api::ShowMetrics(Request& request) {
     sheet = std::move(folded->sheet);
     present = folded->present;
   } else {
-    for (const Taken& one : *taken) metrics::Merge(metrics::AsOf(*one.snapshot, sheet.as_of), &sheet);
+    for (const Taken& one : *taken)
+      metrics::Merge(metrics::AsOf(*one.snapshot, sheet.as_of), &sheet);
   }
   co_return JsonReply(answers::FiguresJson(sheet, present, by, zone));
 }
@@ -140,8 +140,8 @@ asio::awaitable<Reply> Api::ShowPartitions(Request& request) {
                                {"offset", stopped.at.value},
                                {"why", std::string(stopped.why.message())}});
   }
-  auto asking_letters = options_.city->AskAll<uint64_t>(
-      [](const host::AskedPartition& asked, uint64_t* into) {
+  auto asking_letters =
+      options_.city->AskAll<uint64_t>([](const host::AskedPartition& asked, uint64_t* into) {
         const engine::Task& task = *asked.tasks.front();
         *into = task.progress().undecodable - task.resolution_counts().retried -
                 task.resolution_counts().discarded;
@@ -164,16 +164,16 @@ asio::awaitable<Reply> Api::ListDeadLetters(Request& request) {
     Offset from;
     std::vector<std::pair<Offset, std::string>> waiting;
   };
-  auto asking_all = options_.city->AskAll<Letters>(
-      [limit](const host::AskedPartition& asked, Letters* into) {
+  auto asking_all =
+      options_.city->AskAll<Letters>([limit](const host::AskedPartition& asked, Letters* into) {
         engine::Task& task = *asked.tasks.front();
-        into->from =
-            task.ScanDeadLetters(into->from, 200, [&](Offset offset, const engine::DeadLetter& one) {
-              if (task.FindResolution(offset) == nullptr &&
-                  into->waiting.size() < static_cast<size_t>(limit)) {
-                into->waiting.emplace_back(offset, one.reason);
-              }
-            });
+        into->from = task.ScanDeadLetters(into->from, 200,
+                                          [&](Offset offset, const engine::DeadLetter& one) {
+                                            if (task.FindResolution(offset) == nullptr &&
+                                                into->waiting.size() < static_cast<size_t>(limit)) {
+                                              into->waiting.emplace_back(offset, one.reason);
+                                            }
+                                          });
         return into->from >= task.next() || into->waiting.size() >= static_cast<size_t>(limit);
       });
   const auto all = co_await std::move(asking_all);
@@ -225,8 +225,8 @@ asio::awaitable<Reply> Api::ShowPolicy(Request& request) {
   const policy::Zone zone = options_.zone();
   Parameters parameters(request, zone, {});
   if (parameters.wrong()) co_return *parameters.wrong();
-  auto asking_all = options_.city->AskAll<v1::Policy>(
-      [](const host::AskedPartition& asked, v1::Policy* into) {
+  auto asking_all =
+      options_.city->AskAll<v1::Policy>([](const host::AskedPartition& asked, v1::Policy* into) {
         *into = asked.tasks.front()->incidents().policy.Activated();
         return true;
       });

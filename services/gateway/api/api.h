@@ -3,13 +3,13 @@
 
 #include <absl/status/statusor.h>
 #include <absl/time/time.h>
-
 #include <boost/asio/thread_pool.hpp>
+#include <nlohmann/json.hpp>
+
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
-#include <nlohmann/json.hpp>
 #include <variant>
 
 #include "services/domain/intake/principal.h"
@@ -58,10 +58,9 @@ class Api {
   template <class T>
   boost::asio::awaitable<T> Elsewhere(std::function<T()> work) {
     return Await<T>([this, work = std::move(work)](Told<T> told) mutable {
-      boost::asio::post(*options_.pool,
-                        [work = std::move(work), told = std::move(told)]() mutable {
-                          std::move(told)(work());
-                        });
+      boost::asio::post(*options_.pool, [work = std::move(work), told = std::move(told)]() mutable {
+        std::move(told)(work());
+      });
     });
   }
 

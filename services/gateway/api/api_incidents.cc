@@ -107,10 +107,10 @@ asio::awaitable<Reply> Api::ListIncidents(Request& request) {
   const policy::Zone zone = options_.zone();
   Parameters parameters(
       request, zone,
-      {"all",          "overdue",       "category",    "area",         "community",  "unit",
-       "member",       "phase",         "light",       "missed",       "id",         "level_min",
-       "reported_from", "reported_until", "due_from",  "due_until",    "closed_from", "closed_until",
-       "sort",         "limit",         "cursor"});
+      {"all",           "overdue",        "category", "area",      "community",   "unit",
+       "member",        "phase",          "light",    "missed",    "id",          "level_min",
+       "reported_from", "reported_until", "due_from", "due_until", "closed_from", "closed_until",
+       "sort",          "limit",          "cursor"});
   PageWanted wanted;
   answers::IncidentFilter& filter = wanted.filter;
   filter.all = parameters.Flag("all").value_or(false);
@@ -179,8 +179,8 @@ asio::awaitable<Reply> Api::ListIncidents(Request& request) {
   nlohmann::ordered_json json;
   json["as_of"] = policy::Rfc3339(present, zone);
   json["count"] = found.size();
-  json["next"] = more ? nlohmann::ordered_json(answers::CursorOf(found.back().key))
-                      : nlohmann::ordered_json();
+  json["next"] =
+      more ? nlohmann::ordered_json(answers::CursorOf(found.back().key)) : nlohmann::ordered_json();
   json["incidents"] = nlohmann::ordered_json::array();
   for (const Found& one : found) {
     json["incidents"].push_back(
@@ -246,10 +246,9 @@ KnownIncident KnownHere(const host::AskedPartition& asked, const IncidentId& id)
 }
 
 Reply RefusalReply(const intake::Refusal& refusal) {
-  return Problem(intake::IsAboutWho(refusal.ground) ? 403 : 422, "the request was not taken in",
-                 refusal.text,
-                 {{"ground", std::string(intake::GroundName(refusal.ground))},
-                  {"field", refusal.field}});
+  return Problem(
+      intake::IsAboutWho(refusal.ground) ? 403 : 422, "the request was not taken in", refusal.text,
+      {{"ground", std::string(intake::GroundName(refusal.ground))}, {"field", refusal.field}});
 }
 
 v1::Entry EntryOf(v1::Fact fact) {
@@ -295,18 +294,19 @@ asio::awaitable<Reply> Api::Report(Request& request) {
   }
   std::optional<Judged> judged;
   if (!known->is.has_value() || repeat == nullptr) {
-    auto submitting = options_.city->Submit(
-        partition, key, EntryOf(std::get<v1::Fact>(std::move(admitted))));
+    auto submitting =
+        options_.city->Submit(partition, key, EntryOf(std::get<v1::Fact>(std::move(admitted))));
     const absl::StatusOr<Judged> now_judged = co_await std::move(submitting);
     if (!now_judged.ok()) co_return ProblemOf(now_judged.status());
     judged = *now_judged;
   }
-  const bool is_repeat = repeat != nullptr && (!judged || (judged->verdict == incident::Verdict::kVoid &&
-                                               judged->reason == incident::VoidReason::kDuplicateReport));
+  const bool is_repeat =
+      repeat != nullptr && (!judged || (judged->verdict == incident::Verdict::kVoid &&
+                                        judged->reason == incident::VoidReason::kDuplicateReport));
   if (is_repeat) {
     // The first one's answer: the report that counted.
-    auto asking_first = options_.city->Ask<Judged>(
-        partition, [id](const host::AskedPartition& there) {
+    auto asking_first =
+        options_.city->Ask<Judged>(partition, [id](const host::AskedPartition& there) {
           Judged of_first{.partition = there.partition, .offset = {}, .stage = {}, .at = {}};
           for (const audit::TimelineItem& item :
                audit::Timeline(host::AuditOf(there.Of("audit").subject()), id)) {
@@ -384,7 +384,7 @@ asio::awaitable<Reply> Api::AddFact(Request& request) {
   }
   const Partition partition{static_cast<int32_t>(home - parts->begin())};
   auto submitting = options_.city->Submit(partition, home->is->community.text(),
-                                     EntryOf(std::get<v1::Fact>(std::move(admitted))));
+                                          EntryOf(std::get<v1::Fact>(std::move(admitted))));
   const absl::StatusOr<Judged> judged = co_await std::move(submitting);
   if (!judged.ok()) co_return ProblemOf(judged.status());
   co_return JudgedReply(id.text(), *judged, false);

@@ -4,11 +4,11 @@
 #include <absl/strings/str_cat.h>
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/util/json_util.h>
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <cmath>
 #include <initializer_list>
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "services/base/ids.h"
@@ -47,7 +47,8 @@ absl::Status CheckMembers(const json& object, std::initializer_list<absl::string
   for (const auto& [name, value] : object.items()) {
     if (std::find(names.begin(), names.end(), name) == names.end()) {
       std::string known;
-      for (const absl::string_view one : names) absl::StrAppend(&known, known.empty() ? "" : ", ", one);
+      for (const absl::string_view one : names)
+        absl::StrAppend(&known, known.empty() ? "" : ", ", one);
       return absl::InvalidArgumentError(absl::StrCat("unknown member; there are ", known));
     }
   }
@@ -113,20 +114,18 @@ absl::Status ReadActor(const json& object, v1::Actor* actor) {
 absl::StatusOr<v1::Fact> ParseReport(absl::string_view text, const policy::Zone& zone) {
   absl::StatusOr<json> object = ParseObject(text);
   if (!object.ok()) return object.status();
-  if (absl::Status status = CheckMembers(*object, {"id", "category", "community", "area", "point",
-                                                   "unit", "due_at", "channel", "happened_at",
-                                                   "actor"});
+  if (absl::Status status =
+          CheckMembers(*object, {"id", "category", "community", "area", "point", "unit", "due_at",
+                                 "channel", "happened_at", "actor"});
       !status.ok()) {
     return status;
   }
   v1::Fact fact;
   v1::IncidentReported& reported = *fact.mutable_reported();
-  const std::pair<const char*, std::string*> texts[] = {{"id", fact.mutable_incident_id()},
-                                                        {"category", reported.mutable_category()},
-                                                        {"community", reported.mutable_community()},
-                                                        {"area", reported.mutable_area()},
-                                                        {"unit", reported.mutable_unit()},
-                                                        {"channel", reported.mutable_channel()}};
+  const std::pair<const char*, std::string*> texts[] = {
+      {"id", fact.mutable_incident_id()},          {"category", reported.mutable_category()},
+      {"community", reported.mutable_community()}, {"area", reported.mutable_area()},
+      {"unit", reported.mutable_unit()},           {"channel", reported.mutable_channel()}};
   for (const auto& [name, into] : texts) {
     absl::StatusOr<std::string> value = TextOf(*object, name);
     if (!value.ok()) return value.status();

@@ -4,10 +4,10 @@
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_split.h>
 #include <absl/strings/strip.h>
-
-#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <nlohmann/json.hpp>
+
+#include <algorithm>
 #include <utility>
 
 #include "services/gateway/api/api.h"
@@ -69,12 +69,11 @@ std::string HouseholdOf(const std::string& peer) {
 
 void Identity::AddTo(Router* router) {
   const auto add = [&](std::string method, asio::awaitable<Reply> (Identity::*handler)(Request&)) {
-    router->Add(Route{.method = std::move(method),
-                      .path = "/api/v1/session",
-                      .handler = [this, handler](Request& request) {
-                        return (this->*handler)(request);
-                      },
-                      .body_bytes_max = 4096});
+    router->Add(
+        Route{.method = std::move(method),
+              .path = "/api/v1/session",
+              .handler = [this, handler](Request& request) { return (this->*handler)(request); },
+              .body_bytes_max = 4096});
   };
   add("POST", &Identity::LogIn);
   add("GET", &Identity::WhoAmI);

@@ -4,9 +4,9 @@
 
 #include <absl/base/thread_annotations.h>
 #include <absl/synchronization/mutex.h>
-
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/thread_pool.hpp>
+
 #include <functional>
 #include <variant>
 
@@ -24,7 +24,7 @@ struct IdentityOptions {
   access::Sessions* sessions = nullptr;
   Clock* clock = nullptr;
   boost::asio::thread_pool* pool = nullptr;  // for passwords, which take their time
-  bool public_reads = true;    // without a key or a session
+  bool public_reads = true;                  // without a key or a session
   bool public_reports = true;
 };
 

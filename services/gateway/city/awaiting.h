@@ -1,17 +1,17 @@
-// From callbacks to coroutines: a handler waits for what other threads will tell, and goes on on its
-// connection's own strand.
+// From callbacks to coroutines: a handler waits for what other threads will tell, and goes on on
+// its connection's own strand.
 //
 // What is awaited is made in a statement of its own: GCC 12 destroys temporaries of an expression
 // with co_await twice when a lambda holds them.
 #pragma once
 
 #include <absl/functional/any_invocable.h>
-
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
+
 #include <memory>
 #include <utility>
 
@@ -30,7 +30,7 @@ boost::asio::awaitable<T> Await(absl::AnyInvocable<void(Told<T>)> begin) {
         start([shared](T result) mutable {
           const auto executor = asio::get_associated_executor(*shared);
           asio::post(executor, [shared = std::move(shared), result = std::move(result)]() mutable {
-            std::move(*shared)(std::move(result));
+            std::move (*shared)(std::move(result));
           });
         });
       },

@@ -30,8 +30,7 @@ Judged FromTimeline(const host::AskedPartition& asked, Offset offset, const Inci
 
 asio::awaitable<absl::StatusOr<Offset>> City::Append(Partition partition, NewRecord record) {
   return Await<absl::StatusOr<Offset>>(
-      [this, partition,
-       record = std::move(record)](Told<absl::StatusOr<Offset>> told) mutable {
+      [this, partition, record = std::move(record)](Told<absl::StatusOr<Offset>> told) mutable {
         std::vector<NewRecord> records;
         records.push_back(std::move(record));
         options_.log->Append(partition, std::move(records),

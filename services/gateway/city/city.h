@@ -5,9 +5,9 @@
 #include <absl/status/statusor.h>
 #include <absl/strings/str_cat.h>
 #include <absl/time/time.h>
+#include <boost/asio/awaitable.hpp>
 
 #include <atomic>
-#include <boost/asio/awaitable.hpp>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -70,22 +70,22 @@ class City {
   template <class T>
   boost::asio::awaitable<absl::StatusOr<T>> AskInSteps(Partition partition, Step<T> step,
                                                        Offset least = Offset{0}) {
-    return Await<absl::StatusOr<T>>([this, partition, step = std::move(step),
-                                     least](Told<absl::StatusOr<T>> told) mutable {
-      auto open = std::make_shared<Open<T>>();
-      open->told = std::move(told);
-      host::Question question;
-      question.partition = partition;
-      question.least = least;
-      question.deadline = options_.clock->Steady() + options_.patience;
-      question.step = [open, step = std::move(step)](const host::AskedPartition& asked) {
-        if (!step(asked, &open->into)) return false;
-        std::move(open->told)(std::move(open->into));
-        return true;
-      };
-      question.refuse = [open](absl::Status why) { std::move(open->told)(std::move(why)); };
-      options_.live->Ask(std::move(question));
-    });
+    return Await<absl::StatusOr<T>>(
+        [this, partition, step = std::move(step), least](Told<absl::StatusOr<T>> told) mutable {
+          auto open = std::make_shared<Open<T>>();
+          open->told = std::move(told);
+          host::Question question;
+          question.partition = partition;
+          question.least = least;
+          question.deadline = options_.clock->Steady() + options_.patience;
+          question.step = [open, step = std::move(step)](const host::AskedPartition& asked) {
+            if (!step(asked, &open->into)) return false;
+            std::move(open->told)(std::move(open->into));
+            return true;
+          };
+          question.refuse = [open](absl::Status why) { std::move(open->told)(std::move(why)); };
+          options_.live->Ask(std::move(question));
+        });
   }
 
   // All partitions at once, in their order; the first refusal is the answer.

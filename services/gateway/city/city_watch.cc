@@ -71,9 +71,9 @@ void CityWatch::Folded(const engine::Task& task, const incident::Moment& moment,
 
 std::optional<Judged> CityWatch::FindJudged(Partition partition, Offset offset) {
   const std::deque<Judged>& judged = Of(partition).judged;
-  const auto at = std::lower_bound(
-      judged.begin(), judged.end(), offset,
-      [](const Judged& one, Offset wanted) { return one.offset < wanted; });
+  const auto at =
+      std::lower_bound(judged.begin(), judged.end(), offset,
+                       [](const Judged& one, Offset wanted) { return one.offset < wanted; });
   if (at == judged.end() || at->offset != offset) return std::nullopt;
   return *at;
 }

@@ -26,12 +26,13 @@ bool OpenIndex::Load(const incident::State& state, size_t most) {
   if (loaded_) return true;
   std::optional<IncidentId> last;
   // The first one of a step was the last of the step before.
-  const bool more = state.incidents.ScanFrom(
-      loaded_to_.value_or(IncidentId()), most,
-      [&](const IncidentId& id, const incident::Incident& is) {
-        if (incident::IsOpen(is.phase)) keys_.insert(answers::UrgencyOf(id, partition_, is));
-        last = id;
-      });
+  const bool more =
+      state.incidents.ScanFrom(loaded_to_.value_or(IncidentId()), most,
+                               [&](const IncidentId& id, const incident::Incident& is) {
+                                 if (incident::IsOpen(is.phase))
+                                   keys_.insert(answers::UrgencyOf(id, partition_, is));
+                                 last = id;
+                               });
   loaded_ = !more;
   loaded_to_ = last;
   return loaded_;

@@ -2,8 +2,8 @@
 #pragma once
 
 #include <absl/strings/string_view.h>
-
 #include <boost/asio/awaitable.hpp>
+
 #include <functional>
 #include <memory>
 #include <optional>
@@ -32,10 +32,10 @@ struct Request {
   std::string path;  // decoded, without the query
   std::vector<Field> query;
   std::vector<Field> headers;
-  std::vector<Field> captures;  // what the route's {name} parts stand for
-  std::string body;             // empty for a route that reads it piece by piece
-  std::string peer;             // the client's address, without its port
-  bool secure = false;          // came over TLS
+  std::vector<Field> captures;   // what the route's {name} parts stand for
+  std::string body;              // empty for a route that reads it piece by piece
+  std::string peer;              // the client's address, without its port
+  bool secure = false;           // came over TLS
   BodyReader* reader = nullptr;  // of a route that reads the body piece by piece
 
   // The first of that name; names of headers in any case. Null when there is none.

@@ -31,8 +31,7 @@ std::optional<std::vector<Field>> Fit(absl::string_view pattern, absl::string_vi
     const absl::string_view segment = path.substr(1, path_end - 1);
     if (IsCapture(part)) {
       if (segment.empty()) return std::nullopt;
-      captures.push_back(
-          Field{std::string(part.substr(1, part.size() - 2)), std::string(segment)});
+      captures.push_back(Field{std::string(part.substr(1, part.size() - 2)), std::string(segment)});
     } else if (part != segment) {
       return std::nullopt;
     }

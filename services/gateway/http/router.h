@@ -2,8 +2,8 @@
 #pragma once
 
 #include <absl/strings/string_view.h>
-
 #include <boost/asio/awaitable.hpp>
+
 #include <cstddef>
 #include <functional>
 #include <string>
@@ -13,14 +13,14 @@
 
 namespace gridledger::gateway {
 
-using Handler = std::function<boost::asio::awaitable<Reply>(Request&)>;
+using Respond = std::function<boost::asio::awaitable<Reply>(Request&)>;
 
 struct Route {
   std::string method;
   // "/api/v1/incidents/{id}": a part in braces stands for one segment, and is a capture. A last
   // part "{name*}" stands for all that follows.
   std::string path;
-  Handler handler;
+  Respond handler;
   size_t body_bytes_max = size_t{64} << 10;  // 64 KiB: a report or a fact is under 2
   bool reads_body = false;                   // the handler reads it piece by piece, without end
 };

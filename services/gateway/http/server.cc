@@ -10,10 +10,6 @@
 #include <absl/strings/str_split.h>
 #include <absl/synchronization/mutex.h>
 #include <absl/time/clock.h>
-#include <openssl/ssl.h>
-#include <zlib.h>
-
-#include <atomic>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
@@ -29,6 +25,10 @@
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http.hpp>
 #include <boost/beast/ssl.hpp>
+#include <openssl/ssl.h>
+#include <zlib.h>
+
+#include <atomic>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -45,7 +45,9 @@ using boost::system::error_code;
 constexpr size_t kPieceBytes = size_t{64} << 10;
 constexpr size_t kCompressFrom = 1024;  // less fits one packet anyhow
 
-std::chrono::nanoseconds Chrono(absl::Duration duration) { return absl::ToChronoNanoseconds(duration); }
+std::chrono::nanoseconds Chrono(absl::Duration duration) {
+  return absl::ToChronoNanoseconds(duration);
+}
 
 // gzip at a level that costs less than it saves on a local network.
 std::string Gzipped(const std::string& text) {
@@ -203,8 +205,7 @@ class Connection<Stream>::Writer final : public BodyWriter {
     if (failed_ || piece.empty()) co_return !failed_;
     connection_->Expire(connection_->host_->options().write);
     error_code error;
-    co_await asio::async_write(connection_->stream_,
-                               http::make_chunk(asio::buffer(piece)),
+    co_await asio::async_write(connection_->stream_, http::make_chunk(asio::buffer(piece)),
                                asio::redirect_error(asio::use_awaitable, error));
     failed_ = static_cast<bool>(error);
     co_return !failed_;
@@ -380,7 +381,7 @@ asio::awaitable<bool> Connection<Stream>::Send(const Request& request, Reply rep
     Expire(host_->options().write);
     co_await asio::async_write(stream_, http::make_chunk_last(),
                                asio::redirect_error(asio::use_awaitable, error));
-    co_return !error&& keep;
+    co_return !error && keep;
   }
   Expire(host_->options().write);
   if (is_head || reply.status == 204 || reply.status == 304) {
@@ -396,10 +397,9 @@ asio::awaitable<bool> Connection<Stream>::Send(const Request& request, Reply rep
     fill(response);
     response.body() = beast::span<const char>(body->data(), body->size());
     response.content_length(body->size());
-    co_await http::async_write(stream_, response,
-                               asio::redirect_error(asio::use_awaitable, error));
+    co_await http::async_write(stream_, response, asio::redirect_error(asio::use_awaitable, error));
   }
-  co_return !error&& keep;
+  co_return !error && keep;
 }
 
 template <class Stream>

@@ -43,12 +43,12 @@ struct ServerOptions {
 };
 
 struct ServerCounts {
-  int64_t connections = 0;  // now
-  int64_t accepted = 0;     // since the start
-  int64_t refused = 0;      // connections over a limit
-  int64_t requests = 0;     // answered since the start
-  int64_t overload = 0;     // answered with 503 for want of room
-  int64_t by_class[6] = {}; // answers by the first digit of their status
+  int64_t connections = 0;   // now
+  int64_t accepted = 0;      // since the start
+  int64_t refused = 0;       // connections over a limit
+  int64_t requests = 0;      // answered since the start
+  int64_t overload = 0;      // answered with 503 for want of room
+  int64_t by_class[6] = {};  // answers by the first digit of their status
 };
 
 class Server {

@@ -167,29 +167,30 @@ absl::Status Up(const UpOptions& options) {
     if (CityScreen::IsScreen()) spdlog::set_level(spdlog::level::warn);
     return Serve(options, signals, {});
   }
-  return RunInBackground(options.common.data, options.common.json, [&options](Background& background) {
-    const auto own = [&background] { background.Own(); };
-    if (absl::Status status = FirstData(options, own); !status.ok()) return status;
-    host::StopSignals signals;
-    bool has_log = false;
-    Hooks hooks;
-    hooks.live = [&background](const std::string& address) { background.Ready(address); };
-    hooks.opened = [&options, &has_log, &background] {
-      background.Own();
-      const std::string path = absl::StrCat(options.common.data, "/up.log");
-      try {
-        spdlog::set_default_logger(spdlog::basic_logger_mt("gridledger", path));
-      } catch (const spdlog::spdlog_ex& error) {
-        return absl::UnavailableError(absl::StrCat("cannot write ", path, ": ", error.what()));
-      }
-      spdlog::flush_on(spdlog::level::info);
-      has_log = true;
-      return absl::OkStatus();
-    };
-    const absl::Status status = Serve(options, signals, hooks);
-    if (!status.ok() && has_log) spdlog::error("{}", std::string(status.message()));
-    return status;
-  });
+  return RunInBackground(
+      options.common.data, options.common.json, [&options](Background& background) {
+        const auto own = [&background] { background.Own(); };
+        if (absl::Status status = FirstData(options, own); !status.ok()) return status;
+        host::StopSignals signals;
+        bool has_log = false;
+        Hooks hooks;
+        hooks.live = [&background](const std::string& address) { background.Ready(address); };
+        hooks.opened = [&options, &has_log, &background] {
+          background.Own();
+          const std::string path = absl::StrCat(options.common.data, "/up.log");
+          try {
+            spdlog::set_default_logger(spdlog::basic_logger_mt("gridledger", path));
+          } catch (const spdlog::spdlog_ex& error) {
+            return absl::UnavailableError(absl::StrCat("cannot write ", path, ": ", error.what()));
+          }
+          spdlog::flush_on(spdlog::level::info);
+          has_log = true;
+          return absl::OkStatus();
+        };
+        const absl::Status status = Serve(options, signals, hooks);
+        if (!status.ok() && has_log) spdlog::error("{}", std::string(status.message()));
+        return status;
+      });
 }
 
 }  // namespace

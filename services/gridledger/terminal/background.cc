@@ -10,13 +10,13 @@
 #include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/strip.h>
+#include <nlohmann/json.hpp>
 
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "services/runtime/console/json_text.h"
@@ -118,7 +118,8 @@ absl::Status RunInBackground(const std::string& data, bool json,
   }
   if (json) {
     nlohmann::ordered_json told;
-    told["address"] = address->empty() ? nlohmann::ordered_json() : nlohmann::ordered_json(*address);
+    told["address"] =
+        address->empty() ? nlohmann::ordered_json() : nlohmann::ordered_json(*address);
     told["process"] = static_cast<int>(child);
     std::printf("%s", JsonText(told).c_str());
     return absl::OkStatus();

@@ -241,11 +241,10 @@ void Task::FoldDecision(const incident::Moment& moment, const v1::Decision& deci
   if (!settles) {
     ++progress_.Change().decisions_void;
     for (const v1::Fact& fact : decision.facts()) {
-      incident::EvolveVoid(
-          incidents_, moment, fact,
-          decider ? incident::VoidReason::kDuplicateDecision
-                  : incident::VoidReason::kUnknownService,
-          [this](const incident::Change& change) { Tell(change); });
+      incident::EvolveVoid(incidents_, moment, fact,
+                           decider ? incident::VoidReason::kDuplicateDecision
+                                   : incident::VoidReason::kUnknownService,
+                           [this](const incident::Change& change) { Tell(change); });
     }
     return;
   }

@@ -58,7 +58,7 @@ struct LiveCityOptions {
   // Is told what the first of the services folds, from where each partition is opened on; outlives
   // the city.
   engine::FoldWatch* watch = nullptr;
-  Clock* clock = nullptr;        // the machine's unless told; outlives the city
+  Clock* clock = nullptr;  // the machine's unless told; outlives the city
 };
 
 // One task as it stood at the last look.

@@ -85,7 +85,8 @@ absl::Time Questions::Answer(const engine::Live& live, Clock& clock) {
       now = clock.Steady();
       if (outcome == Outcome::kDone) continue;
       goes_on = goes_on || outcome == Outcome::kGoesOn;
-      again = std::min(again, outcome == Outcome::kGoesOn ? absl::InfinitePast() : question.deadline);
+      again =
+          std::min(again, outcome == Outcome::kGoesOn ? absl::InfinitePast() : question.deadline);
       asked_.push_back(std::move(question));
     }
   }

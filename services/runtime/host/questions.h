@@ -39,8 +39,8 @@ struct Question {
   // folded, until it answers true.
   absl::AnyInvocable<bool(const AskedPartition&)> step;
   // Called instead, once, when there will be no (further) step. NotFound: the partition does not
-  // run here. DeadlineExceeded; Unavailable: it stopped, or nothing runs any more. Aborted: too many
-  // ask already.
+  // run here. DeadlineExceeded; Unavailable: it stopped, or nothing runs any more. Aborted: too
+  // many ask already.
   absl::AnyInvocable<void(absl::Status)> refuse;
 };
 

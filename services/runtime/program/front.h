@@ -24,8 +24,8 @@ class Front {
     LiveCity* city = nullptr;
     Folder* folder = nullptr;  // its log is appended to
     Clock* clock = nullptr;
-    FolderOptions where;  // to open the ledger once more, for reading
-    std::string http;     // as given; empty: none was
+    FolderOptions where;                 // to open the ledger once more, for reading
+    std::string http;                    // as given; empty: none was
     std::function<std::string()> unfit;  // why it is better to ask another one; empty unless it is
   };
   // Before the city starts: who is told what it folds. Null: nobody.
