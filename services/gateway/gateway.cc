@@ -14,6 +14,7 @@
 #include "services/gateway/access/sessions.h"
 #include "services/gateway/api/api.h"
 #include "services/gateway/api/identity.h"
+#include "services/gateway/bulk/bulk.h"
 #include "services/gateway/city/city.h"
 #include "services/gateway/city/city_watch.h"
 #include "services/gateway/http/server.h"
@@ -73,6 +74,7 @@ class Gateway final : public host::Front {
   std::unique_ptr<Identity> identity_;
   std::unique_ptr<Api> api_;
   std::unique_ptr<Stream> stream_;
+  std::unique_ptr<Bulk> bulk_;
   Router router_;
   absl::Mutex mutex_;
   std::optional<policy::Zone> zone_ ABSL_GUARDED_BY(mutex_);
@@ -195,6 +197,11 @@ absl::StatusOr<std::string> Gateway::Open(Ground ground) {
   stream_ = std::make_unique<Stream>(StreamOptions{
       .city = city_.get(), .hub = hub_.get(), .zone = [this] { return Zone(); }});
   stream_->AddTo(&router_);
+  bulk_ = std::make_unique<Bulk>(BulkOptions{
+      .city = city_.get(),
+      .identify = [this](const Request& request) { return identity_->Identify(request); },
+      .zone = [this] { return Zone(); }});
+  bulk_->AddTo(&router_);
   if (!settings_.public_reads) {
     options->before = [this](Request& request) -> std::optional<Reply> {
       const bool open = !absl::StartsWith(request.path, "/api/v1/") ||

@@ -14,9 +14,9 @@
 #include "services/gateway/api/api.h"
 #include "services/gateway/api/facts.h"
 #include "services/gateway/api/incident_ids.h"
+#include "services/gateway/api/known_incident.h"
 #include "services/gateway/api/parameters.h"
 #include "services/runtime/console/json_text.h"
-#include "services/runtime/engine/entry_codec.h"
 #include "services/runtime/host/subjects.h"
 
 namespace gridledger::gateway {
@@ -229,37 +229,6 @@ asio::awaitable<Reply> Api::ShowIncident(Request& request) {
   co_return reply;
 }
 
-namespace {
-
-// What the door knows of an incident.
-struct KnownIncident {
-  std::optional<incident::Incident> is;
-  std::optional<policy::Compiled> policy;
-};
-
-KnownIncident KnownHere(const host::AskedPartition& asked, const IncidentId& id) {
-  KnownIncident known;
-  const incident::State& state = asked.tasks.front()->incidents();
-  if (const incident::Incident* is = state.incidents.Find(id)) known.is = *is;
-  known.policy = state.policy.now();
-  return known;
-}
-
-Reply RefusalReply(const intake::Refusal& refusal) {
-  return Problem(
-      intake::IsAboutWho(refusal.ground) ? 403 : 422, "the request was not taken in", refusal.text,
-      {{"ground", std::string(intake::GroundName(refusal.ground))}, {"field", refusal.field}});
-}
-
-v1::Entry EntryOf(v1::Fact fact) {
-  v1::Entry entry;
-  entry.set_schema(engine::kEntrySchema);
-  *entry.mutable_fact() = std::move(fact);
-  return entry;
-}
-
-}  // namespace
-
 asio::awaitable<Reply> Api::Report(Request& request) {
   std::variant<intake::Principal, Reply> who = options_.identify(request);
   if (Reply* refused = std::get_if<Reply>(&who)) co_return std::move(*refused);
@@ -281,12 +250,14 @@ asio::awaitable<Reply> Api::Report(Request& request) {
   const Partition partition = PartitionOf(key, options_.city->partitions());
   const IncidentId id(asked->incident_id());
   auto asking_known = options_.city->Ask<KnownIncident>(
-      partition, [id](const host::AskedPartition& there) { return KnownHere(there, id); });
+      partition, [this, id](const host::AskedPartition& there) {
+        return KnownHere(options_.city->watch(), there, id);
+      });
   const auto known = co_await std::move(asking_known);
   if (!known.ok()) co_return ProblemOf(known.status());
   intake::Circumstances circumstances;
   circumstances.now = now;
-  circumstances.policy = &*known->policy;
+  circumstances.policy = known->policy.get();
   std::variant<v1::Fact, intake::Refusal> admitted =
       intake::Admit(principal, circumstances, *std::move(asked));
   if (const auto* refusal = std::get_if<intake::Refusal>(&admitted)) {
@@ -295,7 +266,7 @@ asio::awaitable<Reply> Api::Report(Request& request) {
   std::optional<Judged> judged;
   if (!known->is.has_value() || repeat == nullptr) {
     auto submitting =
-        options_.city->Submit(partition, key, EntryOf(std::get<v1::Fact>(std::move(admitted))));
+        options_.city->Submit(partition, key, std::get<v1::Fact>(std::move(admitted)));
     const absl::StatusOr<Judged> now_judged = co_await std::move(submitting);
     if (!now_judged.ok()) co_return ProblemOf(now_judged.status());
     judged = *now_judged;
@@ -355,8 +326,8 @@ asio::awaitable<Reply> Api::AddFact(Request& request) {
   const IncidentId id(request.Capture("id"));
   fact.set_incident_id(id.text());
   auto asking_parts = options_.city->AskAll<KnownIncident>(
-      [id](const host::AskedPartition& there, KnownIncident* into) {
-        *into = KnownHere(there, id);
+      [this, id](const host::AskedPartition& there, KnownIncident* into) {
+        *into = KnownHere(options_.city->watch(), there, id);
         return true;
       });
   const auto parts = co_await std::move(asking_parts);
@@ -375,7 +346,7 @@ asio::awaitable<Reply> Api::AddFact(Request& request) {
   fact.set_stage(home->is->stage.value);
   intake::Circumstances circumstances;
   circumstances.now = now;
-  circumstances.policy = &*home->policy;
+  circumstances.policy = home->policy.get();
   circumstances.about = &*home->is;
   std::variant<v1::Fact, intake::Refusal> admitted =
       intake::Admit(principal, circumstances, std::move(fact));
@@ -384,7 +355,7 @@ asio::awaitable<Reply> Api::AddFact(Request& request) {
   }
   const Partition partition{static_cast<int32_t>(home - parts->begin())};
   auto submitting = options_.city->Submit(partition, home->is->community.text(),
-                                          EntryOf(std::get<v1::Fact>(std::move(admitted))));
+                                          std::get<v1::Fact>(std::move(admitted)));
   const absl::StatusOr<Judged> judged = co_await std::move(submitting);
   if (!judged.ok()) co_return ProblemOf(judged.status());
   co_return JudgedReply(id.text(), *judged, false);

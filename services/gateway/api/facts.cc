@@ -27,17 +27,9 @@ absl::Status Wrong(absl::string_view member, absl::string_view why) {
   return absl::InvalidArgumentError(absl::StrCat(member, ": ", why));
 }
 
-// An object of so little depth that no parser minds it. Nothing else is taken.
 absl::StatusOr<json> ParseObject(absl::string_view text) {
-  int depth = 0;
-  bool deep = false;
-  const auto look = [&](int at, json::parse_event_t, json&) {
-    depth = std::max(depth, at);
-    deep = deep || at > kDepthMax;
-    return !deep;
-  };
-  json parsed = json::parse(text.begin(), text.end(), look, false);
-  if (deep) return absl::InvalidArgumentError("the body is nested too deep");
+  if (absl::Status shallow = CheckDepth(text); !shallow.ok()) return shallow;
+  json parsed = json::parse(text.begin(), text.end(), nullptr, false);
   if (parsed.is_discarded()) return absl::InvalidArgumentError("the body is no JSON");
   if (!parsed.is_object()) return absl::InvalidArgumentError("the body is no JSON object");
   return parsed;
@@ -110,6 +102,25 @@ absl::Status ReadActor(const json& object, v1::Actor* actor) {
 }
 
 }  // namespace
+
+absl::Status CheckDepth(absl::string_view text) {
+  int depth = 0;
+  bool quoted = false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (quoted) {
+      if (c == '\\') ++i;
+      quoted = c != '"';
+    } else if (c == '"') {
+      quoted = true;
+    } else if (c == '{' || c == '[') {
+      if (++depth > kDepthMax) return absl::InvalidArgumentError("the body is nested too deep");
+    } else if (c == '}' || c == ']') {
+      --depth;
+    }
+  }
+  return absl::OkStatus();
+}
 
 absl::StatusOr<v1::Fact> ParseReport(absl::string_view text, const policy::Zone& zone) {
   absl::StatusOr<json> object = ParseObject(text);

@@ -14,6 +14,9 @@
 
 namespace gridledger::gateway {
 
+// InvalidArgument for a text that is nested deeper than anything that is taken here.
+absl::Status CheckDepth(absl::string_view json);
+
 // A report as JSON: {"category", "community", "area", "point": {"latitude", "longitude"}, "unit",
 // "due_at", "channel", "happened_at", "id"}. InvalidArgument names the member that is wrong, and
 // repeats nothing of what it said.

@@ -1,5 +1,8 @@
 #include "services/gateway/city/city.h"
 
+#include <openssl/rand.h>
+
+#include "services/base/invariant.h"
 #include "services/domain/audit/audit.h"
 #include "services/runtime/engine/entry_codec.h"
 #include "services/runtime/host/subjects.h"
@@ -28,39 +31,87 @@ Judged FromTimeline(const host::AskedPartition& asked, Offset offset, const Inci
 
 }  // namespace
 
-asio::awaitable<absl::StatusOr<Offset>> City::Append(Partition partition, NewRecord record) {
-  return Await<absl::StatusOr<Offset>>(
-      [this, partition, record = std::move(record)](Told<absl::StatusOr<Offset>> told) mutable {
-        std::vector<NewRecord> records;
-        records.push_back(std::move(record));
-        options_.log->Append(partition, std::move(records),
-                             [told = std::move(told)](absl::StatusOr<Offset> first) mutable {
-                               std::move(told)(std::move(first));
-                             });
+std::string City::NewInstance() {
+  uint64_t bits = 0;
+  INVARIANT(RAND_bytes(reinterpret_cast<unsigned char*>(&bits), sizeof bits) == 1,
+            "the system gave no random bits");
+  return absl::StrCat(absl::Hex(bits, absl::kZeroPad16));
+}
+
+void City::Begin(Submission submission, Told<Judgements> told) {
+  std::vector<NewRecord> records(submission.facts.size());
+  std::vector<IncidentId> ids;
+  const absl::Time now = options_.clock->Now();
+  v1::Entry entry;
+  for (size_t i = 0; i < submission.facts.size(); ++i) {
+    ids.emplace_back(submission.facts[i].incident_id());
+    entry.set_schema(engine::kEntrySchema);
+    entry.mutable_fact()->Swap(&submission.facts[i]);
+    records[i].timestamp = now;
+    records[i].key = std::move(submission.keys[i]);
+    engine::EncodeEntry(entry, "/gridledger/gateway", absl::StrCat(instance_, ".", ++appended_),
+                        &records[i].headers, &records[i].value);
+  }
+  const Partition partition = submission.partition;
+  options_.log->Append(
+      partition, std::move(records),
+      [this, partition, ids = std::move(ids),
+       told = std::move(told)](absl::StatusOr<Offset> first) mutable {
+        if (!first.ok()) return std::move(told)(first.status());
+        auto shared = std::make_shared<Told<Judgements>>(std::move(told));
+        host::Question question;
+        question.partition = partition;
+        question.least = Offset{first->value + static_cast<int64_t>(ids.size())};
+        question.deadline = options_.clock->Steady() + options_.patience;
+        question.step = [this, first = *first, ids = std::move(ids),
+                         shared](const host::AskedPartition& asked) {
+          std::vector<Judged> judged;
+          for (size_t i = 0; i < ids.size(); ++i) {
+            const Offset at{first.value + static_cast<int64_t>(i)};
+            const std::optional<Judged> one = options_.watch->FindJudged(asked.partition, at);
+            judged.push_back(one ? *one : FromTimeline(asked, at, ids[i]));
+          }
+          std::move (*shared)(std::move(judged));
+          return true;
+        };
+        question.refuse = [shared](absl::Status why) { std::move (*shared)(std::move(why)); };
+        options_.live->Ask(std::move(question));
       });
 }
 
+asio::awaitable<std::vector<City::Judgements>> City::SubmitAll(
+    std::vector<Submission> submissions) {
+  using All = std::vector<Judgements>;
+  return Await<All>([this, submissions = std::move(submissions)](Told<All> told) mutable {
+    struct Waiting {
+      Told<All> told;
+      All all;
+      std::atomic<size_t> left{0};
+    };
+    auto waiting = std::make_shared<Waiting>();
+    waiting->told = std::move(told);
+    waiting->all.resize(submissions.size(), absl::UnknownError(""));
+    waiting->left = submissions.size();
+    if (submissions.empty()) return std::move(waiting->told)({});
+    for (size_t i = 0; i < submissions.size(); ++i) {
+      Begin(std::move(submissions[i]), [waiting, i](Judgements judged) {
+        waiting->all[i] = std::move(judged);
+        if (--waiting->left == 0) std::move(waiting->told)(std::move(waiting->all));
+      });
+    }
+  });
+}
+
 asio::awaitable<absl::StatusOr<Judged>> City::Submit(Partition partition, std::string key,
-                                                     v1::Entry entry) {
-  const IncidentId id(entry.fact().incident_id());
-  NewRecord record;
-  record.timestamp = options_.clock->Now();
-  record.key = std::move(key);
-  const int64_t number = ++appended_;
-  engine::EncodeEntry(entry, "/gridledger/gateway",
-                      absl::StrCat(absl::ToUnixMillis(record.timestamp), ".", number),
-                      &record.headers, &record.value);
-  auto appending = Append(partition, std::move(record));
-  const absl::StatusOr<Offset> offset = co_await std::move(appending);
-  if (!offset.ok()) co_return offset.status();
-  auto asking = Ask<Judged>(
-      partition,
-      [this, at = *offset, id](const host::AskedPartition& asked) {
-        if (auto judged = options_.watch->FindJudged(asked.partition, at)) return *judged;
-        return FromTimeline(asked, at, id);
-      },
-      offset->Next());
-  co_return co_await std::move(asking);
+                                                     v1::Fact fact) {
+  std::vector<Submission> submissions(1);
+  submissions[0].partition = partition;
+  submissions[0].keys.push_back(std::move(key));
+  submissions[0].facts.push_back(std::move(fact));
+  auto submitting = SubmitAll(std::move(submissions));
+  std::vector<Judgements> judged = co_await std::move(submitting);
+  if (!judged[0].ok()) co_return judged[0].status();
+  co_return judged[0]->front();
 }
 
 }  // namespace gridledger::gateway

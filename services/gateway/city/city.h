@@ -112,12 +112,23 @@ class City {
     });
   }
 
-  // Appends an entry that says one fact, and waits until the fold has judged it. The record's time
-  // is this program's clock. Unavailable, DeadlineExceeded: the record may be there or not.
+  // Appends facts, those of a partition in their order, and waits until the fold has judged each.
+  // A record's time is this program's clock. Unavailable, DeadlineExceeded: the records of that
+  // partition may be there or not.
+  struct Submission {
+    Partition partition;
+    std::vector<std::string> keys;  // of the records
+    std::vector<v1::Fact> facts;
+  };
+  using Judgements = absl::StatusOr<std::vector<Judged>>;
+  boost::asio::awaitable<std::vector<Judgements>> SubmitAll(std::vector<Submission> submissions);
+  // The same for one.
   boost::asio::awaitable<absl::StatusOr<Judged>> Submit(Partition partition, std::string key,
-                                                        v1::Entry entry);
+                                                        v1::Fact fact);
 
  private:
+  static std::string NewInstance();
+
   template <class T>
   struct Open {
     Told<absl::StatusOr<T>> told;
@@ -146,10 +157,11 @@ class City {
     }
   };
 
-  boost::asio::awaitable<absl::StatusOr<Offset>> Append(Partition partition, NewRecord record);
+  void Begin(Submission submission, Told<Judgements> told);
 
   const Options options_;
   std::atomic<int64_t> appended_{0};
+  const std::string instance_ = NewInstance();  // tells the records of two gateways apart
 };
 
 }  // namespace gridledger::gateway

@@ -47,6 +47,9 @@ void CityWatch::Folded(const engine::Task& task, const incident::Moment& moment,
     if (kept.judged.size() > kJudgedMax) kept.judged.pop_front();
   }
   kept.first.reset();
+  if (entry != nullptr && !entry->has_fact() && !entry->has_decision() && !entry->has_tick()) {
+    kept.policy.reset();  // it may be another one now
+  }
   if (sink_ == nullptr) return;
   const bool taken = !kept.changes.empty();
   if (taken) {
@@ -67,6 +70,15 @@ void CityWatch::Folded(const engine::Task& task, const incident::Moment& moment,
     sink_->Take(std::move(record));
   }
   sink_->Passed(task.id().partition, moment.offset, taken || sink_->Wants(moment.at));
+}
+
+std::shared_ptr<const policy::Compiled> CityWatch::PolicyOf(Partition partition,
+                                                            const incident::State& state) {
+  Kept& kept = Of(partition);
+  if (kept.policy == nullptr) {
+    kept.policy = std::make_shared<const policy::Compiled>(state.policy.now());
+  }
+  return kept.policy;
 }
 
 std::optional<Judged> CityWatch::FindJudged(Partition partition, Offset offset) {

@@ -15,6 +15,7 @@
 #include "gridledger/v1/fact.pb.h"
 #include "services/base/ids.h"
 #include "services/domain/incident/incident.h"
+#include "services/domain/policy/policy.h"
 #include "services/gateway/city/open_index.h"
 #include "services/runtime/engine/fold_watch.h"
 
@@ -77,6 +78,10 @@ class CityWatch final : public engine::FoldWatch {
 
   // For questions to that partition alone.
   OpenIndex& open(Partition partition) { return Of(partition).open; }
+  // The policy in force there; for questions to that partition alone, but what it answers may be
+  // kept by anybody.
+  std::shared_ptr<const policy::Compiled> PolicyOf(Partition partition,
+                                                   const incident::State& state);
   // Nothing when it is not among the newest ones, or says no single fact.
   std::optional<Judged> FindJudged(Partition partition, Offset offset);
 
@@ -85,6 +90,7 @@ class CityWatch final : public engine::FoldWatch {
     explicit Kept(Partition partition) : open(partition) {}
     OpenIndex open;
     std::deque<Judged> judged;  // by offset
+    std::shared_ptr<const policy::Compiled> policy;
     // Of the record that is being folded.
     std::optional<Judged> first;
     std::vector<Happened> changes;
