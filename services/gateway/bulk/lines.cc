@@ -89,10 +89,12 @@ void LineReader::TakeLines(size_t most, bool at_end, std::vector<Line>* lines) {
 
 asio::awaitable<absl::StatusOr<std::vector<LineReader::Line>>> LineReader::Next(size_t most) {
   constexpr size_t kUnpackedAtOnce = size_t{256} << 10;
+  constexpr size_t kMoreFollows = size_t{16} << 10;
   std::vector<Line> lines;
+  bool more_follows = false;  // the last piece was as large as one that is cut
   while (true) {
     TakeLines(most, ended_, &lines);
-    if (!lines.empty() || ended_) co_return lines;
+    if ((!lines.empty() && (!more_follows || lines.size() >= most)) || ended_) co_return lines;
     std::string piece;
     if (all_unpacked_) {
       auto reading = body_.Next();
@@ -105,6 +107,7 @@ asio::awaitable<absl::StatusOr<std::vector<LineReader::Line>>> LineReader::Next(
         continue;
       }
       piece = *std::move(next);
+      more_follows = piece.size() >= kMoreFollows;
     }
     if (unpacker_ == nullptr) {
       text_ += piece;

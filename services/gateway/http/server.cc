@@ -314,6 +314,7 @@ asio::awaitable<bool> Connection<Stream>::ServeOne(Parser& parser) {
   }
   Reader reader(this, &parser);
   request.reader = &reader;
+  if (reads) buffer_.reserve(kPieceBytes);  // else it is read by a few hundred bytes at a time
   if (!reads) {
     bool too_large = false;
     int failed = 0;
