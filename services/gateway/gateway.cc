@@ -4,6 +4,7 @@
 #include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
 #include <absl/synchronization/mutex.h>
+#include <atomic>
 #include <boost/asio/thread_pool.hpp>
 
 #include <utility>
@@ -46,10 +47,11 @@ class Gateway final : public host::Front {
   }
   absl::StatusOr<std::string> Open(Ground ground) override;
   void Reload() override {
-    if (server_ == nullptr) return;
+    if (!is_open_) return;
     if (const absl::Status status = server_->Reload(); !status.ok()) Say(status.message());
   }
   void Close() override {
+    is_open_ = false;
     if (server_ != nullptr) server_->Stop();
     if (pool_ != nullptr) pool_->join();
   }
@@ -78,7 +80,8 @@ class Gateway final : public host::Front {
   Router router_;
   absl::Mutex mutex_;
   std::optional<policy::Zone> zone_ ABSL_GUARDED_BY(mutex_);
-  std::unique_ptr<Server> server_;  // ends first
+  std::atomic<bool> is_open_{false};  // the server is there
+  std::unique_ptr<Server> server_;    // ends first
 };
 
 // "127.0.0.1:8311", "[::1]:8311", ":8311"; without one the default port, or the next that is free.
@@ -150,14 +153,6 @@ void Gateway::AddHealth() {
                      ready ? "ready\n"
                            : (unfit.empty() ? "folding to the ledger's end\n" : unfit + "\n"));
                }});
-  router_.Add({.method = "GET",
-               .path = "/metrics",
-               .handler = [this, say](Request&) -> asio::awaitable<Reply> {
-                 Reply reply =
-                     say(200, host::PrometheusText("gateway", ground_.city->LookHere(), {}));
-                 reply.type = "text/plain; version=0.0.4; charset=utf-8";
-                 co_return reply;
-               }});
 }
 
 absl::StatusOr<std::string> Gateway::Open(Ground ground) {
@@ -190,6 +185,9 @@ absl::StatusOr<std::string> Gateway::Open(Ground ground) {
   api.zone = [this] { return Zone(); };
   api.identify = [this](const Request& request) { return identity_->Identify(request); };
   api.past_figures = [this](absl::Time as_of) { return past_->Figures(as_of); };
+  api.program_figures = [this] {
+    return host::PrometheusText("gateway", ground_.city->LookHere(), {});
+  };
   api_ = std::make_unique<Api>(std::move(api));
   AddHealth();
   api_->AddTo(&router_);
@@ -221,6 +219,7 @@ absl::StatusOr<std::string> Gateway::Open(Ground ground) {
   auto server = Server::Start(*std::move(options), &router_);
   if (!server.ok()) return server.status();
   server_ = *std::move(server);
+  is_open_ = true;
   return server_->address();
 }
 

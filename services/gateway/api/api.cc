@@ -10,6 +10,7 @@
 #include "services/answers/members.h"
 #include "services/answers/policy_in_force.h"
 #include "services/domain/policy/instant_text.h"
+#include "services/gateway/api/city_figures.h"
 #include "services/gateway/api/parameters.h"
 #include "services/runtime/console/json_text.h"
 #include "services/runtime/host/subjects.h"
@@ -49,6 +50,7 @@ void Api::AddTo(Router* router) {
   add("GET", "/api/v1/incidents/{id}", &Api::ShowIncident);
   add("POST", "/api/v1/incidents/{id}/facts", &Api::AddFact);
   add("GET", "/api/v1/metrics", &Api::ShowMetrics);
+  add("GET", "/metrics", &Api::ShowFigures);
   add("GET", "/api/v1/members", &Api::ShowMembers);
   add("GET", "/api/v1/policy", &Api::ShowPolicy);
   add("GET", "/api/v1/partitions", &Api::ShowPartitions);
@@ -105,6 +107,49 @@ asio::awaitable<Reply> Api::ShowMetrics(Request& request) {
       metrics::Merge(metrics::AsOf(*one.snapshot, sheet.as_of), &sheet);
   }
   co_return JsonReply(answers::FiguresJson(sheet, present, by, zone));
+}
+
+asio::awaitable<Reply> Api::ShowFigures(Request&) {
+  struct Part {
+    std::optional<metrics::Snapshot> snapshot;
+    absl::Time now;
+    uint64_t dead_letters = 0, voids = 0;
+  };
+  const absl::Time horizon = options_.city->clock().Now() + absl::Minutes(1);
+  auto asking = options_.city->AskAll<Part>([horizon](const host::AskedPartition& asked,
+                                                      Part* into) {
+    const engine::Task& task = asked.Of("metrics");
+    into->now = asked.now;
+    into->snapshot = metrics::Take(host::MetricsOf(task.subject()), asked.now,
+                                   std::max(asked.now, horizon));
+    into->dead_letters = task.progress().undecodable - task.resolution_counts().retried -
+                         task.resolution_counts().discarded;
+    for (const uint64_t voids : task.incidents().counts.Get().voids) into->voids += voids;
+    return true;
+  });
+  const auto parts = co_await std::move(asking);
+  if (!parts.ok()) co_return ProblemOf(parts.status());
+  CityState state;
+  state.sheet.as_of = absl::UnixEpoch();
+  absl::Time latest = horizon;
+  for (const Part& part : *parts) {
+    state.sheet.as_of = std::max(state.sheet.as_of, part.now);
+    latest = std::min(latest, part.snapshot->horizon);
+  }
+  // A partition whose clock is far ahead does not move the others' deadlines.
+  state.sheet.as_of = std::min(state.sheet.as_of, latest);
+  for (const Part& part : *parts) {
+    metrics::Sheet own = metrics::AsOf(*part.snapshot, std::max(part.now, state.sheet.as_of));
+    own.as_of = state.sheet.as_of;
+    metrics::Merge(own, &state.sheet);
+    state.dead_letters += part.dead_letters;
+    state.voids += part.voids;
+  }
+  Reply reply;
+  reply.type = "text/plain; version=0.0.4; charset=utf-8";
+  reply.body = options_.program_figures() + CityFiguresText(state);
+  reply.Set("Cache-Control", "no-store");
+  co_return reply;
 }
 
 // ---- the partitions, and who works where

@@ -33,6 +33,8 @@ struct ApiOptions {
   std::function<policy::Zone()> zone;
   // Figures as of an instant that the live state has passed: folds, and may take its time.
   std::function<absl::StatusOr<PastFigures>(absl::Time as_of)> past_figures;
+  // What the program tells Prometheus of itself.
+  std::function<std::string()> program_figures;
   // For what waits for a disk; outlives the routes.
   boost::asio::thread_pool* pool = nullptr;
 };
@@ -49,6 +51,7 @@ class Api {
   boost::asio::awaitable<Reply> Report(Request& request);
   boost::asio::awaitable<Reply> AddFact(Request& request);
   boost::asio::awaitable<Reply> ShowMetrics(Request& request);
+  boost::asio::awaitable<Reply> ShowFigures(Request& request);
   boost::asio::awaitable<Reply> ShowPartitions(Request& request);
   boost::asio::awaitable<Reply> ShowMembers(Request& request);
   boost::asio::awaitable<Reply> ShowPolicy(Request& request);

@@ -147,6 +147,7 @@ absl::Status Serve(const UpOptions& options, host::StopSignals& signals, const H
     }
     screen.Show(look, trickle == nullptr ? 0 : trickle->appended());
     if (signals.Wait(is_ready ? absl::Seconds(1) : absl::Milliseconds(20))) break;
+    if (signals.TakeHangup() && front != nullptr) front->Reload();
   }
   screen.Leave();
   trickle.reset();
@@ -162,7 +163,7 @@ absl::Status Serve(const UpOptions& options, host::StopSignals& signals, const H
 absl::Status Up(const UpOptions& options) {
   if (!options.detach) {
     if (absl::Status status = FirstData(options, [] {}); !status.ok()) return status;
-    host::StopSignals signals;
+    host::StopSignals signals(!CityScreen::IsScreen());  // else it ends with its terminal
     spdlog::set_default_logger(spdlog::stderr_logger_mt("gridledger"));
     if (CityScreen::IsScreen()) spdlog::set_level(spdlog::level::warn);
     return Serve(options, signals, {});

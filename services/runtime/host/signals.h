@@ -5,6 +5,7 @@
 #include <absl/time/time.h>
 
 #include <csignal>
+#include <utility>
 
 namespace gridledger::host {
 
@@ -12,14 +13,18 @@ namespace gridledger::host {
 // in main.
 class StopSignals {
  public:
-  StopSignals();
+  // With `hears_hangup` SIGHUP ends nothing, but is told by TakeHangup: files are to be read again.
+  explicit StopSignals(bool hears_hangup = false);
   // Waits for one of them; false when `wait` passed first.
   bool Wait(absl::Duration wait) { return WaitForOne(wait) != 0; }
   // Which one came; 0 when `wait` passed first.
   int WaitForOne(absl::Duration wait);
+  // Whether a SIGHUP came while somebody waited, since the last call.
+  bool TakeHangup() { return std::exchange(hangup_, false); }
 
  private:
   sigset_t set_;
+  bool hangup_ = false;
 };
 
 }  // namespace gridledger::host

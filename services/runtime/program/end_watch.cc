@@ -5,6 +5,8 @@
 #include <absl/strings/str_cat.h>
 #include <absl/time/clock.h>
 
+#include <utility>
+
 #include "services/runtime/host/exit_code.h"
 #include "services/runtime/host/log_lines.h"
 
@@ -18,7 +20,8 @@ constexpr absl::Duration kCloseMax = absl::Seconds(5);
 
 }  // namespace
 
-EndWatch::EndWatch(StopSignals* signals) : signals_(signals), thread_([this] { Watch(); }) {}
+EndWatch::EndWatch(StopSignals* signals, std::function<void()> hung_up)
+    : signals_(signals), hung_up_(std::move(hung_up)), thread_([this] { Watch(); }) {}
 
 EndWatch::~EndWatch() {
   {
@@ -48,6 +51,7 @@ void EndWatch::Kept(int code) {
 void EndWatch::Watch() {
   while (true) {
     const bool signalled = signals_->Wait(kLookEvery);
+    if (signals_->TakeHangup() && hung_up_ != nullptr) hung_up_();
     const absl::MutexLock lock(&mutex_);
     if (done_) return;
     const absl::Time now = absl::Now();

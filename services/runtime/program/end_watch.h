@@ -12,6 +12,7 @@
 #include <absl/synchronization/mutex.h>
 #include <absl/time/time.h>
 
+#include <functional>
 #include <optional>
 #include <thread>
 
@@ -22,7 +23,8 @@ namespace gridledger::host {
 class EndWatch {
  public:
   // Waits for the signals, which nobody else does then. `signals` outlives it.
-  explicit EndWatch(StopSignals* signals);
+  // `hung_up` is called on SIGHUP, where the signals tell of it.
+  explicit EndWatch(StopSignals* signals, std::function<void()> hung_up = nullptr);
   // The process has come to its end by itself.
   ~EndWatch();
 
@@ -37,6 +39,7 @@ class EndWatch {
   void Watch();
 
   StopSignals* const signals_;
+  const std::function<void()> hung_up_;
   absl::Mutex mutex_;
   bool opened_ ABSL_GUARDED_BY(mutex_) = false;
   bool asked_ ABSL_GUARDED_BY(mutex_) = false;

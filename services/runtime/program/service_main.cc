@@ -25,7 +25,7 @@ int ServiceMain(const ServiceProgram& program, int argc, char** argv) {
 
 int ServiceMain(const ServiceProgram& program, const engine::Service& service, int argc,
                 char** argv) {
-  StopSignals signals;
+  StopSignals signals(program.front != nullptr);
   const std::string name = absl::StrCat("gridledger-", program.name);
   ServiceOptions options;
   CLI::App app(absl::StrCat("The ", service.name.text(), " service of gridledger, on its own.\n",
@@ -54,7 +54,9 @@ int ServiceMain(const ServiceProgram& program, const engine::Service& service, i
     return app.exit(error) == 0 ? 0 : 2;
   }
   LogTo(options.log_format, name);
-  EndWatch watch(&signals);
+  EndWatch watch(&signals, [&program] {
+    if (program.front != nullptr) program.front->Reload();
+  });
   absl::Status status;
   {
     ServiceRun run(program, service, options);
