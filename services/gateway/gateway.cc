@@ -4,9 +4,9 @@
 #include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
 #include <absl/synchronization/mutex.h>
-#include <atomic>
 #include <boost/asio/thread_pool.hpp>
 
+#include <atomic>
 #include <utility>
 #include <variant>
 
@@ -192,8 +192,8 @@ absl::StatusOr<std::string> Gateway::Open(Ground ground) {
   AddHealth();
   api_->AddTo(&router_);
   identity_->AddTo(&router_);
-  stream_ = std::make_unique<Stream>(StreamOptions{
-      .city = city_.get(), .hub = hub_.get(), .zone = [this] { return Zone(); }});
+  stream_ = std::make_unique<Stream>(
+      StreamOptions{.city = city_.get(), .hub = hub_.get(), .zone = [this] { return Zone(); }});
   stream_->AddTo(&router_);
   bulk_ = std::make_unique<Bulk>(BulkOptions{
       .city = city_.get(),

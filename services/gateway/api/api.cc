@@ -116,17 +116,17 @@ asio::awaitable<Reply> Api::ShowFigures(Request&) {
     uint64_t dead_letters = 0, voids = 0;
   };
   const absl::Time horizon = options_.city->clock().Now() + absl::Minutes(1);
-  auto asking = options_.city->AskAll<Part>([horizon](const host::AskedPartition& asked,
-                                                      Part* into) {
-    const engine::Task& task = asked.Of("metrics");
-    into->now = asked.now;
-    into->snapshot = metrics::Take(host::MetricsOf(task.subject()), asked.now,
-                                   std::max(asked.now, horizon));
-    into->dead_letters = task.progress().undecodable - task.resolution_counts().retried -
-                         task.resolution_counts().discarded;
-    for (const uint64_t voids : task.incidents().counts.Get().voids) into->voids += voids;
-    return true;
-  });
+  auto asking =
+      options_.city->AskAll<Part>([horizon](const host::AskedPartition& asked, Part* into) {
+        const engine::Task& task = asked.Of("metrics");
+        into->now = asked.now;
+        into->snapshot =
+            metrics::Take(host::MetricsOf(task.subject()), asked.now, std::max(asked.now, horizon));
+        into->dead_letters = task.progress().undecodable - task.resolution_counts().retried -
+                             task.resolution_counts().discarded;
+        for (const uint64_t voids : task.incidents().counts.Get().voids) into->voids += voids;
+        return true;
+      });
   const auto parts = co_await std::move(asking);
   if (!parts.ok()) co_return ProblemOf(parts.status());
   CityState state;

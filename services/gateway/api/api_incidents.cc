@@ -249,8 +249,8 @@ asio::awaitable<Reply> Api::Report(Request& request) {
   const std::string key = asked->reported().community();
   const Partition partition = PartitionOf(key, options_.city->partitions());
   const IncidentId id(asked->incident_id());
-  auto asking_known = options_.city->Ask<KnownIncident>(
-      partition, [this, id](const host::AskedPartition& there) {
+  auto asking_known =
+      options_.city->Ask<KnownIncident>(partition, [this, id](const host::AskedPartition& there) {
         return KnownHere(options_.city->watch(), there, id);
       });
   const auto known = co_await std::move(asking_known);

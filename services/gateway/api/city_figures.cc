@@ -62,15 +62,16 @@ std::string CityFiguresText(const CityState& state) {
   AddDimension(state.sheet, metrics::Dimension::kUnit, "unit", &rows);
   std::vector<MetricFamily> families;
   for (const metrics::NamedCount& count : metrics::NamedCounts()) {
-    families.push_back(Family(absl::StrCat("gridledger_city_", count.name),
-                              absl::StrCat("Incidents counted as ", count.name, ", by GB/T 30428.")));
+    families.push_back(
+        Family(absl::StrCat("gridledger_city_", count.name),
+               absl::StrCat("Incidents counted as ", count.name, ", by GB/T 30428.")));
     for (const Keyed& one : rows) {
-      families.back().metric.push_back(Value({{"by", one.by}, {"key", one.key}},
-                                             static_cast<double>(count.Of(one.row))));
+      families.back().metric.push_back(
+          Value({{"by", one.by}, {"key", one.key}}, static_cast<double>(count.Of(one.row))));
     }
   }
-  MetricFamily numerators =
-      Family("gridledger_city_rate_numerator", "What a rate counts; the rate is this by its denominator.");
+  MetricFamily numerators = Family("gridledger_city_rate_numerator",
+                                   "What a rate counts; the rate is this by its denominator.");
   MetricFamily denominators = Family("gridledger_city_rate_denominator", "Of how many a rate is.");
   for (const metrics::Formula& formula : metrics::Formulas()) {
     for (const Keyed& one : rows) {
@@ -84,9 +85,11 @@ std::string CityFiguresText(const CityState& state) {
   families.push_back(std::move(numerators));
   families.push_back(std::move(denominators));
   const std::pair<std::pair<const char*, const char*>, double> singles[] = {
-      {{"gridledger_city_dead_letters", "Records that nobody could read and that wait for somebody."},
+      {{"gridledger_city_dead_letters",
+        "Records that nobody could read and that wait for somebody."},
        static_cast<double>(state.dead_letters)},
-      {{"gridledger_city_void_facts", "Facts that count for nothing, with their reason in the ledger."},
+      {{"gridledger_city_void_facts",
+        "Facts that count for nothing, with their reason in the ledger."},
        static_cast<double>(state.voids)},
       {{"gridledger_city_as_of_seconds", "The ledger's time that the figures are as of."},
        absl::ToDoubleSeconds(state.sheet.as_of - absl::UnixEpoch())}};

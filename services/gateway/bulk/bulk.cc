@@ -4,9 +4,9 @@
 #include <absl/container/flat_hash_set.h>
 #include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
 
@@ -224,7 +224,8 @@ asio::awaitable<void> Bulk::TakeLines(intake::Principal principal, Request& requ
           Item& item = items.emplace_back();
           item.line = number = line.number;
           if (line.too_long) {
-            item.Refuse(413, absl::StrCat("a line has at most ", LineReader::kLineBytesMax, " bytes"));
+            item.Refuse(413,
+                        absl::StrCat("a line has at most ", LineReader::kLineBytesMax, " bytes"));
             continue;
           }
           absl::StatusOr<BulkEvent> event = ParseEvent(line.text, zone);
@@ -257,8 +258,8 @@ asio::awaitable<Reply> Bulk::Take(Request& request) {
   const bool is_batch =
       type != nullptr && absl::StartsWithIgnoreCase(*type, "application/cloudevents-batch+json");
   const bool is_binary = request.Header("ce-specversion") != nullptr;
-  const bool is_single =
-      type != nullptr && !is_batch && absl::StartsWithIgnoreCase(*type, "application/cloudevents+json");
+  const bool is_single = type != nullptr && !is_batch &&
+                         absl::StartsWithIgnoreCase(*type, "application/cloudevents+json");
   Reply reply;
   reply.type = "application/x-ndjson";
   if (!is_batch && !is_binary && !is_single) {

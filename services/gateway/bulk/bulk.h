@@ -6,6 +6,7 @@
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
+
 #include <functional>
 #include <memory>
 #include <string>

@@ -4,8 +4,8 @@
 #include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/strip.h>
-
 #include <nlohmann/json.hpp>
+
 #include <utility>
 
 #include "services/gateway/api/facts.h"

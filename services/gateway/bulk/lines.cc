@@ -12,7 +12,7 @@ namespace asio = boost::asio;
 
 struct Unpacker::State {
   z_stream stream = {};
-  std::string piece;  // being unpacked
+  std::string piece;   // being unpacked
   bool begun = false;  // inside a member
   bool ready = false;
 };
@@ -46,7 +46,8 @@ absl::StatusOr<bool> Unpacker::Unpack(std::string piece, size_t most, std::strin
     out->append(buffer, sizeof buffer - stream.avail_out);
     if (done == Z_STREAM_END) {
       state_->begun = false;
-    } else if (done == Z_BUF_ERROR || (done == Z_OK && stream.avail_in == 0 && stream.avail_out > 0)) {
+    } else if (done == Z_BUF_ERROR ||
+               (done == Z_OK && stream.avail_in == 0 && stream.avail_out > 0)) {
       return true;
     } else if (done != Z_OK) {
       return absl::InvalidArgumentError("the body is no gzip");

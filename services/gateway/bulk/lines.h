@@ -2,8 +2,8 @@
 #pragma once
 
 #include <absl/status/statusor.h>
-
 #include <boost/asio/awaitable.hpp>
+
 #include <cstddef>
 #include <memory>
 #include <string>

@@ -50,7 +50,7 @@ struct HappenedRecord {
   std::string service;  // whose decision it is; empty: nobody's
   std::string rule;
   std::string policy_version;
-  int64_t cause = -1;  // the offset that it answers; -1: none
+  int64_t cause = -1;             // the offset that it answers; -1: none
   std::vector<Happened> changes;  // in the order of the fold; never empty
 };
 

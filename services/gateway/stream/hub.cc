@@ -25,7 +25,8 @@ std::optional<Places> ParsePlaces(absl::string_view text, int partitions) {
 
 Hub::Hub(int partitions, std::function<absl::Time()> now, absl::Duration recent)
     : now_(std::move(now)), recent_(recent), whole_from_(static_cast<size_t>(partitions)) {
-  for (int p = 0; p < partitions; ++p) reached_.push_back(std::make_unique<std::atomic<int64_t>>(0));
+  for (int p = 0; p < partitions; ++p)
+    reached_.push_back(std::make_unique<std::atomic<int64_t>>(0));
 }
 
 bool Hub::Wants(absl::Time at) const { return at > now_() - recent_; }

@@ -3,13 +3,12 @@
 #include <absl/cleanup/cleanup.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_split.h>
-
-#include <algorithm>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <chrono>
+
+#include <algorithm>
 #include <utility>
 
 #include "services/answers/figures.h"
@@ -26,7 +25,7 @@ namespace asio = boost::asio;
 
 constexpr size_t kRecordsAtOnce = 32;
 constexpr size_t kPieceBytes = size_t{16} << 10;
-constexpr auto kLookEvery = std::chrono::milliseconds(100);
+constexpr absl::Duration kLookEvery = absl::Milliseconds(100);
 constexpr absl::Duration kFiguresEvery = absl::Seconds(1);
 constexpr absl::Duration kSilenceMax = absl::Seconds(15);  // proxies cut what says nothing
 
@@ -106,9 +105,9 @@ std::string Stream::Viewer::ChangeText(const HappenedRecord& record) const {
 }
 
 void Stream::AddTo(Router* router) {
-  router->Add(Route{.method = "GET",
-                    .path = "/api/v1/stream",
-                    .handler = [this](Request& request) { return Open(request); }});
+  router->Add(Route{.method = "GET", .path = "/api/v1/stream", .handler = [this](Request& request) {
+                      return Open(request);
+                    }});
 }
 
 std::shared_ptr<const std::string> Stream::FiguresText() {
@@ -161,9 +160,9 @@ asio::awaitable<Reply> Stream::Open(Request& request) {
     filter.light = answers::LightCalled(light);
     if (!filter.light) parameters.Refuse("light", "it is green, yellow or red");
   }
-  viewer->filters = !filter.category.empty() || !filter.area.empty() ||
-                    !filter.community.empty() || !filter.unit.empty() || !filter.member.empty() ||
-                    filter.missed || filter.level_min > 0 || filter.light;
+  viewer->filters = !filter.category.empty() || !filter.area.empty() || !filter.community.empty() ||
+                    !filter.unit.empty() || !filter.member.empty() || filter.missed ||
+                    filter.level_min > 0 || filter.light;
   viewer->applied_only = parameters.Flag("applied").value_or(false);
   if (const std::string events = parameters.Text("events"); !events.empty()) {
     viewer->changes = viewer->figures = false;
@@ -188,8 +187,8 @@ asio::awaitable<Reply> Stream::Open(Request& request) {
   if (viewers_ >= options_.viewers_max) {
     co_return Problem(503, "", "too many viewers are connected already");
   }
-  auto asking = options_.city->AskAll<int64_t>(
-      [](const host::AskedPartition& asked, int64_t* into) {
+  auto asking =
+      options_.city->AskAll<int64_t>([](const host::AskedPartition& asked, int64_t* into) {
         *into = asked.next.value;
         return true;
       });
@@ -255,7 +254,7 @@ asio::awaitable<void> Stream::Serve(std::shared_ptr<Viewer> viewer, BodyWriter& 
       said_at = clock.Steady();
     }
     if (!drained) continue;
-    timer.expires_after(kLookEvery);
+    timer.expires_after(absl::ToChronoMilliseconds(kLookEvery));
     boost::system::error_code ignored;
     co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
   }
