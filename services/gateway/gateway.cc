@@ -203,7 +203,8 @@ absl::StatusOr<std::string> Gateway::Open(Ground ground) {
   if (!settings_.public_reads) {
     options->before = [this](Request& request) -> std::optional<Reply> {
       const bool open = !absl::StartsWith(request.path, "/api/v1/") ||
-                        request.path == "/api/v1/session" || request.method != "GET";
+                        request.path == "/api/v1/session" ||
+                        (request.method != "GET" && request.method != "HEAD");
       return open ? std::nullopt : identity_->MayRead(request);
     };
   }

@@ -12,6 +12,7 @@
 #include <string>
 #include <variant>
 
+#include "gridledger/v1/fact.pb.h"
 #include "services/domain/intake/principal.h"
 #include "services/domain/metrics/metrics.h"
 #include "services/domain/policy/zone.h"
@@ -56,6 +57,14 @@ class Api {
   boost::asio::awaitable<Reply> ShowMembers(Request& request);
   boost::asio::awaitable<Reply> ShowPolicy(Request& request);
   boost::asio::awaitable<Reply> ListDeadLetters(Request& request);
+
+  // The report that made an incident: what became of it, and what it said.
+  struct FirstReport {
+    Judged judged;
+    v1::Fact fact;
+  };
+  boost::asio::awaitable<absl::StatusOr<FirstReport>> FindReport(Partition partition,
+                                                                 IncidentId id);
 
   // Runs something slow on the pool.
   template <class T>

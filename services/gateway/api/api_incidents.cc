@@ -2,6 +2,7 @@
 #include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_split.h>
+#include <google/protobuf/util/message_differencer.h>
 
 #include <algorithm>
 #include <utility>
@@ -83,12 +84,28 @@ bool StepAll(const PageWanted& wanted, const host::AskedPartition& asked, PartOf
   const bool more = state.incidents.ScanFrom(
       after.value_or(IncidentId()), kKeysInStep,
       [&](const IncidentId& id, const incident::Incident& is) {
+        const bool seen = after && id == *after;
+        // What the cursor names may be in this partition, too, after the one that it was cut at.
+        const bool cut_before = seen && !into->seen_id && asked.partition > wanted.after->partition;
         into->seen_id = id;
-        if (after && id == *after) return;
+        if (seen && !cut_before) return;
         if (into->found.size() > wanted.limit || !wanted.filter.Fits(id, is, wanted.as_of)) return;
         into->found.push_back(Found{answers::UrgencyOf(id, asked.partition, is), is});
       });
   return !more || into->found.size() > wanted.limit;
+}
+
+Reply KeyIsTaken() {
+  return Problem(422, "the Idempotency-Key was sent with another report",
+                 "a key stands for one report: take a new one",
+                 {{"ground", "other_request"}, {"field", "Idempotency-Key"}});
+}
+
+// When it happened is left out: a repeated report that does not say has another now.
+bool IsSameReport(const v1::Fact& a, const v1::Fact& b) {
+  using google::protobuf::util::MessageDifferencer;
+  return MessageDifferencer::Equals(a.reported(), b.reported()) &&
+         MessageDifferencer::Equals(a.actor(), b.actor());
 }
 
 // "reported,filed" → phases; false for a word that is none.
@@ -255,6 +272,21 @@ asio::awaitable<Reply> Api::Report(Request& request) {
       });
   const auto known = co_await std::move(asking_known);
   if (!known.ok()) co_return ProblemOf(known.status());
+  if (repeat != nullptr && !known->is) {
+    // Another community's report under this key may be in another partition.
+    auto asking_elsewhere =
+        options_.city->AskAll<uint8_t>([id](const host::AskedPartition& there, uint8_t* into) {
+          *into = there.tasks.front()->incidents().incidents.Find(id) != nullptr;
+          return true;
+        });
+    const auto elsewhere = co_await std::move(asking_elsewhere);
+    if (!elsewhere.ok()) co_return ProblemOf(elsewhere.status());
+    const auto it = std::find(elsewhere->begin(), elsewhere->end(), 1);
+    // In this one: it has come since.
+    if (it != elsewhere->end() && it - elsewhere->begin() != partition.value) {
+      co_return KeyIsTaken();
+    }
+  }
   intake::Circumstances circumstances;
   circumstances.now = now;
   circumstances.policy = known->policy.get();
@@ -263,6 +295,7 @@ asio::awaitable<Reply> Api::Report(Request& request) {
   if (const auto* refusal = std::get_if<intake::Refusal>(&admitted)) {
     co_return RefusalReply(*refusal);
   }
+  const v1::Fact sent = std::get<v1::Fact>(admitted);
   std::optional<Judged> judged;
   if (!known->is.has_value() || repeat == nullptr) {
     auto submitting =
@@ -276,26 +309,50 @@ asio::awaitable<Reply> Api::Report(Request& request) {
                                         judged->reason == incident::VoidReason::kDuplicateReport));
   if (is_repeat) {
     // The first one's answer: the report that counted.
-    auto asking_first =
-        options_.city->Ask<Judged>(partition, [id](const host::AskedPartition& there) {
-          Judged of_first{.partition = there.partition, .offset = {}, .stage = {}, .at = {}};
-          for (const audit::TimelineItem& item :
-               audit::Timeline(host::AuditOf(there.Of("audit").subject()), id)) {
-            if (item.line.kind != static_cast<uint32_t>(v1::Fact::kReported) ||
-                item.line.verdict != incident::Verdict::kApplied) {
-              continue;
-            }
-            of_first.offset = item.offset;
-            of_first.stage = item.line.stage;
-            of_first.at = item.line.at;
-          }
-          return of_first;
-        });
-    const auto first = co_await std::move(asking_first);
+    auto finding = FindReport(partition, id);
+    const absl::StatusOr<FirstReport> first = co_await std::move(finding);
     if (!first.ok()) co_return ProblemOf(first.status());
-    judged = *first;
+    if (!IsSameReport(first->fact, sent)) co_return KeyIsTaken();
+    judged = first->judged;
   }
   co_return JudgedReply(id.text(), *judged, true);
+}
+
+asio::awaitable<absl::StatusOr<Api::FirstReport>> Api::FindReport(Partition partition,
+                                                                  IncidentId id) {
+  auto asking =
+      options_.city->Ask<std::optional<Judged>>(partition, [id](const host::AskedPartition& there) {
+        std::optional<Judged> found;
+        for (const audit::TimelineItem& item :
+             audit::Timeline(host::AuditOf(there.Of("audit").subject()), id)) {
+          if (item.line.kind != static_cast<uint32_t>(v1::Fact::kReported) ||
+              item.line.verdict != incident::Verdict::kApplied) {
+            continue;
+          }
+          found = Judged{.partition = there.partition,
+                         .offset = item.offset,
+                         .stage = item.line.stage,
+                         .at = item.line.at};
+        }
+        return found;
+      });
+  const absl::StatusOr<std::optional<Judged>> judged = co_await std::move(asking);
+  if (!judged.ok()) co_return judged.status();
+  if (!judged->has_value()) co_return absl::InternalError("an incident without its report");
+  FirstReport first{.judged = **judged, .fact = {}};
+  using Read = absl::StatusOr<std::vector<answers::RecordFacts>>;
+  auto reading = Elsewhere<Read>([this, partition, at = first.judged.offset, id] {
+    const std::unique_ptr<LogReader> reader = options_.city->log().NewReader();
+    return answers::ReadFacts(*reader, partition, {at}, id, kReadPatience);
+  });
+  const Read read = co_await std::move(reading);
+  if (!read.ok()) co_return read.status();
+  for (const answers::RecordFacts& record : *read) {
+    for (const v1::Fact& fact : record.facts) {
+      if (fact.has_reported()) first.fact = fact;
+    }
+  }
+  co_return first;
 }
 
 asio::awaitable<Reply> Api::AddFact(Request& request) {

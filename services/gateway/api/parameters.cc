@@ -6,9 +6,22 @@
 
 #include <algorithm>
 
+#include "services/base/characters.h"
 #include "services/runtime/console/instant.h"
 
 namespace gridledger::gateway {
+namespace {
+
+constexpr size_t kNameShownMax = 64;  // of a parameter that nobody knows
+
+bool IsUtf8(absl::string_view text) {
+  while (!text.empty()) {
+    if (TakeCharacter(&text) == kNotUtf8) return false;
+  }
+  return true;
+}
+
+}  // namespace
 
 Parameters::Parameters(const Request& request, const policy::Zone& zone,
                        std::initializer_list<absl::string_view> names)
@@ -16,16 +29,22 @@ Parameters::Parameters(const Request& request, const policy::Zone& zone,
   for (const Field& field : request.query) {
     const bool known = std::find(names.begin(), names.end(), field.name) != names.end();
     if (!known) {
-      Refuse("", absl::StrCat("unknown parameter; there are ", absl::StrJoin(names, ", ")));
+      Refuse(field.name, names.size() == 0
+                             ? std::string("there are none here")
+                             : absl::StrCat("unknown; there are ", absl::StrJoin(names, ", ")));
+    } else if (std::count_if(request.query.begin(), request.query.end(),
+                             [&](const Field& other) { return other.name == field.name; }) > 1) {
+      Refuse(field.name, "it is there more than once");
+    } else if (!IsUtf8(field.value)) {
+      Refuse(field.name, "it is no UTF-8");
     }
   }
 }
 
 void Parameters::Refuse(absl::string_view name, absl::string_view why) {
   if (wrong_) return;
-  wrong_ = Problem(400, "",
-                   name.empty() ? std::string(why) : absl::StrCat("parameter ", name, ": ", why),
-                   {{"parameter", std::string(name)}});
+  wrong_ = Problem(400, "", absl::StrCat("a parameter is wrong: ", why),
+                   {{"parameter", std::string(name.substr(0, kNameShownMax))}});
 }
 
 std::string Parameters::Text(absl::string_view name) {

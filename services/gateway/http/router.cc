@@ -15,7 +15,8 @@ bool IsCapture(absl::string_view part) {
   return absl::StartsWith(part, "{") && absl::EndsWith(part, "}");
 }
 
-// What the pattern's parts in braces stand for; nothing when the path is another.
+// What the pattern's parts in braces stand for; nothing when the path is another. Each segment is
+// decoded by itself: an escaped slash is part of a name.
 std::optional<std::vector<Field>> Fit(absl::string_view pattern, absl::string_view path) {
   std::vector<Field> captures;
   while (true) {
@@ -23,16 +24,18 @@ std::optional<std::vector<Field>> Fit(absl::string_view pattern, absl::string_vi
     const absl::string_view part = pattern.substr(1, pattern_end - 1);
     if (path.empty() || path.front() != '/') return std::nullopt;
     if (IsCapture(part) && absl::EndsWith(part, "*}")) {
-      captures.push_back(
-          Field{std::string(part.substr(1, part.size() - 3)), std::string(path.substr(1))});
+      std::optional<std::string> rest = PercentDecoded(path.substr(1), false);
+      if (!rest) return std::nullopt;
+      captures.push_back(Field{std::string(part.substr(1, part.size() - 3)), *std::move(rest)});
       return captures;
     }
     const size_t path_end = std::min(path.find('/', 1), path.size());
-    const absl::string_view segment = path.substr(1, path_end - 1);
+    std::optional<std::string> segment = PercentDecoded(path.substr(1, path_end - 1), false);
+    if (!segment) return std::nullopt;
     if (IsCapture(part)) {
-      if (segment.empty()) return std::nullopt;
-      captures.push_back(Field{std::string(part.substr(1, part.size() - 2)), std::string(segment)});
-    } else if (part != segment) {
+      if (segment->empty()) return std::nullopt;
+      captures.push_back(Field{std::string(part.substr(1, part.size() - 2)), *std::move(segment)});
+    } else if (part != *segment) {
       return std::nullopt;
     }
     pattern.remove_prefix(pattern_end);

@@ -34,7 +34,7 @@ class Router {
     std::vector<Field> captures;
     std::vector<std::string> allowed;  // the methods that the path has
   };
-  // HEAD is answered by what GET is.
+  // `path` as it was sent, with its escapes and without the query. HEAD is answered by what GET is.
   Match Find(absl::string_view method, absl::string_view path) const;
   const std::vector<Route>& routes() const { return routes_; }
 

@@ -8,6 +8,7 @@
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_join.h>
 #include <absl/strings/str_split.h>
+#include <absl/strings/strip.h>
 #include <absl/synchronization/mutex.h>
 #include <absl/time/clock.h>
 #include <boost/asio/co_spawn.hpp>
@@ -43,6 +44,8 @@ using asio::ip::tcp;
 using boost::system::error_code;
 
 constexpr size_t kPieceBytes = size_t{64} << 10;
+constexpr absl::Duration kLinger = absl::Seconds(2);
+constexpr size_t kLingerBytes = size_t{1} << 20;
 constexpr size_t kCompressFrom = 1024;  // less fits one packet anyhow
 
 std::chrono::nanoseconds Chrono(absl::Duration duration) {
@@ -80,6 +83,16 @@ bool TakesGzip(const Request& request) {
     }
   }
   return false;
+}
+
+// "http://city:8311/live" → "/live": what a proxy sends names the host, too.
+absl::string_view WithoutHost(absl::string_view target) {
+  absl::string_view rest = target;
+  if (!absl::ConsumePrefix(&rest, "http://") && !absl::ConsumePrefix(&rest, "https://")) {
+    return target;
+  }
+  const size_t slash = rest.find_first_of("/?");
+  return slash == absl::string_view::npos || rest[slash] != '/' ? "/" : rest.substr(slash);
 }
 
 Reply Empty(int status) {
@@ -120,6 +133,7 @@ class Connection final : public std::enable_shared_from_this<Connection<Stream>>
   asio::awaitable<std::optional<std::string>> NextPiece(Parser& parser);
   asio::awaitable<bool> Send(const Request& request, Reply reply, bool keep);
   asio::awaitable<void> SayBad(int status);
+  asio::awaitable<void> Linger();
 
   class Reader;
   class Writer;
@@ -277,7 +291,7 @@ asio::awaitable<bool> Connection<Stream>::ServeOne(Parser& parser) {
   request.peer = peer_;
   request.secure = !std::is_same_v<Stream, beast::tcp_stream>;
   request.method = std::string(head.method_string().data(), head.method_string().size());
-  const absl::string_view target(head.target().data(), head.target().size());
+  const absl::string_view target = WithoutHost({head.target().data(), head.target().size()});
   const size_t mark = std::min(target.find('?'), target.size());
   std::optional<std::string> path = PercentDecoded(target.substr(0, mark), false);
   std::optional<std::vector<Field>> query =
@@ -295,7 +309,7 @@ asio::awaitable<bool> Connection<Stream>::ServeOne(Parser& parser) {
               std::string(field.value().data(), field.value().size())});
   }
   const bool keep = head.keep_alive() && !host_->ending();
-  Router::Match match = host_->router().Find(request.method, request.path);
+  Router::Match match = host_->router().Find(request.method, target.substr(0, mark));
   const size_t body_max = match.route == nullptr ? size_t{64} << 10 : match.route->body_bytes_max;
   const bool reads = match.route != nullptr && match.route->reads_body;
   if (!reads && parser.content_length() && *parser.content_length() > body_max) {
@@ -403,6 +417,19 @@ asio::awaitable<bool> Connection<Stream>::Send(const Request& request, Reply rep
   co_return !error && keep;
 }
 
+// What is closed while the client still sends is reset, and the client may never read its answer.
+template <class Stream>
+asio::awaitable<void> Connection<Stream>::Linger() {
+  Expire(kLinger);
+  error_code error;
+  for (size_t left = kLingerBytes; left > 0 && !error && !host_->ending();) {
+    buffer_.clear();
+    left -= std::min(
+        left, co_await stream_.async_read_some(buffer_.prepare(kPieceBytes),
+                                               asio::redirect_error(asio::use_awaitable, error)));
+  }
+}
+
 template <class Stream>
 asio::awaitable<void> Connection<Stream>::Run() {
   if constexpr (!std::is_same_v<Stream, beast::tcp_stream>) {
@@ -426,6 +453,7 @@ asio::awaitable<void> Connection<Stream>::Run() {
   error_code ignored;
   if constexpr (std::is_same_v<Stream, beast::tcp_stream>) {
     Socket().shutdown(tcp::socket::shutdown_send, ignored);
+    co_await Linger();
   } else {
     Expire(absl::Seconds(2));
     co_await stream_.async_shutdown(asio::redirect_error(asio::use_awaitable, ignored));
