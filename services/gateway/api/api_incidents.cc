@@ -8,15 +8,13 @@
 
 #include "services/answers/incident_life.h"
 #include "services/answers/incident_row.h"
-#include "services/base/partitioning.h"
 #include "services/domain/intake/admission.h"
 #include "services/domain/policy/instant_text.h"
 #include "services/gateway/api/api.h"
 #include "services/gateway/api/facts.h"
-#include "services/gateway/api/incident_ids.h"
 #include "services/gateway/api/parameters.h"
+#include "services/gateway/api/reporting.h"
 #include "services/runtime/console/json_text.h"
-#include "services/runtime/engine/entry_codec.h"
 #include "services/runtime/host/subjects.h"
 
 namespace gridledger::gateway {
@@ -231,32 +229,11 @@ asio::awaitable<Reply> Api::ShowIncident(Request& request) {
 
 namespace {
 
-// What the door knows of an incident.
-struct KnownIncident {
-  std::optional<incident::Incident> is;
-  std::optional<policy::Compiled> policy;
-};
-
-KnownIncident KnownHere(const host::AskedPartition& asked, const IncidentId& id) {
-  KnownIncident known;
-  const incident::State& state = asked.tasks.front()->incidents();
-  if (const incident::Incident* is = state.incidents.Find(id)) known.is = *is;
-  known.policy = state.policy.now();
-  return known;
-}
-
 Reply RefusalReply(const intake::Refusal& refusal) {
   return Problem(intake::IsAboutWho(refusal.ground) ? 403 : 422, "the request was not taken in",
                  refusal.text,
                  {{"ground", std::string(intake::GroundName(refusal.ground))},
                   {"field", refusal.field}});
-}
-
-v1::Entry EntryOf(v1::Fact fact) {
-  v1::Entry entry;
-  entry.set_schema(engine::kEntrySchema);
-  *entry.mutable_fact() = std::move(fact);
-  return entry;
 }
 
 }  // namespace
@@ -267,64 +244,19 @@ asio::awaitable<Reply> Api::Report(Request& request) {
   const intake::Principal& principal = std::get<intake::Principal>(who);
   absl::StatusOr<v1::Fact> asked = ParseReport(request.body, options_.zone());
   if (!asked.ok()) co_return ProblemOf(asked.status());
-  const absl::Time now = options_.city->clock().Now();
-  if (asked->happened_at_ms() == 0) asked->set_happened_at_ms(absl::ToUnixMillis(now));
-  const std::string* repeat = request.Header("Idempotency-Key");
-  if (repeat != nullptr && (repeat->empty() || repeat->size() > 256)) {
-    co_return Problem(400, "", "an Idempotency-Key has 1 to 256 bytes");
+  std::optional<std::string> repeat_key;
+  if (const std::string* repeat = request.Header("Idempotency-Key"); repeat != nullptr) {
+    if (repeat->empty() || repeat->size() > 256) {
+      co_return Problem(400, "", "an Idempotency-Key has 1 to 256 bytes");
+    }
+    repeat_key = *repeat;
   }
-  if (asked->incident_id().empty()) {
-    // The same key of the same sender names the same incident, on whichever gateway.
-    asked->set_incident_id(repeat == nullptr ? NewIncidentId(now)
-                                             : RepeatableIncidentId(principal.name, *repeat));
-  }
-  const std::string key = asked->reported().community();
-  const Partition partition = PartitionOf(key, options_.city->partitions());
-  const IncidentId id(asked->incident_id());
-  auto asking_known = options_.city->Ask<KnownIncident>(
-      partition, [id](const host::AskedPartition& there) { return KnownHere(there, id); });
-  const auto known = co_await std::move(asking_known);
-  if (!known.ok()) co_return ProblemOf(known.status());
-  intake::Circumstances circumstances;
-  circumstances.now = now;
-  circumstances.policy = &*known->policy;
-  std::variant<v1::Fact, intake::Refusal> admitted =
-      intake::Admit(principal, circumstances, *std::move(asked));
-  if (const auto* refusal = std::get_if<intake::Refusal>(&admitted)) {
-    co_return RefusalReply(*refusal);
-  }
-  std::optional<Judged> judged;
-  if (!known->is.has_value() || repeat == nullptr) {
-    auto submitting = options_.city->Submit(
-        partition, key, EntryOf(std::get<v1::Fact>(std::move(admitted))));
-    const absl::StatusOr<Judged> now_judged = co_await std::move(submitting);
-    if (!now_judged.ok()) co_return ProblemOf(now_judged.status());
-    judged = *now_judged;
-  }
-  const bool is_repeat = repeat != nullptr && (!judged || (judged->verdict == incident::Verdict::kVoid &&
-                                               judged->reason == incident::VoidReason::kDuplicateReport));
-  if (is_repeat) {
-    // The first one's answer: the report that counted.
-    auto asking_first = options_.city->Ask<Judged>(
-        partition, [id](const host::AskedPartition& there) {
-          Judged of_first{.partition = there.partition, .offset = {}, .stage = {}, .at = {}};
-          for (const audit::TimelineItem& item :
-               audit::Timeline(host::AuditOf(there.Of("audit").subject()), id)) {
-            if (item.line.kind != static_cast<uint32_t>(v1::Fact::kReported) ||
-                item.line.verdict != incident::Verdict::kApplied) {
-              continue;
-            }
-            of_first.offset = item.offset;
-            of_first.stage = item.line.stage;
-            of_first.at = item.line.at;
-          }
-          return of_first;
-        });
-    const auto first = co_await std::move(asking_first);
-    if (!first.ok()) co_return ProblemOf(first.status());
-    judged = *first;
-  }
-  co_return JudgedReply(id.text(), *judged, true);
+  auto reporting =
+      SubmitReport(*options_.city, principal, *std::move(asked), std::move(repeat_key));
+  const SubmittedReport submitted = co_await std::move(reporting);
+  if (submitted.refusal) co_return RefusalReply(*submitted.refusal);
+  if (!submitted.judged.ok()) co_return ProblemOf(submitted.judged.status());
+  co_return JudgedReply(submitted.id, *submitted.judged, true);
 }
 
 asio::awaitable<Reply> Api::AddFact(Request& request) {
