@@ -17,6 +17,7 @@
 #include "services/gateway/city/city.h"
 #include "services/gateway/city/city_watch.h"
 #include "services/gateway/http/server.h"
+#include "services/gateway/open311/open311.h"
 #include "services/gateway/past.h"
 #include "services/runtime/console/instant.h"
 #include "services/runtime/program/endpoints.h"
@@ -66,6 +67,7 @@ class Gateway final : public host::Front {
   std::unique_ptr<access::Sessions> sessions_;
   std::unique_ptr<Identity> identity_;
   std::unique_ptr<Api> api_;
+  std::unique_ptr<open311::Open311> open311_;
   Router router_;
   absl::Mutex mutex_;
   std::optional<policy::Zone> zone_ ABSL_GUARDED_BY(mutex_);
@@ -173,9 +175,16 @@ absl::StatusOr<std::string> Gateway::Open(Ground ground) {
   api.zone = [this] { return Zone(); };
   api.identify = [this](const Request& request) { return identity_->Identify(request); };
   api.past_figures = [this](absl::Time as_of) { return past_->Figures(as_of); };
+  open311::Options open311;
+  open311.city = api.city;
+  open311.identify = api.identify;
+  open311.zone = api.zone;
+  open311.jurisdictions = settings_.jurisdictions;
   api_ = std::make_unique<Api>(std::move(api));
+  open311_ = std::make_unique<open311::Open311>(std::move(open311));
   AddHealth();
   api_->AddTo(&router_);
+  open311_->AddTo(&router_);
   identity_->AddTo(&router_);
   if (!settings_.public_reads) {
     options->before = [this](Request& request) -> std::optional<Reply> {
