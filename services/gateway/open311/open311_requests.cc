@@ -33,6 +33,7 @@ constexpr int kRequestsMax = 1000;
 // How far pages reach: × ~100 B a partition = 10 MB while they are looked for.
 constexpr int kDepthMax = 100'000;
 constexpr size_t kDescriptionCharactersMax = 4000;  // GeoReport v2, POST Service Request
+constexpr size_t kCodeBytesMax = 64;                // codes of communities have some 12
 constexpr size_t kPlacesShown = 200;                // in the text of an error
 
 struct ListWanted {
@@ -170,6 +171,12 @@ std::string ListText(const std::set<std::string>& codes) {
   return absl::StrJoin(shown, ", ");
 }
 
+// A code that nothing is known of: no sentence, which may name people.
+bool LooksLikeCode(absl::string_view text) {
+  return text.size() <= kCodeBytesMax &&
+         std::none_of(text.begin(), text.end(), [](unsigned char c) { return c <= ' '; });
+}
+
 // Where a posted request lies; refuses what places it nowhere.
 void ReadPlace(Arguments& arguments, const Places& places, v1::IncidentReported* reported) {
   const std::optional<double> latitude = arguments.Degrees("lat", 90);
@@ -192,7 +199,8 @@ void ReadPlace(Arguments& arguments, const Places& places, v1::IncidentReported*
       arguments.Refuse("the place is missing: lat and long, address_string, or address_id");
     }
   }
-  const bool is_known = places.communities.empty() || places.communities.contains(community);
+  const bool is_known = places.communities.empty() ? LooksLikeCode(community)
+                                                   : places.communities.contains(community);
   if (community.empty() || !is_known) {
     arguments.Refuse(absl::StrCat(
         community.empty() ? "attribute[community] is missing" : "attribute[community] is unknown",
@@ -200,7 +208,7 @@ void ReadPlace(Arguments& arguments, const Places& places, v1::IncidentReported*
             ? ": the code of the community in which it lies"
             : absl::StrCat(": it is one of ", ListText(places.communities))));
   }
-  if (!area.empty() && !places.areas.empty() && !places.areas.contains(area)) {
+  if (places.areas.empty() ? !LooksLikeCode(area) : !area.empty() && !places.areas.contains(area)) {
     arguments.Refuse("attribute[area] is unknown: the service definition lists what there is");
   }
   reported->set_community(community);

@@ -52,7 +52,7 @@ absl::string_view PhaseWords(const Incident& is) {
     case Phase::kHandled: return "The work is done; waits for a check.";
     case Phase::kChecked: return "A check says that it is done; waits to be closed.";
     case Phase::kClosed: return ClosedWords(is.disposition);
-    case Phase::kRefused: return "Not taken: it is not this city's matter.";
+    case Phase::kRefused: return "Not taken up.";
     case Phase::kVoided: return "Withdrawn as invalid.";
     case Phase::kMerged: return "The same matter as another request.";
   }
@@ -69,7 +69,7 @@ struct Word {
 constexpr Word kWords[] = {
     {Fact::kReported, "open", "Reported."},
     {Fact::kAccepted, "open", "Accepted."},
-    {Fact::kRefused, "closed", "Not taken: it is not this city's matter."},
+    {Fact::kRefused, "closed", "Not taken up."},
     {Fact::kVerified, "investigating", "Somebody looked on site."},
     {Fact::kFiled, "investigating", "Filed as a case with a time limit."},
     {Fact::kDispatched, "action_scheduled", "Sent to the responsible unit."},
