@@ -19,6 +19,7 @@
 #include "services/gateway/city/city.h"
 #include "services/gateway/city/city_watch.h"
 #include "services/gateway/http/server.h"
+#include "services/gateway/open311/open311.h"
 #include "services/gateway/past.h"
 #include "services/gateway/stream/hub.h"
 #include "services/gateway/stream/stream.h"
@@ -77,6 +78,7 @@ class Gateway final : public host::Front {
   std::unique_ptr<Api> api_;
   std::unique_ptr<Stream> stream_;
   std::unique_ptr<Bulk> bulk_;
+  std::unique_ptr<open311::Open311> open311_;
   Router router_;
   absl::Mutex mutex_;
   std::optional<policy::Zone> zone_ ABSL_GUARDED_BY(mutex_);
@@ -188,9 +190,17 @@ absl::StatusOr<std::string> Gateway::Open(Ground ground) {
   api.program_figures = [this] {
     return host::PrometheusText("gateway", ground_.city->LookHere(), {});
   };
+  open311::Options open311;
+  open311.city = api.city;
+  open311.pool = api.pool;
+  open311.identify = api.identify;
+  open311.zone = api.zone;
+  open311.jurisdictions = settings_.jurisdictions;
   api_ = std::make_unique<Api>(std::move(api));
+  open311_ = std::make_unique<open311::Open311>(std::move(open311));
   AddHealth();
   api_->AddTo(&router_);
+  open311_->AddTo(&router_);
   identity_->AddTo(&router_);
   stream_ = std::make_unique<Stream>(
       StreamOptions{.city = city_.get(), .hub = hub_.get(), .zone = [this] { return Zone(); }});

@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "services/runtime/engine/fold_watch.h"
 #include "services/runtime/program/front.h"
@@ -21,6 +22,7 @@ struct GatewaySettings {
   std::string access_folder;               // where people and keys are kept
   bool public_reads = true;                // without a key or a session
   bool public_reports = true;
+  std::vector<std::string> jurisdictions;  // names of this city for clients of Open311
   int threads = 2;
   std::function<void(absl::string_view)> said = nullptr;
 };

@@ -24,6 +24,11 @@ int main(int argc, char** argv) {
                  "Without a key or a session nothing is shown");
     app.add_flag("!--no-public-reports", settings.public_reports,
                  "Without a key or a session nothing is taken in");
+    app.add_option(
+           "--jurisdiction", settings.jurisdictions,
+           "A jurisdiction_id by which clients of Open311 may call this city; can be repeated")
+        ->type_name("ID")
+        ->allow_extra_args(false);
     app.add_option("--tls-certificate", settings.certificate_file,
                    "A PEM file of the certificate and its chain; read again on SIGHUP")
         ->type_name("FILE");

@@ -58,14 +58,6 @@ class Api {
   boost::asio::awaitable<Reply> ShowPolicy(Request& request);
   boost::asio::awaitable<Reply> ListDeadLetters(Request& request);
 
-  // The report that made an incident: what became of it, and what it said.
-  struct FirstReport {
-    Judged judged;
-    v1::Fact fact;
-  };
-  boost::asio::awaitable<absl::StatusOr<FirstReport>> FindReport(Partition partition,
-                                                                 IncidentId id);
-
   // Runs something slow on the pool.
   template <class T>
   boost::asio::awaitable<T> Elsewhere(std::function<T()> work) {

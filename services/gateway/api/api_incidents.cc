@@ -2,21 +2,19 @@
 #include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_split.h>
-#include <google/protobuf/util/message_differencer.h>
 
 #include <algorithm>
 #include <utility>
 
 #include "services/answers/incident_life.h"
 #include "services/answers/incident_row.h"
-#include "services/base/partitioning.h"
 #include "services/domain/intake/admission.h"
 #include "services/domain/policy/instant_text.h"
 #include "services/gateway/api/api.h"
 #include "services/gateway/api/facts.h"
-#include "services/gateway/api/incident_ids.h"
 #include "services/gateway/api/known_incident.h"
 #include "services/gateway/api/parameters.h"
+#include "services/gateway/api/reporting.h"
 #include "services/runtime/console/json_text.h"
 #include "services/runtime/host/subjects.h"
 
@@ -99,13 +97,6 @@ Reply KeyIsTaken() {
   return Problem(422, "the Idempotency-Key was sent with another report",
                  "a key stands for one report: take a new one",
                  {{"ground", "other_request"}, {"field", "Idempotency-Key"}});
-}
-
-// When it happened is left out: a repeated report that does not say has another now.
-bool IsSameReport(const v1::Fact& a, const v1::Fact& b) {
-  using google::protobuf::util::MessageDifferencer;
-  return MessageDifferencer::Equals(a.reported(), b.reported()) &&
-         MessageDifferencer::Equals(a.actor(), b.actor());
 }
 
 // "reported,filed" → phases; false for a word that is none.
@@ -252,107 +243,20 @@ asio::awaitable<Reply> Api::Report(Request& request) {
   const intake::Principal& principal = std::get<intake::Principal>(who);
   absl::StatusOr<v1::Fact> asked = ParseReport(request.body, options_.zone());
   if (!asked.ok()) co_return ProblemOf(asked.status());
-  const absl::Time now = options_.city->clock().Now();
-  if (asked->happened_at_ms() == 0) asked->set_happened_at_ms(absl::ToUnixMillis(now));
-  const std::string* repeat = request.Header("Idempotency-Key");
-  if (repeat != nullptr && (repeat->empty() || repeat->size() > 256)) {
-    co_return Problem(400, "", "an Idempotency-Key has 1 to 256 bytes");
-  }
-  if (asked->incident_id().empty()) {
-    // The same key of the same sender names the same incident, on whichever gateway.
-    asked->set_incident_id(repeat == nullptr ? NewIncidentId(now)
-                                             : RepeatableIncidentId(principal.name, *repeat));
-  }
-  const std::string key = asked->reported().community();
-  const Partition partition = PartitionOf(key, options_.city->partitions());
-  const IncidentId id(asked->incident_id());
-  auto asking_known =
-      options_.city->Ask<KnownIncident>(partition, [this, id](const host::AskedPartition& there) {
-        return KnownHere(options_.city->watch(), there, id);
-      });
-  const auto known = co_await std::move(asking_known);
-  if (!known.ok()) co_return ProblemOf(known.status());
-  if (repeat != nullptr && !known->is) {
-    // Another community's report under this key may be in another partition.
-    auto asking_elsewhere =
-        options_.city->AskAll<uint8_t>([id](const host::AskedPartition& there, uint8_t* into) {
-          *into = there.tasks.front()->incidents().incidents.Find(id) != nullptr;
-          return true;
-        });
-    const auto elsewhere = co_await std::move(asking_elsewhere);
-    if (!elsewhere.ok()) co_return ProblemOf(elsewhere.status());
-    const auto it = std::find(elsewhere->begin(), elsewhere->end(), 1);
-    // In this one: it has come since.
-    if (it != elsewhere->end() && it - elsewhere->begin() != partition.value) {
-      co_return KeyIsTaken();
+  std::optional<std::string> repeat_key;
+  if (const std::string* repeat = request.Header("Idempotency-Key"); repeat != nullptr) {
+    if (repeat->empty() || repeat->size() > 256) {
+      co_return Problem(400, "", "an Idempotency-Key has 1 to 256 bytes");
     }
+    repeat_key = *repeat;
   }
-  intake::Circumstances circumstances;
-  circumstances.now = now;
-  circumstances.policy = known->policy.get();
-  std::variant<v1::Fact, intake::Refusal> admitted =
-      intake::Admit(principal, circumstances, *std::move(asked));
-  if (const auto* refusal = std::get_if<intake::Refusal>(&admitted)) {
-    co_return RefusalReply(*refusal);
-  }
-  const v1::Fact sent = std::get<v1::Fact>(admitted);
-  std::optional<Judged> judged;
-  if (!known->is.has_value() || repeat == nullptr) {
-    auto submitting =
-        options_.city->Submit(partition, key, std::get<v1::Fact>(std::move(admitted)));
-    const absl::StatusOr<Judged> now_judged = co_await std::move(submitting);
-    if (!now_judged.ok()) co_return ProblemOf(now_judged.status());
-    judged = *now_judged;
-  }
-  const bool is_repeat =
-      repeat != nullptr && (!judged || (judged->verdict == incident::Verdict::kVoid &&
-                                        judged->reason == incident::VoidReason::kDuplicateReport));
-  if (is_repeat) {
-    // The first one's answer: the report that counted.
-    auto finding = FindReport(partition, id);
-    const absl::StatusOr<FirstReport> first = co_await std::move(finding);
-    if (!first.ok()) co_return ProblemOf(first.status());
-    if (!IsSameReport(first->fact, sent)) co_return KeyIsTaken();
-    judged = first->judged;
-  }
-  co_return JudgedReply(id.text(), *judged, true);
-}
-
-asio::awaitable<absl::StatusOr<Api::FirstReport>> Api::FindReport(Partition partition,
-                                                                  IncidentId id) {
-  auto asking =
-      options_.city->Ask<std::optional<Judged>>(partition, [id](const host::AskedPartition& there) {
-        std::optional<Judged> found;
-        for (const audit::TimelineItem& item :
-             audit::Timeline(host::AuditOf(there.Of("audit").subject()), id)) {
-          if (item.line.kind != static_cast<uint32_t>(v1::Fact::kReported) ||
-              item.line.verdict != incident::Verdict::kApplied) {
-            continue;
-          }
-          found = Judged{.partition = there.partition,
-                         .offset = item.offset,
-                         .stage = item.line.stage,
-                         .at = item.line.at};
-        }
-        return found;
-      });
-  const absl::StatusOr<std::optional<Judged>> judged = co_await std::move(asking);
-  if (!judged.ok()) co_return judged.status();
-  if (!judged->has_value()) co_return absl::InternalError("an incident without its report");
-  FirstReport first{.judged = **judged, .fact = {}};
-  using Read = absl::StatusOr<std::vector<answers::RecordFacts>>;
-  auto reading = Elsewhere<Read>([this, partition, at = first.judged.offset, id] {
-    const std::unique_ptr<LogReader> reader = options_.city->log().NewReader();
-    return answers::ReadFacts(*reader, partition, {at}, id, kReadPatience);
-  });
-  const Read read = co_await std::move(reading);
-  if (!read.ok()) co_return read.status();
-  for (const answers::RecordFacts& record : *read) {
-    for (const v1::Fact& fact : record.facts) {
-      if (fact.has_reported()) first.fact = fact;
-    }
-  }
-  co_return first;
+  auto reporting = SubmitReport(*options_.city, *options_.pool, principal, *std::move(asked),
+                                std::move(repeat_key));
+  const SubmittedReport submitted = co_await std::move(reporting);
+  if (submitted.refusal) co_return RefusalReply(*submitted.refusal);
+  if (submitted.key_is_taken) co_return KeyIsTaken();
+  if (!submitted.judged.ok()) co_return ProblemOf(submitted.judged.status());
+  co_return JudgedReply(submitted.id, *submitted.judged, true);
 }
 
 asio::awaitable<Reply> Api::AddFact(Request& request) {

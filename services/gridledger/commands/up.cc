@@ -227,6 +227,12 @@ void AddUp(CLI::App& app, Command* chosen) {
   command->add_flag("!--no-public-reports", options->gateway.public_reports,
                     "Take nothing in without a key or a session");
   command
+      ->add_option(
+          "--jurisdiction", options->gateway.jurisdictions,
+          "A jurisdiction_id by which clients of Open311 may call this city; can be repeated")
+      ->type_name("ID")
+      ->allow_extra_args(false);
+  command
       ->add_option("--tls-certificate", options->gateway.certificate_file,
                    "A PEM file of the certificate and its chain, for HTTPS")
       ->type_name("FILE");
