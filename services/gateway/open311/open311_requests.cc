@@ -140,8 +140,7 @@ void ReadStatus(Arguments& arguments, ListWanted* wanted) {
   if (open != closed) wanted->open = open;
 }
 
-// The latest time of any partition: what is newest is counted from there, so that a ledger of the
-// past shows its own last days.
+// The latest time of any partition: nothing was reported after it.
 absl::Time PresentOf(City& city) {
   absl::Time present = absl::UnixEpoch();
   for (const host::TaskLook& task : city.live().LookHere().tasks) {
