@@ -63,11 +63,11 @@ class Client:
         self.connection.close()
 
     def ask(self, method, path, body=None, **headers):
-        """`body` is bytes, or what becomes JSON. Names of headers have _ for -."""
+        """`body` is bytes, an iterator of them, or what becomes JSON. Names of headers have _ for -."""
         headers = {name.replace("_", "-"): value for name, value in headers.items()}
         if self.key is not None:
             headers.setdefault("Authorization", f"Bearer {self.key}")
-        if body is not None and not isinstance(body, (bytes, str)):
+        if body is not None and not isinstance(body, (bytes, str)) and not hasattr(body, "__next__"):
             body = json.dumps(body)
             headers.setdefault("Content-Type", "application/json")
         self.connection.request(method, path, body=body, headers=headers)
