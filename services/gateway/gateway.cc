@@ -17,6 +17,7 @@
 #include "services/gateway/city/city.h"
 #include "services/gateway/city/city_watch.h"
 #include "services/gateway/http/server.h"
+#include "services/gateway/pages/pages.h"
 #include "services/gateway/past.h"
 #include "services/runtime/console/instant.h"
 #include "services/runtime/program/endpoints.h"
@@ -66,6 +67,7 @@ class Gateway final : public host::Front {
   std::unique_ptr<access::Sessions> sessions_;
   std::unique_ptr<Identity> identity_;
   std::unique_ptr<Api> api_;
+  Pages pages_;
   Router router_;
   absl::Mutex mutex_;
   std::optional<policy::Zone> zone_ ABSL_GUARDED_BY(mutex_);
@@ -177,6 +179,7 @@ absl::StatusOr<std::string> Gateway::Open(Ground ground) {
   AddHealth();
   api_->AddTo(&router_);
   identity_->AddTo(&router_);
+  pages_.AddTo(&router_);
   if (!settings_.public_reads) {
     options->before = [this](Request& request) -> std::optional<Reply> {
       const bool open = !absl::StartsWith(request.path, "/api/v1/") ||

@@ -1,0 +1,1 @@
+export const Report = () => null; export const ReportState = ({id}: {id: string}) => <p>{id}</p>;
