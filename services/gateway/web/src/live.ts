@@ -1,21 +1,28 @@
 // What the page knows of the running city: told by the stream where there is one, else asked for
 // every second. Components renew themselves when the city has changed.
 import {useEffect, useReducer, useRef, useState} from 'preact/hooks';
-import {ask, type Partitions, type Policy, type Problem, type Session} from './api';
+import {ask, type Partitions, type Policy, type Problem, type Row, type Session, type Who} from './api';
 import {setZone} from './format';
 
+// One fact that the fold has judged, as the stream tells it.
 export interface Change {
   partition: number;
   offset: number;
+  at: string;
+  rule?: string;
   incident: string;
   what: string;
+  who: Who;
   verdict: string;
+  reason?: string;
+  now: Row | null;
+}
+interface Happened {
+  partition: number;
+  offset: number;
   at: string;
-  unit?: string;
-  member?: string;
-  phase?: string;
-  rule?: string;
-  [name: string]: unknown;
+  decision?: {rule: string};
+  changes: Omit<Change, 'partition' | 'offset' | 'at'>[];
 }
 
 class City {
@@ -82,16 +89,17 @@ class City {
   }
 
   private stream() {
-    const source = new EventSource('/api/v1/stream');
+    const source = new EventSource('/api/v1/stream?events=change');
     let waiting = false;
     source.addEventListener('open', () => {
       this.streaming = true;
       this.tell();
     });
     source.addEventListener('change', (event) => {
-      const data = JSON.parse((event as MessageEvent).data as string) as Change;
-      if (typeof data.at !== 'string') data.at = typeof data.now === 'string' ? data.now : new Date().toISOString();
-      this.changes = [data, ...this.changes].slice(0, 50);
+      const told = JSON.parse((event as MessageEvent).data as string) as Happened;
+      const {partition, offset, at} = told;
+      const fresh = told.changes.map((change) => ({...change, partition, offset, at, rule: told.decision?.rule}));
+      this.changes = [...fresh.reverse(), ...this.changes].slice(0, 50);
       ++this.version;
       // A second may have thousands: they are shown together.
       if (waiting) return;
@@ -100,6 +108,10 @@ class City {
         waiting = false;
         this.tell();
       }, 1000);
+    });
+    source.addEventListener('reset', () => {
+      ++this.version;
+      this.tell();
     });
     source.addEventListener('error', () => {
       this.streaming = false;

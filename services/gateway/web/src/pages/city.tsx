@@ -114,7 +114,8 @@ function Streamed({changes}: {changes: Change[]}) {
       <li key={`${change.partition}/${change.offset}/${change.what}`}>
         <time dateTime={change.at}>{clockFine(change.at)}</time>
         <Link href={`/incidents/${encodeURIComponent(change.incident)}`} class="id">{change.incident}</Link>
-        <span>{factWord(change.what)}</span>
+        <span title={change.rule}>{factWord(change.what)}</span>
+        <span class="quiet name">{change.now === null ? '' : change.what === 'IncidentDispatched' ? change.now.member || change.now.unit : categoryName(change.now.category)}</span>
         {change.verdict === 'void' && <span class="quiet">{t('verdict_void')}</span>}
       </li>
     ))}</ul>
