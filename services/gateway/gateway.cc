@@ -20,6 +20,7 @@
 #include "services/gateway/city/city_watch.h"
 #include "services/gateway/http/server.h"
 #include "services/gateway/open311/open311.h"
+#include "services/gateway/pages/pages.h"
 #include "services/gateway/past.h"
 #include "services/gateway/stream/hub.h"
 #include "services/gateway/stream/stream.h"
@@ -79,6 +80,7 @@ class Gateway final : public host::Front {
   std::unique_ptr<Stream> stream_;
   std::unique_ptr<Bulk> bulk_;
   std::unique_ptr<open311::Open311> open311_;
+  Pages pages_;
   Router router_;
   absl::Mutex mutex_;
   std::optional<policy::Zone> zone_ ABSL_GUARDED_BY(mutex_);
@@ -210,6 +212,7 @@ absl::StatusOr<std::string> Gateway::Open(Ground ground) {
       .identify = [this](const Request& request) { return identity_->Identify(request); },
       .zone = [this] { return Zone(); }});
   bulk_->AddTo(&router_);
+  pages_.AddTo(&router_);
   if (!settings_.public_reads) {
     options->before = [this](Request& request) -> std::optional<Reply> {
       const bool open = !absl::StartsWith(request.path, "/api/v1/") ||

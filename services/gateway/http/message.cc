@@ -97,6 +97,18 @@ absl::string_view ReasonPhrase(int status) {
   return {phrase.data(), phrase.size()};
 }
 
+bool TakesGzip(const Request& request) {
+  const std::string* accepted = request.Header("Accept-Encoding");
+  if (accepted == nullptr) return false;
+  for (absl::string_view one : absl::StrSplit(*accepted, ',')) {
+    one = absl::StripAsciiWhitespace(one);
+    if (absl::StartsWithIgnoreCase(one, "gzip")) {
+      return !absl::StrContains(one, "q=0") || absl::StrContains(one, "q=0.");
+    }
+  }
+  return false;
+}
+
 Reply Problem(int status, absl::string_view title, absl::string_view detail,
               const std::vector<Field>& fields) {
   nlohmann::ordered_json json;

@@ -78,6 +78,9 @@ std::string PercentEncoded(absl::string_view text);
 // "a=1&b=2" → its fields, in their order; nothing for a bad escape.
 std::optional<std::vector<Field>> ParseForm(absl::string_view text);
 
+// Whether the client reads gzip. A reply whose Content-Encoding is set is sent as it is.
+bool TakesGzip(const Request& request);
+
 // RFC 9457: a problem as JSON. `fields` are pairs of further members, text each.
 Reply Problem(int status, absl::string_view title, absl::string_view detail,
               const std::vector<Field>& fields = {});

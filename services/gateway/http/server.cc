@@ -73,18 +73,6 @@ bool IsText(absl::string_view type) {
          absl::StrContains(type, "yaml") || absl::StrContains(type, "svg");
 }
 
-bool TakesGzip(const Request& request) {
-  const std::string* accepted = request.Header("Accept-Encoding");
-  if (accepted == nullptr) return false;
-  for (absl::string_view one : absl::StrSplit(*accepted, ',')) {
-    one = absl::StripAsciiWhitespace(one);
-    if (absl::StartsWithIgnoreCase(one, "gzip")) {
-      return !absl::StrContains(one, "q=0") || absl::StrContains(one, "q=0.");
-    }
-  }
-  return false;
-}
-
 // "http://city:8311/live" → "/live": what a proxy sends names the host, too.
 absl::string_view WithoutHost(absl::string_view target) {
   absl::string_view rest = target;
@@ -363,7 +351,11 @@ asio::awaitable<bool> Connection<Stream>::Send(const Request& request, Reply rep
   const bool is_head = request.method == "HEAD";
   const std::string* body = &reply.Body();
   std::string packed;
-  if (reply.stream == nullptr && body->size() >= kCompressFrom && IsText(reply.type)) {
+  const bool is_packed =
+      std::any_of(reply.headers.begin(), reply.headers.end(),
+                  [](const Field& one) { return one.name == "Content-Encoding"; });
+  if (reply.stream == nullptr && !is_packed && body->size() >= kCompressFrom &&
+      IsText(reply.type)) {
     reply.Set("Vary", "Accept-Encoding");
     if (TakesGzip(request)) {
       packed = Gzipped(*body);
