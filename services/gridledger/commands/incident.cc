@@ -22,6 +22,7 @@
 #include "services/runtime/console/printable.h"
 #include "services/runtime/console/watched_view.h"
 #include "services/runtime/host/subjects.h"
+#include "services/runtime/ports/record_at.h"
 
 namespace gridledger::cli {
 namespace {
@@ -65,11 +66,11 @@ struct RecordFacts {
 
 absl::StatusOr<RecordFacts> ReadFacts(LogReader& reader, Partition partition, Offset offset,
                                       const std::string& id) {
-  if (absl::Status status = reader.Assign(partition, offset); !status.ok()) return status;
   RecordBatch batch;
-  if (absl::Status status = reader.Poll(absl::Seconds(10), 1, &batch); !status.ok()) return status;
+  const auto record = ReadRecordAt(reader, partition, offset, &batch);
+  if (!record.ok()) return record.status();
   v1::Entry entry;
-  if (batch.records().empty() || !engine::DecodeEntry(batch.records()[0].value, &entry).ok()) {
+  if (!record->has_value() || !engine::DecodeEntry((*record)->value, &entry).ok()) {
     return absl::DataLossError(absl::StrCat("partition ", partition.value, " offset ", offset.value,
                                             ": the audit knows this record, the ledger does not"));
   }

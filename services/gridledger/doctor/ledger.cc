@@ -20,11 +20,11 @@
 #include "services/runtime/console/printable.h"
 #include "services/runtime/engine/same_log.h"
 #include "services/runtime/host/subjects.h"
+#include "services/runtime/ports/record_at.h"
 
 namespace gridledger::cli {
 namespace {
 
-constexpr absl::Duration kReadPatience = absl::Seconds(10);
 constexpr size_t kApartTold = 4;  // pairs of partitions in a line for people
 
 // Whether somebody writes the ledger, as far as this machine knows.
@@ -42,14 +42,6 @@ Writer WriterOf(const CommonOptions& options) {
   return writer;
 }
 
-absl::StatusOr<std::optional<Record>> ReadAt(LogReader& reader, Partition partition, Offset at,
-                                             RecordBatch* batch) {
-  if (absl::Status status = reader.Assign(partition, at); !status.ok()) return status;
-  if (absl::Status status = reader.Poll(kReadPatience, 1, batch); !status.ok()) return status;
-  if (batch->records().empty()) return std::optional<Record>();
-  return std::optional<Record>(batch->records()[0]);
-}
-
 // The first and the newest record of each partition; all of them is `verify`'s.
 Finding Records(EventLog& log) {
   int64_t records = 0;
@@ -63,7 +55,7 @@ Finding Records(EventLog& log) {
     records += end->value;
     if (end->value == 0) continue;
     for (const Offset at : {Offset{0}, Offset{end->value - 1}}) {
-      const auto record = ReadAt(*reader, Partition{p}, at, &batch);
+      const auto record = ReadRecordAt(*reader, Partition{p}, at, &batch);
       if (!record.ok()) {
         return BadFinding("records", record.status(),
                           "run `gridledger verify`, and restore the ledger from a backup");
@@ -201,7 +193,7 @@ absl::StatusOr<absl::Time> TimeOf(host::Folder& folder, LogReader& reader, Parti
   if (!end.ok()) return end.status();
   if (end->value == 0) return time;
   RecordBatch batch;
-  const auto newest = ReadAt(reader, partition, Offset{end->value - 1}, &batch);
+  const auto newest = ReadRecordAt(reader, partition, Offset{end->value - 1}, &batch);
   if (!newest.ok()) return newest.status();
   return newest->has_value() ? std::max(time, (*newest)->timestamp) : time;
 }
