@@ -74,7 +74,7 @@ absl::StatusOr<std::vector<Letter>> Letters(const CommonOptions& options, host::
   view.services = {host::AllServices().front()};  // every service parks the same records
   view.partitions = std::move(partitions);
   std::vector<Letter> letters;
-  const absl::Status looked = LookAt(
+  const absl::Status looked = FoldWatched(
       options, "folding", std::move(view),
       [&](const host::Seen& seen) {
         engine::Task& task = *seen.tasks.front().task;

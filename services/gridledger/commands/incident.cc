@@ -137,7 +137,7 @@ std::string Words(const std::string& value, absl::string_view prefix) {
 std::string VerdictWords(const audit::Line& line) {
   switch (line.verdict) {
     case incident::Verdict::kApplied: return "applied";
-    case incident::Verdict::kParked: return "parked";
+    case incident::Verdict::kAwaiting: return "parked";
     case incident::Verdict::kVoid:
       return absl::StrCat("void: ", incident::VoidReasonName(line.reason));
   }
@@ -249,9 +249,9 @@ nlohmann::ordered_json LineJson(const Life& life, const Line& line, const policy
   json["what"] = std::string(engine::FactType(line.fact));
   json["who"] = {{"role", Words(v1::Role_Name(line.fact.actor().role()), "ROLE_")},
                  {"code", line.fact.actor().code()}};
-  json["verdict"] = line.judged.verdict == incident::Verdict::kApplied  ? "applied"
-                    : line.judged.verdict == incident::Verdict::kParked ? "parked"
-                                                                        : "void";
+  json["verdict"] = line.judged.verdict == incident::Verdict::kApplied    ? "applied"
+                    : line.judged.verdict == incident::Verdict::kAwaiting ? "parked"
+                                                                          : "void";
   if (line.judged.verdict == incident::Verdict::kVoid) {
     json["reason"] = std::string(incident::VoidReasonName(line.judged.reason));
   }
@@ -358,7 +358,7 @@ absl::Status ShowIncident(const IncidentOptions& options) {
   const IncidentId id(options.id);
   std::vector<Life> lives;
   std::vector<MissingPart> missing;
-  absl::Status status = LookAt(
+  absl::Status status = FoldWatched(
       options.common, "looking", std::move(view),
       [&](const host::Seen& seen) {
         const engine::Task& task = *seen.tasks.front().task;

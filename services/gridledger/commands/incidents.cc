@@ -73,7 +73,7 @@ absl::Status Find(const IncidentsOptions& options, host::Folder& folder, List* l
   }
   const std::optional<absl::Time> asked = view.until;
   absl::Time present = absl::UnixEpoch();
-  const absl::Status looked = LookAt(
+  const absl::Status looked = FoldWatched(
       options.common, "looking", std::move(view),
       [&](const host::Seen& seen) {
         present = std::max(present, seen.now);

@@ -14,7 +14,7 @@
 #include "services/gridledger/doctor/findings.h"
 #include "services/gridledger/terminal/background.h"
 #include "services/history/importing/import_record.h"
-#include "services/history/importing/read_places.h"
+#include "services/history/importing/read_annex.h"
 #include "services/runtime/adapters/local/folder_lock.h"
 #include "services/runtime/console/instant.h"
 #include "services/runtime/console/printable.h"
@@ -96,7 +96,7 @@ Finding Zone(host::Folder& folder) {
 // another partition than their incident's. Nothing where all is well, or another finding says why
 // nobody can tell.
 void Whole(const CommonOptions& options, host::Folder& folder, Findings* findings) {
-  const auto found = LookForIncidents(options, &folder, /*asked=*/{}, /*ends=*/{});
+  const auto found = FindWhereabouts(options, &folder, /*asked=*/{}, /*ends=*/{});
   if (!found.ok()) return;
   for (const absl::Status& stopped : found->stopped) {
     if (!absl::IsFailedPrecondition(stopped)) continue;
@@ -106,7 +106,7 @@ void Whole(const CommonOptions& options, host::Folder& folder, Findings* finding
   // By where they wait and where their incident is.
   std::map<std::pair<Partition, Partition>, int64_t> facts;
   int64_t all = 0;
-  for (const WaitingFact& fact : found->waiting) {
+  for (const AwaitingFact& fact : found->awaiting) {
     if (!found->IsApart(fact)) continue;
     ++facts[{fact.partition, found->incidents.at(fact.incident)}];
     ++all;
