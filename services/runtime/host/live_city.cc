@@ -238,7 +238,8 @@ void LiveCity::Publish(Worker* worker, bool idle) {
                                   .next = task->next(),
                                   .end = {},
                                   .now = task->now(),
-                                  .pending = task->pending().size()});
+                                  .pending = task->pending().size(),
+                                  .decisions_too_large = task->decisions_too_large()});
     // Every service has the same incident fold: one of them is enough to count by.
     if (task->id().service == options_.services.front().name) {
       const incident::Counts& counts = task->incidents().counts.Get();

@@ -64,6 +64,7 @@ struct TaskLook {
   std::optional<Offset> end;  // the ledger's, not before `next`; none until that has been heard
   absl::Time now;
   size_t pending = 0;
+  int64_t decisions_too_large = 0;  // not made, for no record could hold them; since it was opened
 };
 
 struct CityLook {
