@@ -76,7 +76,7 @@ absl::StatusOr<RecordFacts> ReadOne(LogReader& reader, Partition partition, Offs
 absl::string_view VerdictName(Verdict verdict) {
   switch (verdict) {
     case Verdict::kApplied: return "applied";
-    case Verdict::kParked: return "parked";
+    case Verdict::kAwaiting: return "parked";
     case Verdict::kVoid: return "void";
   }
   return "void";

@@ -25,7 +25,7 @@ absl::StatusOr<PastFigures> Past::Figures(absl::Time as_of) {
   PastFigures figures;
   figures.sheet.as_of = as_of;
   host::ViewTotals totals;
-  const absl::Status looked = host::Look(view, &totals, [&](const host::Seen& seen) {
+  const absl::Status looked = host::FoldView(view, &totals, [&](const host::Seen& seen) {
     metrics::Merge(metrics::AsOf(host::MetricsOf(seen.tasks.front().task->subject()), as_of),
                    &figures.sheet);
     if (seen.end > Offset{}) {

@@ -242,7 +242,7 @@ RC_GTEST_PROP(L2Arbiter, VoidFactsChangeNothingButTheirCount, ()) {
   // What the fold says of each fact as it takes it, beside what it counts.
   std::map<incident::VoidReason, uint64_t> seen;
   std::vector<incident::Verdict> verdicts;  // of the record being folded
-  const auto task = NewTask(Witness([&](const incident::Change& change) {
+  const auto task = NewTask(Observer([&](const incident::Change& change) {
                               verdicts.push_back(change.verdict);
                               if (change.verdict == incident::Verdict::kVoid) ++seen[change.reason];
                             }),
@@ -590,7 +590,7 @@ RC_GTEST_PROP(L8Nothing, WhatCannotBeReadIsCountedAndTheRestGoesOn, ()) {
   RC_ASSERT(Outcome(ledger) == Outcome(story));
 }
 
-RC_GTEST_PROP(L8Nothing, EveryFactIsAppliedVoidOrParked, ()) {
+RC_GTEST_PROP(L8Nothing, EveryFactIsAppliedVoidOrAwaiting, ()) {
   const Ledger ledger = DrawLedger();
   const auto task = NewTask(*host::FindService("audit"), kPartition);
   RC_ASSERT(FoldAll(*task, ledger).ok());
@@ -603,11 +603,11 @@ RC_GTEST_PROP(L8Nothing, EveryFactIsAppliedVoidOrParked, ()) {
   for (int i = 0; i < 8; ++i) {
     for (const auto& line :
          audit::Timeline(host::AuditOf(task->subject()), IncidentId(absl::StrCat("I", i)))) {
-      lines += line.line.verdict == incident::Verdict::kParked ? 0 : 1;
+      lines += line.line.verdict == incident::Verdict::kAwaiting ? 0 : 1;
     }
   }
   const incident::Counts& counts = task->incidents().counts.Get();
-  RC_ASSERT(lines + counts.parked == facts);
+  RC_ASSERT(lines + counts.awaiting == facts);
 }
 
 RC_GTEST_PROP(L8Nothing, NoCountFallsBelowNothing, ()) {
@@ -630,7 +630,7 @@ TEST(Stories, HaveEachRefusalAndEachEdgeInThem) {
   for (uint64_t seed = 0; seed < 300; ++seed) {
     const Deeds deeds = AnyDeeds()(rc::Random(seed), 100).value();
     const Ledger ledger = PlayLockStep(Services(), deeds, kRest);
-    const auto task = NewTask(Witness([&](const incident::Change& change) {
+    const auto task = NewTask(Observer([&](const incident::Change& change) {
                                 if (change.verdict == incident::Verdict::kVoid) {
                                   ++voids[change.reason];
                                 } else if (change.fact->has_escalation_raised()) {

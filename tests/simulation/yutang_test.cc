@@ -192,7 +192,7 @@ Outcome Play(City::Options options, const std::vector<engine::Service>& services
     outcome.counts.incidents += counts.incidents;
     outcome.counts.open += counts.open;
     outcome.counts.closed += counts.closed;
-    outcome.counts.parked += counts.parked;
+    outcome.counts.awaiting += counts.awaiting;
     for (int i = 0; i < incident::kVoidReasons; ++i) {
       outcome.voids[i] += counts.Voids(static_cast<incident::VoidReason>(i));
     }
@@ -223,7 +223,7 @@ TEST_P(Figures, ComeOutExactly) {
   EXPECT_EQ(outcome.counts.incidents, incidents);
   EXPECT_EQ(outcome.counts.closed, simulation::Rectified(incidents));
   EXPECT_EQ(outcome.counts.open, incidents - simulation::Rectified(incidents));
-  EXPECT_EQ(outcome.counts.parked, 0);
+  EXPECT_EQ(outcome.counts.awaiting, 0);
   EXPECT_EQ(outcome.voids, std::vector<uint64_t>(incident::kVoidReasons));
   EXPECT_EQ(outcome.late, 0);
   const metrics::Row total = outcome.sheet.Total();

@@ -29,16 +29,6 @@ std::vector<NewRecord> PlainRecords(int count, absl::string_view prefix) {
   return records;
 }
 
-OwnedRecord Own(const Record& record) {
-  return OwnedRecord{record.partition,
-                     record.offset,
-                     record.timestamp,
-                     std::string(record.key),
-                     std::string(record.headers),
-                     std::string(record.value),
-                     record.kind};
-}
-
 std::vector<std::string> Values(const std::vector<OwnedRecord>& records) {
   std::vector<std::string> values;
   for (const OwnedRecord& record : records) values.push_back(record.value);
@@ -65,17 +55,20 @@ std::ostream& operator<<(std::ostream& out, const OwnedRecord& record) {
 absl::StatusOr<std::vector<OwnedRecord>> ReadRecords(EventLog& log, Partition partition,
                                                      Offset from, int64_t count) {
   const std::unique_ptr<LogReader> reader = log.NewReader();
-  if (absl::Status status = reader->Assign(partition, from); !status.ok()) return status;
   std::vector<OwnedRecord> records;
   RecordBatch batch;
-  while (static_cast<int64_t>(records.size()) < count) {
-    const int64_t left = count - static_cast<int64_t>(records.size());
-    const absl::Status status =
-        reader->Poll(kLong, static_cast<int>(std::min<int64_t>(left, 1000)), &batch);
-    if (!status.ok()) return status;
-    if (batch.records().empty()) return absl::DeadlineExceededError("nothing came in a minute");
-    for (const Record& record : batch.records()) records.push_back(Own(record));
-  }
+  absl::Status status = ReadUntil(*reader,
+                                  Stretch{.partition = partition,
+                                          .from = from,
+                                          .end = Offset{from.value + count},
+                                          .records_max = 1000,
+                                          .patience = kLong},
+                                  &batch, [&](absl::Span<const Record> read) {
+                                    for (const Record& record : read)
+                                      records.push_back(Own(record));
+                                    return true;
+                                  });
+  if (!status.ok()) return status;
   return records;
 }
 

@@ -16,6 +16,7 @@
 
 #include "services/base/ids.h"
 #include "services/runtime/ports/event_log.h"
+#include "services/runtime/ports/record_at.h"
 
 namespace gridledger {
 
@@ -47,16 +48,6 @@ class EventLogContract : public testing::TestWithParam<EventLogFactory> {
   std::unique_ptr<LogUnderTest> under_test_;
 };
 
-// A record that owns its texts, to compare with.
-struct OwnedRecord {
-  Partition partition;
-  Offset offset;
-  absl::Time timestamp;
-  std::string key, headers, value;
-  PlaceKind kind = PlaceKind::kRecord;
-
-  friend bool operator==(const OwnedRecord&, const OwnedRecord&) = default;
-};
 std::ostream& operator<<(std::ostream& out, const OwnedRecord& record);
 
 // Reads records from the offset on, until there are as many or one cannot be read.

@@ -1,11 +1,13 @@
 #include "tests/support/ledger.h"
 
 #include <absl/strings/str_cat.h>
+#include <absl/types/span.h>
 
 #include <algorithm>
 
 #include "services/base/invariant.h"
 #include "services/runtime/engine/entry_codec.h"
+#include "services/runtime/ports/record_at.h"
 
 namespace gridledger {
 
@@ -75,18 +77,20 @@ std::string Difference(const Ledger& expected, const Ledger& found) {
 Ledger ReadLedger(EventLog& log, Partition partition) {
   Ledger ledger;
   const std::unique_ptr<LogReader> reader = log.NewReader();
-  INVARIANT(reader->Assign(partition, Offset{0}).ok(), "a ledger begins at offset 0");
   RecordBatch batch;
   const absl::StatusOr<Offset> end = log.End(partition);
   INVARIANT(end.ok(), "the end of a ledger is known");
-  while (ledger.size() < static_cast<size_t>(end->value)) {
-    INVARIANT(reader->Poll(absl::Seconds(10), 4096, &batch).ok(), "a test's log can be read");
-    for (const Record& record : batch.records()) {
-      ledger.push_back(NewRecord{record.timestamp, std::string(record.key),
-                                 std::string(record.headers), std::string(record.value),
-                                 record.kind});
-    }
-  }
+  const absl::Status read =
+      ReadUntil(*reader, Stretch{.partition = partition, .from = Offset{0}, .end = *end}, &batch,
+                [&](absl::Span<const Record> records) {
+                  for (const Record& record : records) {
+                    ledger.push_back(NewRecord{record.timestamp, std::string(record.key),
+                                               std::string(record.headers),
+                                               std::string(record.value), record.kind});
+                  }
+                  return true;
+                });
+  INVARIANT(read.ok(), "a test's log can be read");
   return ledger;
 }
 

@@ -99,9 +99,9 @@ struct Seen {
 };
 
 // Keeps every change that the fold tells.
-class Witness : public engine::Subject {
+class Observer : public engine::Subject {
  public:
-  explicit Witness(std::vector<Seen>* seen) : seen_(seen) {}
+  explicit Observer(std::vector<Seen>* seen) : seen_(seen) {}
   void EvolveChange(const incident::Change& change) override {
     seen_->push_back(Seen{*change.fact, change.verdict, change.reason, change.moment.at});
   }
@@ -114,11 +114,11 @@ class Witness : public engine::Subject {
 
 absl::StatusOr<std::vector<Seen>> Watch(const Ledger& ledger) {
   std::vector<Seen> seen;
-  const engine::Service witness{ServiceName("witness"), 1, [&](TableSet&, incident::State&) {
-                                  return std::make_unique<Witness>(&seen);
-                                }};
+  const engine::Service observer{ServiceName("observer"), 1, [&](TableSet&, incident::State&) {
+                                   return std::make_unique<Observer>(&seen);
+                                 }};
   absl::StatusOr<std::unique_ptr<engine::Task>> task =
-      engine::Task::Open(witness, kPartition, nullptr, "test");
+      engine::Task::Open(observer, kPartition, nullptr, "test");
   if (!task.ok()) return task.status();
   if (absl::Status folded = FoldInto(ledger, task->get()); !folded.ok()) return folded;
   return seen;
@@ -268,7 +268,7 @@ class Judgement {
     switch (seen.verdict) {
       case Verdict::kApplied: return "";
       case Verdict::kVoid: return absl::StrCat("void=", WordOf(seen.reason));
-      case Verdict::kParked: return "parked=yes";
+      case Verdict::kAwaiting: return "parked=yes";
     }
     return "?";
   }

@@ -121,9 +121,9 @@ class OnlookerSubject : public Subject {
   void Decide(const Moment&, absl::Span<const IncidentId>, v1::Decision*) const override {}
 };
 
-class WitnessSubject : public OnlookerSubject {
+class ObserverSubject : public OnlookerSubject {
  public:
-  explicit WitnessSubject(std::function<void(const Change&)> told) : told_(std::move(told)) {}
+  explicit ObserverSubject(std::function<void(const Change&)> told) : told_(std::move(told)) {}
   void EvolveChange(const Change& change) override { told_(change); }
 
  private:
@@ -169,9 +169,9 @@ Service Onlooker() {
                  [](TableSet&, incident::State&) { return std::make_unique<OnlookerSubject>(); }};
 }
 
-Service Witness(std::function<void(const Change&)> told) {
-  return Service{ServiceName("witness"), 1, [told = std::move(told)](TableSet&, incident::State&) {
-                   return std::make_unique<WitnessSubject>(told);
+Service Observer(std::function<void(const Change&)> told) {
+  return Service{ServiceName("observer"), 1, [told = std::move(told)](TableSet&, incident::State&) {
+                   return std::make_unique<ObserverSubject>(told);
                  }};
 }
 

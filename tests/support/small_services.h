@@ -24,7 +24,7 @@ engine::Service Alarms(int fired_max = 1000);
 engine::Service Onlooker();
 
 // As an onlooker, and tells `told` of every change.
-engine::Service Witness(std::function<void(const incident::Change&)> told);
+engine::Service Observer(std::function<void(const incident::Change&)> told);
 
 // Answers each report that counts with one decision of two facts about it, void both. So what it
 // has to decide can be said without asking it.

@@ -1,6 +1,6 @@
 // Audit: what was said about each incident and what the fold made of it, in ledger order. Every
-// void and every parked fact is there with its reason, so that nothing is dropped in silence (law
-// L8). Decides nothing; the number of voids by reason and of parked facts is in
+// void and every fact that awaits its report is there with its reason, so that nothing is dropped
+// in silence (law L8). Decides nothing; the number of voids by reason and of awaiting facts is in
 // incident::State::counts.
 //
 // Read from top to bottom: State, Evolve, queries; there is no Decide.

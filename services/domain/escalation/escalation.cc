@@ -11,19 +11,20 @@ using incident::Incident;
 using incident::IsOpenCase;
 
 struct Next {
-  Rung rung;
+  Alarm alarm;
   absl::Time at;
 };
 // The next timer of a deadline that has come as far as `watch` says.
 std::optional<Next> NextTimer(const policy::Compiled& policy, const Watch& watch) {
   if (!watch.yellow && !watch.missed) {
     const auto yellow_at = YellowAt(watch.began_at, watch.due_at, policy.warn_percent());
-    if (yellow_at) return Next{Rung::kYellow, *yellow_at};
+    if (yellow_at) return Next{Alarm::kYellow, *yellow_at};
   }
   const absl::Time missed_at = watch.due_at + absl::Milliseconds(1);
-  if (!watch.missed) return Next{Rung::kMissed, missed_at};
+  if (!watch.missed) return Next{Alarm::kMissed, missed_at};
   if (watch.level >= policy.ladder().size()) return std::nullopt;
-  return Next{Rung::kLevel, std::max(missed_at, watch.due_at + policy.ladder()[watch.level].after)};
+  return Next{Alarm::kLevel,
+              std::max(missed_at, watch.due_at + policy.ladder()[watch.level].after)};
 }
 
 void CancelTimer(State& state, const IncidentId& id, Watch& watch) {
@@ -35,7 +36,7 @@ void CancelTimer(State& state, const IncidentId& id, Watch& watch) {
 void SetTimer(State& state, const policy::Compiled& policy, const IncidentId& id, Watch& watch) {
   const std::optional<Next> next = NextTimer(policy, watch);
   if (!next) return;
-  watch.timer_rung = next->rung;
+  watch.timer_alarm = next->alarm;
   watch.timer_at = FromMillis(ToMillis(next->at));  // what the table's bytes can hold
   state.timers.Insert(DueKey{*watch.timer_at, id});
 }
@@ -96,7 +97,7 @@ DueNow& DueIn(State& state, const incident::Moment& moment) {
 
 void AddItem(DueNow& due, const policy::Compiled& policy, DueNow::Item item) {
   due.bytes += incident::kFactBytes + item.id.text().size();
-  if (item.rung == Rung::kLevel && item.level >= 1 && item.level <= policy.ladder().size()) {
+  if (item.alarm == Alarm::kLevel && item.level >= 1 && item.level <= policy.ladder().size()) {
     due.bytes += policy.ladder()[item.level - 1].post.size();
   }
   due.items.push_back(std::move(item));
@@ -105,10 +106,10 @@ void AddItem(DueNow& due, const policy::Compiled& policy, DueNow::Item item) {
 void AddOwed(DueNow& due, const policy::Compiled& policy, const IncidentId& id, Watch& watch,
              const Incident& incident) {
   watch.owed_on = incident.stage;
-  if (watch.owes_yellow) AddItem(due, policy, DueNow::Item{id, Rung::kYellow});
-  if (watch.owes_missed) AddItem(due, policy, DueNow::Item{id, Rung::kMissed});
+  if (watch.owes_yellow) AddItem(due, policy, DueNow::Item{id, Alarm::kYellow});
+  if (watch.owes_missed) AddItem(due, policy, DueNow::Item{id, Alarm::kMissed});
   for (uint32_t level = incident.level; level < watch.owes_level; ++level) {
-    AddItem(due, policy, DueNow::Item{id, Rung::kLevel, level + 1});
+    AddItem(due, policy, DueNow::Item{id, Alarm::kLevel, level + 1});
   }
 }
 
@@ -119,7 +120,7 @@ void SayAgain(State& state, const policy::Compiled& policy, const incident::Mome
   DueNow& due = DueIn(state, moment);
   if (due.bytes >= incident::kDecisionBytesMax) {
     CancelTimer(state, id, watch);
-    watch.timer_rung = Rung::kAgain;
+    watch.timer_alarm = Alarm::kAgain;
     watch.timer_at = FromMillis(ToMillis(moment.at));
     state.timers.Insert(DueKey{*watch.timer_at, id});
     return;
@@ -130,27 +131,27 @@ void SayAgain(State& state, const policy::Compiled& policy, const incident::Mome
 
 void Fire(DueNow& due, const policy::Compiled& policy, const IncidentId& id, Watch& watch,
           const Incident& incident) {
-  switch (watch.timer_rung) {
-    case Rung::kAgain: return AddOwed(due, policy, id, watch, incident);
-    case Rung::kYellow: watch.yellow = watch.owes_yellow = true; break;
-    case Rung::kMissed: watch.missed = watch.owes_missed = true; break;
-    case Rung::kLevel:
+  switch (watch.timer_alarm) {
+    case Alarm::kAgain: return AddOwed(due, policy, id, watch, incident);
+    case Alarm::kYellow: watch.yellow = watch.owes_yellow = true; break;
+    case Alarm::kMissed: watch.missed = watch.owes_missed = true; break;
+    case Alarm::kLevel:
       if (watch.level >= policy.ladder().size())
         return;  // a policy since then has a shorter ladder
       watch.owes_level = ++watch.level;
       break;
   }
-  AddItem(due, policy, DueNow::Item{id, watch.timer_rung, watch.level});
+  AddItem(due, policy, DueNow::Item{id, watch.timer_alarm, watch.level});
 }
 
 bool Owes(const policy::Compiled& policy, const Watch& watch, const DueNow::Item& item) {
-  switch (item.rung) {
-    case Rung::kYellow: return watch.owes_yellow;
-    case Rung::kMissed: return watch.owes_missed;
-    case Rung::kLevel:  // of the ladder in force: an earlier one may have been longer
+  switch (item.alarm) {
+    case Alarm::kYellow: return watch.owes_yellow;
+    case Alarm::kMissed: return watch.owes_missed;
+    case Alarm::kLevel:  // of the ladder in force: an earlier one may have been longer
       return item.level >= 1 && item.level <= watch.owes_level &&
              item.level <= policy.ladder().size();
-    case Rung::kAgain: break;
+    case Alarm::kAgain: break;
   }
   return false;
 }
@@ -160,19 +161,19 @@ void Say(const DueNow::Item& item, const Incident& incident, const policy::Compi
   v1::Fact& fact = *decision->add_facts();
   fact.set_incident_id(item.id.text());
   fact.set_stage(incident.stage.value);
-  switch (item.rung) {
-    case Rung::kYellow:
+  switch (item.alarm) {
+    case Alarm::kYellow:
       fact.mutable_deadline_warned()->set_light(v1::LIGHT_YELLOW);
       fact.mutable_deadline_warned()->set_due_at_ms(ToMillis(*incident.due_at));
       break;
-    case Rung::kMissed:
+    case Alarm::kMissed:
       fact.mutable_deadline_missed()->set_due_at_ms(ToMillis(*incident.due_at));
       break;
-    case Rung::kLevel:
+    case Alarm::kLevel:
       fact.mutable_escalation_raised()->set_level(item.level);
       fact.mutable_escalation_raised()->set_post(policy.ladder()[item.level - 1].post);
       break;
-    case Rung::kAgain: break;  // for timers only
+    case Alarm::kAgain: break;  // for timers only
   }
 }
 

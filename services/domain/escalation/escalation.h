@@ -35,7 +35,7 @@ namespace gridledger::escalation {
 // ---- State --------------------------------------------------------------------------------------
 
 // What a timer is for.
-enum class Rung : uint8_t {
+enum class Alarm : uint8_t {
   kYellow = 1,
   kMissed = 2,
   kLevel = 3,
@@ -48,7 +48,7 @@ struct Watch {
   absl::Time began_at;  // filing, or the reopening that gave it a limit anew; later by each pause
   // The timer that is set; nothing while the clock stands and when nothing more can happen.
   std::optional<absl::Time> timer_at;
-  Rung timer_rung = Rung::kYellow;
+  Alarm timer_alarm = Alarm::kYellow;
   // How far its timers have fired for this deadline.
   bool yellow = false;
   bool missed = false;
@@ -62,7 +62,7 @@ struct Watch {
   bool OwesAnything() const { return owes_yellow || owes_missed || owes_level > 0; }
   template <class A>
   void Fields(A& a) {
-    a(due_at, began_at, timer_at, timer_rung, yellow, missed, level, owes_yellow, owes_missed,
+    a(due_at, began_at, timer_at, timer_alarm, yellow, missed, level, owes_yellow, owes_missed,
       owes_level, owed_on);
   }
 };
@@ -77,7 +77,7 @@ struct Timer {  // its case is in the key, what it is for in the watch
 struct DueNow {
   struct Item {
     IncidentId id;
-    Rung rung;
+    Alarm alarm;
     uint32_t level = 0;
   };
   Offset record{-1};

@@ -325,18 +325,18 @@ bool MayTakeIn(const State& state, const std::string& into) {
 }
 
 void Park(State& state, const Moment& moment, const Fact& fact, ChangeSink sink) {
-  if (fact.ByteSizeLong() > kParkedBytesMax) {
+  if (fact.ByteSizeLong() > kAwaitingBytesMax) {
     return EvolveVoid(state, moment, fact, VoidReason::kTooLong, sink);
   }
   const IncidentId id(fact.incident_id());
-  const Parked* found = state.parked.Find(id);
-  if (found != nullptr && found->items.size() >= kParkedMax) {
-    return EvolveVoid(state, moment, fact, VoidReason::kParkedFull, sink);
+  const Awaiting* found = state.awaiting.Find(id);
+  if (found != nullptr && found->items.size() >= kAwaitingMax) {
+    return EvolveVoid(state, moment, fact, VoidReason::kAwaitingFull, sink);
   }
-  Parked& parked = found == nullptr ? state.parked.Insert(id) : state.parked.Change(found);
-  parked.items.push_back(Parked::Item{moment.offset.value, fact.SerializeAsString()});
-  ++state.counts.Change().parked;
-  sink(Change{.moment = moment, .fact = &fact, .verdict = Verdict::kParked});
+  Awaiting& awaiting = found == nullptr ? state.awaiting.Insert(id) : state.awaiting.Change(found);
+  awaiting.items.push_back(Awaiting::Item{moment.offset.value, fact.SerializeAsString()});
+  ++state.counts.Change().awaiting;
+  sink(Change{.moment = moment, .fact = &fact, .verdict = Verdict::kAwaiting});
 }
 
 // Judges and applies a fact of an incident that is there, or the report that makes it.
@@ -370,26 +370,26 @@ VoidReason Apply(State& state, const Moment& moment, const Fact& fact, const Tra
 }
 
 // The report has come: what waited for it is judged now, in ledger order. Facts that name a later
-// stage, or no stage and come too early in the life, get further rounds, as long as a round applies
+// stage, or no stage and come too early in the life, get further passes, as long as a pass applies
 // something; what is left is void.
 void Release(State& state, const Moment& moment, const IncidentId& id, ChangeSink sink) {
-  const Parked* found = state.parked.Find(id);
+  const Awaiting* found = state.awaiting.Find(id);
   if (found == nullptr) return;
-  std::vector<Parked::Item> waiting = found->items;
-  state.parked.Erase(id);
-  state.counts.Change().parked -= waiting.size();
+  std::vector<Awaiting::Item> waiting = found->items;
+  state.awaiting.Erase(id);
+  state.counts.Change().awaiting -= waiting.size();
   Fact fact;
-  const auto judge = [&](const Parked::Item& item) {
-    INVARIANT(fact.ParseFromString(item.fact), "a parked fact does not parse");
+  const auto judge = [&](const Awaiting::Item& item) {
+    INVARIANT(fact.ParseFromString(item.fact), "an awaiting fact does not parse");
     const Incident* incident = state.incidents.Find(id);
-    // Stage 0 on a parked fact: its author knew of no stage, only the transition judges it.
+    // Stage 0 on an awaiting fact: its author knew of no stage, only the transition judges it.
     return Apply(state, moment, fact, *RowOf(fact.kind_case()), incident, fact.stage() == 0,
                  /*is_decided=*/false, sink);
   };
   for (bool progress = true; progress && !waiting.empty();) {
     progress = false;
-    std::vector<Parked::Item> still;
-    for (const Parked::Item& item : waiting) {
+    std::vector<Awaiting::Item> still;
+    for (const Awaiting::Item& item : waiting) {
       const VoidReason no = judge(item);
       if (no == VoidReason::kNone) {
         progress = true;
@@ -402,7 +402,7 @@ void Release(State& state, const Moment& moment, const IncidentId& id, ChangeSin
     }
     waiting = std::move(still);
   }
-  for (const Parked::Item& item : waiting) {
+  for (const Awaiting::Item& item : waiting) {
     EvolveVoid(state, moment, fact, judge(item), sink);
   }
 }
@@ -427,7 +427,7 @@ void Evolve(State& state, const Moment& moment, const v1::Fact& fact, ChangeSink
   const VoidReason no =
       Apply(state, moment, fact, *row, incident, /*any_stage=*/false, !decided_by.empty(), sink);
   if (no != VoidReason::kNone) return EvolveVoid(state, moment, fact, no, sink);
-  if (is_report && state.counts.Get().parked > 0) {
+  if (is_report && state.counts.Get().awaiting > 0) {
     Release(state, moment, IncidentId(fact.incident_id()), sink);
   }
 }
@@ -487,7 +487,7 @@ absl::string_view VoidReasonName(VoidReason reason) {
     case VoidReason::kNotChecked: return "not checked";
     case VoidReason::kStaleDeadline: return "stale deadline";
     case VoidReason::kAlreadyRecorded: return "already recorded";
-    case VoidReason::kParkedFull: return "too many parked";
+    case VoidReason::kAwaitingFull: return "too many parked";
     case VoidReason::kDuplicateDecision: return "duplicate decision";
     case VoidReason::kNoChecker: return "no checker";
     case VoidReason::kNoSuchIncident: return "no such incident";

@@ -61,7 +61,7 @@ enum class VoidReason : uint8_t {
   kNotChecked = 10,         // closed as solved, and no check has passed
   kStaleDeadline = 11,      // speaks of a deadline that is no longer the incident's
   kAlreadyRecorded = 12,    // the warning, miss or level is there already
-  kParkedFull = 13,         // too many facts wait for this incident's report
+  kAwaitingFull = 13,       // too many facts wait for this incident's report
   kDuplicateDecision = 14,  // at or below what its service has settled
   kNoChecker = 15,          // a check by nobody who has a name and may check
   kNoSuchIncident = 16,     // merged into one that is not there, or counts for nothing itself
@@ -141,7 +141,7 @@ inline bool StandsBefore(const std::optional<absl::Time>& paused_at,
 }
 
 // Facts that came before their incident's report, in ledger order.
-struct Parked {
+struct Awaiting {
   struct Item {
     int64_t offset = 0;
     std::string fact;  // v1.Fact as the ledger holds it
@@ -158,7 +158,8 @@ struct Parked {
 };
 // Of `handled_by`: 16 × ~20 B; further ones are not remembered, and a case has one or two.
 constexpr size_t kHandlersMax = 16;
-constexpr int kParkedMax = 64;  // an incident; 64 × ~200 B ≈ 13 KB, and a life has about ten facts
+constexpr int kAwaitingMax =
+    64;  // an incident; 64 × ~200 B ≈ 13 KB, and a life has about ten facts
 
 constexpr int kFirstVoidReasons = 18;  // that every state counts, as the first layout had them
 
@@ -167,13 +168,13 @@ struct Counts {
   uint64_t incidents = 0;
   uint64_t open = 0;
   uint64_t closed = 0;
-  uint64_t parked = 0;  // waiting now
+  uint64_t awaiting = 0;  // waiting now
   // By VoidReason. Longer only once a later reason has come: ledgers without one keep the digests
   // that they had before there was one.
   std::vector<uint64_t> voids = std::vector<uint64_t>(kFirstVoidReasons);
   template <class A>
   void Fields(A& a) {
-    a(incidents, open, closed, parked, voids);
+    a(incidents, open, closed, awaiting, voids);
   }
   uint64_t Voids(VoidReason reason) const {
     const auto at = static_cast<size_t>(reason);
@@ -187,7 +188,7 @@ struct Moment {
   absl::Time at;
 };
 
-enum class Verdict : uint8_t { kApplied = 1, kVoid = 2, kParked = 3 };
+enum class Verdict : uint8_t { kApplied = 1, kVoid = 2, kAwaiting = 3 };
 
 // What a fact changed, for those who keep sums: the incident before, as far as sums need it.
 struct Before {
@@ -209,7 +210,7 @@ struct Change {
   VoidReason reason = VoidReason::kNone;
   Before before = {};  // when applied
   const Incident* now =
-      nullptr;  // after the change; null for a void or parked fact about an unknown incident
+      nullptr;  // after the change; null for a void or awaiting fact about an unknown incident
 };
 using ChangeSink = absl::FunctionRef<void(const Change&)>;
 
@@ -218,20 +219,20 @@ struct State {
       : policy(tables),
         registry(tables),
         incidents(tables, 3),
-        parked(tables, 4),
+        awaiting(tables, 4),
         counts(tables, 5) {}
 
   policy::State policy;
   Registry registry;
   Table<IncidentId, Incident> incidents;
-  Table<IncidentId, Parked> parked;
+  Table<IncidentId, Awaiting> awaiting;
   Cell<Counts> counts;
 };
 
 // ---- Evolve -------------------------------------------------------------------------------------
 
-// Folds one fact. Calls `sink` once for the fact itself and then once for each parked fact that its
-// report released, in ledger order. `decided_by`: the service in whose decision the fact is.
+// Folds one fact. Calls `sink` once for the fact itself and then once for each awaiting fact that
+// its report released, in ledger order. `decided_by`: the service in whose decision the fact is.
 void Evolve(State& state, const Moment& moment, const v1::Fact& fact, ChangeSink sink,
             absl::string_view decided_by = "");
 

@@ -28,7 +28,7 @@ inline constexpr size_t kWordsBytesMax = 1024;
 inline constexpr int kCandidatesMax = 64;  // 64 × ~260 B ≈ 16 KB of a fact
 // A fact that waits for its report is kept whole, with whatever fields a later build put into it:
 // its own texts are at most 12 × 256 B = 3 KB.
-inline constexpr size_t kParkedBytesMax = 4096;
+inline constexpr size_t kAwaitingBytesMax = 4096;
 
 // The limit of a text field of v1.Entry, at whatever depth.
 size_t BytesMax(const google::protobuf::FieldDescriptor& field);

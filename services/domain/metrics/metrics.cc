@@ -102,20 +102,20 @@ constexpr bool EachCountHasOneRule() {
 }
 static_assert(EachCountHasOneRule(), "in the order of Count, and by one of the two");
 
-// Calls `visit` with the place of each rule as a constant, so that their functions are inlined:
+// Calls `visit` with the index of each rule as a constant, so that their functions are inlined:
 // this is done twice for each fact.
 template <class Visit>
 void ForEachRule(Visit visit) {
-  [&]<size_t... kPlaces>(std::index_sequence<kPlaces...>) {
-    (visit(std::integral_constant<size_t, kPlaces>()), ...);
+  [&]<size_t... kIndices>(std::index_sequence<kIndices...>) {
+    (visit(std::integral_constant<size_t, kIndices>()), ...);
   }(std::make_index_sequence<std::size(kRules)>());
 }
 
 // What a passed deadline adds to the counts.
 Row DueCounts(const Passed& passed) {
   Row row;
-  ForEachRule([&](auto place) {
-    constexpr Rule kRule = kRules[place];
+  ForEachRule([&](auto index) {
+    constexpr Rule kRule = kRules[index];
     if constexpr (kRule.of_passed != nullptr) row[kRule.count] = kRule.of_passed(passed) ? 1 : 0;
   });
   return row;
@@ -129,8 +129,8 @@ Row CountsOf(const Standing& standing, absl::Time now) {
     row =
         DueCounts({.closed = closed, .on_time = closed && *standing.closed_at <= *standing.due_at});
   }
-  ForEachRule([&](auto place) {
-    constexpr Rule kRule = kRules[place];
+  ForEachRule([&](auto index) {
+    constexpr Rule kRule = kRules[index];
     if constexpr (kRule.of_standing != nullptr) {
       row[kRule.count] = kRule.of_standing(standing) ? 1 : 0;
     }
@@ -138,12 +138,12 @@ Row CountsOf(const Standing& standing, absl::Time now) {
   return row;
 }
 
-Places PlacesOf(const Incident& incident) {
-  return Places{.category = incident.category,
-                .unit = incident.unit,
-                .area = incident.area,
-                .community = incident.community,
-                .hour = incident.reported_hour};
+Dimensions DimensionsOf(const Incident& incident) {
+  return Dimensions{.category = incident.category,
+                    .unit = incident.unit,
+                    .area = incident.area,
+                    .community = incident.community,
+                    .hour = incident.reported_hour};
 }
 
 // Where what has that name is counted; `has` is whether a row is there. The total and the hours are
@@ -175,9 +175,9 @@ std::string HourKey(uint32_t hour) {
   return {static_cast<char>('0' + hour / 10), static_cast<char>('0' + hour % 10)};
 }
 
-// The rows that an incident, or what is known of its places, is counted in, but for the unit's.
+// The rows that an incident, or what is known of its dimensions, is counted in, but for the unit's.
 template <class Where, class Add>
-void AddToPlacesButUnit(const Where& at, uint32_t hour, Add add) {
+void AddToRowsButUnit(const Where& at, uint32_t hour, Add add) {
   add(RowKey{Dimension::kTotal, ""});
   add(RowKey{Dimension::kCategory, at.category.text()});
   add(RowKey{Dimension::kArea, AreaKey(at.area, at.community)});
@@ -186,9 +186,9 @@ void AddToPlacesButUnit(const Where& at, uint32_t hour, Add add) {
 }
 
 template <class Add>
-void AddToPlaces(const Places& places, Add add) {
-  AddToPlacesButUnit(places, places.hour, add);
-  add(RowKey{Dimension::kUnit, places.unit.text()});
+void AddToRowsOf(const Dimensions& dimensions, Add add) {
+  AddToRowsButUnit(dimensions, dimensions.hour, add);
+  add(RowKey{Dimension::kUnit, dimensions.unit.text()});
 }
 
 Row PassedCounts(const Due& due) {
@@ -197,7 +197,7 @@ Row PassedCounts(const Due& due) {
 
 // Counts a deadline's passing in figures that are not the state's.
 void AddPassed(const Due& due, const Names& names, Sheet* sheet) {
-  AddToPlaces(due.places, [&](const RowKey& named) {
+  AddToRowsOf(due.dimensions, [&](const RowKey& named) {
     const RowKey key =
         RowOf(names, named, [&](const RowKey& row) { return sheet->rows.contains(row); });
     sheet->rows[key] += PassedCounts(due);
@@ -210,8 +210,8 @@ void MoveCounts(State& state, const Incident& incident, const UnitCode& old_unit
   change += after;
   const bool counts_move = !(change == Row{});
   if (counts_move) {
-    AddToPlacesButUnit(incident, incident.reported_hour,
-                       [&](const RowKey& key) { AddToRow(state, key, change); });
+    AddToRowsButUnit(incident, incident.reported_hour,
+                     [&](const RowKey& key) { AddToRow(state, key, change); });
   }
   if (old_unit == incident.unit) {
     if (counts_move) AddToRow(state, RowKey{Dimension::kUnit, incident.unit.text()}, change);
@@ -239,7 +239,7 @@ void MoveDue(State& state, const incident::Change& change, const Standing& befor
                     closed == (before.phase == Phase::kClosed);
   if (same) return;
   Due& due = state.to_come.At(*new_key);
-  due.places = PlacesOf(*change.now);
+  due.dimensions = DimensionsOf(*change.now);
   due.closed = closed;
 }
 
@@ -284,7 +284,7 @@ void EvolveTime(State& state, absl::Time now) {
   while (!state.to_come.empty() && state.to_come.FirstKey().due_at <= now) {
     const DueKey key = state.to_come.FirstKey();
     const Due& due = *state.to_come.Find(key);
-    AddToPlaces(due.places, [&](const RowKey& row) { AddToRow(state, row, PassedCounts(due)); });
+    AddToRowsOf(due.dimensions, [&](const RowKey& row) { AddToRow(state, row, PassedCounts(due)); });
     state.to_come.Erase(key);
   }
 }

@@ -106,7 +106,7 @@ struct Names {
   }
 };
 
-struct Places {  // where an incident is counted
+struct Dimensions {  // where an incident is counted
   CategoryCode category;
   UnitCode unit;
   AreaCode area;
@@ -120,11 +120,11 @@ struct Places {  // where an incident is counted
 // A deadline to come, and all that its passing needs to be counted, so that an incident that left
 // memory long ago is not read again for it.
 struct Due {
-  Places places;
+  Dimensions dimensions;
   bool closed = false;  // and so on time: before a deadline that is to come
   template <class A>
   void Fields(A& a) {
-    a(places, closed);
+    a(dimensions, closed);
   }
 };
 

@@ -216,7 +216,7 @@ Reply JudgedReply(const std::string& id, const Judged& judged, bool is_report) {
     said["verdict"] = "dead letter";
     status = 422;
     title = "the ledger keeps the record as one that nobody can read";
-  } else if (judged.verdict == incident::Verdict::kParked) {
+  } else if (judged.verdict == incident::Verdict::kAwaiting) {
     said["verdict"] = "parked";
     status = 202;
   } else if (judged.verdict == incident::Verdict::kVoid) {

@@ -68,7 +68,7 @@ std::string Bulk::Item::Text() const {
     json["verdict"] = "void";
     json["reason"] = std::string(incident::VoidReasonName(judged->reason));
   } else {
-    json["verdict"] = judged->verdict == incident::Verdict::kParked ? "parked" : "applied";
+    json["verdict"] = judged->verdict == incident::Verdict::kAwaiting ? "parked" : "applied";
   }
   return OneLine(json);
 }

@@ -9,10 +9,10 @@
 
 namespace gridledger::gateway {
 
-std::string PlacesText(const Places& places) { return absl::StrJoin(places, "."); }
+std::string OffsetsText(const NextOffsets& places) { return absl::StrJoin(places, "."); }
 
-std::optional<Places> ParsePlaces(absl::string_view text, int partitions) {
-  Places places;
+std::optional<NextOffsets> ParseOffsets(absl::string_view text, int partitions) {
+  NextOffsets places;
   for (const absl::string_view part : absl::StrSplit(text, '.')) {
     int64_t place = 0;
     if (!absl::SimpleAtoi(part, &place) || place < 0) return std::nullopt;
@@ -64,7 +64,7 @@ Hub::Batch Hub::Next(uint64_t* seen, size_t most) const {
   return batch;
 }
 
-bool Hub::Begin(const Places& from, const Places& present, uint64_t* seen) const {
+bool Hub::Begin(const NextOffsets& from, const NextOffsets& present, uint64_t* seen) const {
   const absl::MutexLock lock(&mutex_);
   *seen = dropped_;
   for (size_t p = 0; p < whole_from_.size(); ++p) {
@@ -73,8 +73,8 @@ bool Hub::Begin(const Places& from, const Places& present, uint64_t* seen) const
   return true;
 }
 
-Places Hub::Reached() const {
-  Places places;
+NextOffsets Hub::Reached() const {
+  NextOffsets places;
   for (const auto& one : reached_) places.push_back(one->load(std::memory_order_acquire));
   return places;
 }

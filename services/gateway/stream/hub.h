@@ -21,11 +21,11 @@
 namespace gridledger::gateway {
 
 // The next offset of each partition.
-using Places = std::vector<int64_t>;
+using NextOffsets = std::vector<int64_t>;
 // As text for Last-Event-ID: "12.0.3", a number for each partition.
-std::string PlacesText(const Places& places);
+std::string OffsetsText(const NextOffsets& places);
 // Nothing for a text that is not of so many partitions.
-std::optional<Places> ParsePlaces(absl::string_view text, int partitions);
+std::optional<NextOffsets> ParseOffsets(absl::string_view text, int partitions);
 
 class Hub final : public HappenedSink {
  public:
@@ -46,9 +46,9 @@ class Hub final : public HappenedSink {
   // Where a viewer begins that has seen all before `from`: false when the ring does not reach back
   // so far. Records below `from` may come all the same: the viewer passes them. `present` is where
   // the partitions' tasks are.
-  bool Begin(const Places& from, const Places& present, uint64_t* seen) const;
+  bool Begin(const NextOffsets& from, const NextOffsets& present, uint64_t* seen) const;
   // Where each partition is just now; 0 for one of which nothing was folded since the start.
-  Places Reached() const;
+  NextOffsets Reached() const;
 
  private:
   static constexpr size_t kRecordsMax = 50'000;  // × ~1 KB = 50 MB

@@ -38,7 +38,7 @@ absl::string_view NameOfKind(uint32_t kind) {
 absl::string_view VerdictName(incident::Verdict verdict) {
   switch (verdict) {
     case incident::Verdict::kApplied: return "applied";
-    case incident::Verdict::kParked: return "parked";
+    case incident::Verdict::kAwaiting: return "parked";
     case incident::Verdict::kVoid: return "void";
   }
   return "";
@@ -62,7 +62,7 @@ struct Stream::Viewer {
   bool figures = true;
   bool applied_only = false;
   policy::Zone zone;
-  Places places;  // what comes next of each partition
+  NextOffsets places;  // what comes next of each partition
   uint64_t seen = 0;
   bool reset = false;
 
@@ -178,9 +178,9 @@ asio::awaitable<Reply> Stream::Open(Request& request) {
   }
   const std::string* last = request.Header("Last-Event-ID");
   if (last == nullptr) last = request.Query("last_event_id");
-  std::optional<Places> places;
+  std::optional<NextOffsets> places;
   if (last != nullptr && !last->empty()) {
-    places = ParsePlaces(*last, options_.city->partitions());
+    places = ParseOffsets(*last, options_.city->partitions());
     if (!places) parameters.Refuse("last_event_id", "it is the id of an event of this stream");
   }
   if (parameters.wrong()) co_return *parameters.wrong();
@@ -211,13 +211,13 @@ asio::awaitable<void> Stream::Serve(std::shared_ptr<Viewer> viewer, BodyWriter& 
   const auto executor = co_await asio::this_coro::executor;
   asio::steady_timer timer(executor);
   std::string piece = "retry: 1000\n\n";
-  if (viewer->reset) AppendEvent("reset", PlacesText(viewer->places), "{}", &piece);
+  if (viewer->reset) AppendEvent("reset", OffsetsText(viewer->places), "{}", &piece);
   std::shared_ptr<const std::string> figures;
   Clock& clock = options_.city->clock();
   absl::Time said_at = clock.Steady();
   while (!writer.Ending()) {
     // What was passed before the ring is read is in the ring, or says nothing to anybody.
-    const Places reached = options_.hub->Reached();
+    const NextOffsets reached = options_.hub->Reached();
     bool drained = false;
     while (!drained && piece.size() < kPieceBytes) {
       const Hub::Batch batch = options_.hub->Next(&viewer->seen, kRecordsAtOnce);
@@ -229,7 +229,7 @@ asio::awaitable<void> Stream::Serve(std::shared_ptr<Viewer> viewer, BodyWriter& 
         place = record->offset.value + 1;
         if (!viewer->changes) continue;
         const std::string text = viewer->ChangeText(*record);
-        if (!text.empty()) AppendEvent("change", PlacesText(viewer->places), text, &piece);
+        if (!text.empty()) AppendEvent("change", OffsetsText(viewer->places), text, &piece);
       }
     }
     if (drained) {
@@ -240,11 +240,11 @@ asio::awaitable<void> Stream::Serve(std::shared_ptr<Viewer> viewer, BodyWriter& 
         const std::shared_ptr<const std::string> now = FiguresText();
         if (now != nullptr && now != figures) {
           figures = now;
-          AppendEvent("figures", PlacesText(viewer->places), *figures, &piece);
+          AppendEvent("figures", OffsetsText(viewer->places), *figures, &piece);
         }
       }
       if (piece.empty() && clock.Steady() > said_at + kSilenceMax) {
-        absl::StrAppend(&piece, "id: ", PlacesText(viewer->places), "\n: nothing happened\n\n");
+        absl::StrAppend(&piece, "id: ", OffsetsText(viewer->places), "\n: nothing happened\n\n");
       }
     }
     if (!piece.empty()) {

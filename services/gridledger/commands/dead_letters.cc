@@ -22,11 +22,11 @@
 #include "services/runtime/engine/entry_codec.h"
 #include "services/runtime/host/subjects.h"
 #include "services/runtime/host/system_clock.h"
+#include "services/runtime/ports/record_at.h"
 
 namespace gridledger::cli {
 namespace {
 
-constexpr absl::Duration kReadPatience = absl::Seconds(10);
 constexpr size_t kShownBytes = 1024;  // of a letter's value; all of it with --json
 
 struct DeadLetterOptions {
@@ -53,14 +53,6 @@ struct Letter {
   std::optional<engine::Resolution> resolution;
 };
 
-// A record, kept beyond the batch that it came in.
-struct Kept {
-  absl::Time timestamp;
-  std::string key;
-  std::string headers;
-  std::string value;
-};
-
 absl::StatusOr<Place> ParsePlace(absl::string_view text) {
   const std::vector<absl::string_view> parts = absl::StrSplit(text, '/');
   Place place;
@@ -82,7 +74,7 @@ absl::StatusOr<std::vector<Letter>> Letters(const CommonOptions& options, host::
   view.services = {host::AllServices().front()};  // every service parks the same records
   view.partitions = std::move(partitions);
   std::vector<Letter> letters;
-  const absl::Status looked = LookAt(
+  const absl::Status looked = FoldWatched(
       options, "folding", std::move(view),
       [&](const host::Seen& seen) {
         engine::Task& task = *seen.tasks.front().task;
@@ -124,23 +116,19 @@ std::string Became(const Letter& letter) {
                       Place{letter.at.partition, letter.resolution->by}.Text());
 }
 
-absl::StatusOr<Kept> ReadRecord(LogReader& reader, const Place& at) {
-  if (absl::Status status = reader.Assign(at.partition, at.offset); !status.ok()) return status;
+absl::StatusOr<OwnedRecord> ReadRecord(LogReader& reader, const Place& at) {
   RecordBatch batch;
-  if (absl::Status status = reader.Poll(kReadPatience, 1, &batch); !status.ok()) return status;
-  if (batch.records().empty()) {
-    return absl::UnavailableError(absl::StrCat(at.Text(), ": the record does not come"));
-  }
-  const Record& record = batch.records()[0];
-  return Kept{record.timestamp, std::string(record.key), std::string(record.headers),
-              std::string(record.value)};
+  auto record = ReadRecordAt(reader, at.partition, at.offset, &batch);
+  if (!record.ok()) return record.status();
+  if (record->has_value()) return **std::move(record);
+  return absl::UnavailableError(absl::StrCat(at.Text(), ": the record does not come"));
 }
 
 std::string TimeText(absl::Time at) {
   return absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", at, absl::UTCTimeZone());
 }
 
-nlohmann::ordered_json Json(const Letter& letter, const Kept& record) {
+nlohmann::ordered_json Json(const Letter& letter, const OwnedRecord& record) {
   nlohmann::ordered_json json = {{"letter", letter.at.Text()},
                                  {"partition", letter.at.partition.value},
                                  {"offset", letter.at.offset.value},
@@ -171,9 +159,8 @@ absl::Status List(const DeadLetterOptions& options) {
   for (const Letter& letter : *letters) {
     if (!letter.resolution) ++waiting;
     if (letter.resolution && !options.all) continue;
-    const absl::StatusOr<Kept> record = ReadRecord(*reader, letter.at);
+    const absl::StatusOr<OwnedRecord> record = ReadRecord(*reader, letter.at);
     if (absl::IsDataLoss(record.status()) || absl::IsUnavailable(record.status())) {
-      reader->Unassign(letter.at.partition);
       missing.push_back(
           MissingPart{letter.at.partition, letter.at.offset, std::nullopt, record.status()});
       continue;
@@ -182,7 +169,6 @@ absl::Status List(const DeadLetterOptions& options) {
     json.push_back(Json(letter, *record));
     table.Add({letter.at.Text(), TimeText(record->timestamp),
                Grouped(static_cast<int64_t>(record->value.size())), Became(letter), letter.reason});
-    reader->Unassign(letter.at.partition);
   }
   const std::string sum =
       absl::StrCat(Grouped(waiting), waiting == 1 ? " waits" : " wait", " of ",
@@ -249,8 +235,8 @@ absl::Status Show(const DeadLetterOptions& options, const Place& at) {
 }
 
 // What the letter should have said: from a file, or what this build reads in its bytes.
-absl::Status ReadMeant(const DeadLetterOptions& options, const Letter& letter, const Kept& record,
-                       v1::Entry* entry) {
+absl::Status ReadMeant(const DeadLetterOptions& options, const Letter& letter,
+                       const OwnedRecord& record, v1::Entry* entry) {
   if (options.with.empty()) {
     const absl::Status decoded = engine::DecodeEntry(record.value, entry);
     if (!decoded.ok()) {

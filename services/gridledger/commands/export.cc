@@ -5,6 +5,7 @@
 #include <absl/cleanup/cleanup.h>
 #include <absl/strings/escaping.h>
 #include <absl/strings/str_cat.h>
+#include <absl/types/span.h>
 #include <google/protobuf/util/json_util.h>
 #include <nlohmann/json.hpp>
 
@@ -23,6 +24,7 @@
 #include "services/runtime/console/progress_line.h"
 #include "services/runtime/console/stop_flag.h"
 #include "services/runtime/engine/entry_codec.h"
+#include "services/runtime/ports/record_at.h"
 
 namespace gridledger::cli {
 namespace {
@@ -97,31 +99,27 @@ void AppendLine(const Record& record, v1::Entry* entry, std::string* out) {
 absl::Status ExportPartition(EventLog& log, Partition partition, Offset from, Offset end,
                              const std::atomic<bool>& stop, Out write) {
   const std::unique_ptr<LogReader> reader = log.NewReader();
-  if (absl::Status status = reader->Assign(partition, from); !status.ok()) return status;
   RecordBatch batch;
   v1::Entry entry;
   std::string out;
-  for (Offset next = from; next < end;) {
-    if (stop) return absl::AbortedError("interrupted");
-    absl::Status status = reader->Poll(absl::Seconds(30), kReadBatch, &batch);
-    if (status.ok() && batch.records().empty()) {
-      status = absl::UnavailableError(absl::StrCat("partition ", partition.value, " offset ",
-                                                   next.value, ": the record does not come"));
-    }
-    for (const Record& record : batch.records()) {
-      if (record.offset >= end) break;
+  absl::Status unwritten;
+  const auto append = [&](absl::Span<const Record> records) -> absl::StatusOr<bool> {
+    for (const Record& record : records) {
       AppendLine(record, &entry, &out);
-      next = record.offset.Next();
       if (out.size() < kWriteBytes) continue;
-      if (absl::Status written = write(out); !written.ok()) return written;
+      unwritten = write(out);
+      if (!unwritten.ok()) return unwritten;
       out.clear();
     }
-    if (status.ok()) continue;
-    // What was read before the damage goes out first.
-    if (absl::Status written = write(out); !written.ok()) return written;
-    return status;
-  }
-  return write(out);
+    return true;
+  };
+  absl::Status status = ReadUntil(
+      *reader, Stretch{.partition = partition, .from = from, .end = end, .records_max = kReadBatch},
+      &batch, append, [&] { return stop ? absl::AbortedError("interrupted") : absl::OkStatus(); });
+  if (!unwritten.ok() || absl::IsAborted(status)) return status;
+  // What was read before damage goes out first.
+  if (absl::Status written = write(out); !written.ok()) return written;
+  return status;
 }
 
 absl::Status NoSuchPartition(const ExportOptions& options, EventLog& log) {

@@ -23,7 +23,7 @@
 #include "services/history/importing/import_rows.h"
 #include "services/history/importing/import_source.h"
 #include "services/history/importing/known_incidents.h"
-#include "services/history/importing/read_places.h"
+#include "services/history/importing/read_annex.h"
 #include "services/history/importing/read_yaml.h"
 #include "services/runtime/console/instant.h"
 #include "services/runtime/console/json_text.h"
@@ -105,7 +105,7 @@ absl::StatusOr<Import> Prepare(const ImportOptions& options) {
   const absl::Time now = absl::Now();
   if (absl::Status asked = CheckUntil(options, *until, now); !asked.ok()) return asked;
   import.until = *until;
-  auto beside = FingerprintPlaces(import.means.mapping, options.mapping);
+  auto beside = FingerprintAnnex(import.means.mapping, options.mapping);
   if (!beside.ok()) return beside.status();
   import.means.files = std::move(beside->fingerprints);
   import.means.lines = std::move(beside->lines);

@@ -51,7 +51,7 @@ absl::Status TellLines(EventLog& log, const IncidentId& id, Life* life) {
 std::string VerdictWords(const audit::Line& line) {
   switch (line.verdict) {
     case incident::Verdict::kApplied: return "applied";
-    case incident::Verdict::kParked: return "parked";
+    case incident::Verdict::kAwaiting: return "parked";
     case incident::Verdict::kVoid:
       return absl::StrCat("void: ", incident::VoidReasonName(line.reason));
   }
@@ -183,7 +183,7 @@ absl::Status ShowIncident(const IncidentOptions& options) {
   const IncidentId id(options.id);
   std::vector<Life> lives;
   std::vector<MissingPart> missing;
-  absl::Status status = LookAt(
+  absl::Status status = FoldWatched(
       options.common, "looking", std::move(view),
       [&](const host::Seen& seen) {
         const engine::Task& task = *seen.tasks.front().task;

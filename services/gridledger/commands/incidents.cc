@@ -59,7 +59,7 @@ absl::Status Find(const IncidentsOptions& options, host::Folder& folder, List* l
   answers::IncidentFilter filter = options.filter;
   filter.overdue = false;
   absl::Time present = absl::UnixEpoch();
-  const absl::Status looked = LookAt(
+  const absl::Status looked = FoldWatched(
       options.common, "looking", std::move(view),
       [&](const host::Seen& seen) {
         present = std::max(present, seen.now);

@@ -23,7 +23,7 @@
 #include "services/history/files/rows/row_format.h"
 #include "services/history/importing/dry_run.h"
 #include "services/history/importing/mapped_rows.h"
-#include "services/history/importing/read_places.h"
+#include "services/history/importing/read_annex.h"
 #include "services/history/importing/read_yaml.h"
 #include "services/history/importing/row_bits.h"
 #include "services/history/mapping/rows/event_mapper.h"
@@ -341,15 +341,15 @@ class Check {
   static absl::StatusOr<std::unique_ptr<Check>> Compile(const CheckOptions& options,
                                                         const v1::Mapping& mapping,
                                                         std::vector<std::string> header,
-                                                        const mapping::Places& places,
+                                                        const mapping::Annex& annex,
                                                         const absl::StatusOr<v1::Policy>& policy) {
     std::unique_ptr<Check> check(new Check(options, mapping, std::move(header)));
     if (mapping.has_events()) {
-      auto events = mapping::EventMapper::Compile(mapping, check->header_, places);
+      auto events = mapping::EventMapper::Compile(mapping, check->header_, annex);
       if (!events.ok()) return events.status();
       check->events_ = *std::move(events);
     } else {
-      auto lives = mapping::LifeMapper::Compile(mapping, check->header_, places);
+      auto lives = mapping::LifeMapper::Compile(mapping, check->header_, annex);
       if (!lives.ok()) return lives.status();
       check->lives_ = *std::move(lives);
     }
@@ -478,11 +478,11 @@ absl::Status RunCheck(const CheckOptions& options) {
   if (!opened.ok()) return opened.status();
   const std::unique_ptr<files::RowReader> reader = std::move(opened->reader);
   if (opened->delimiter != 0) SayUnknownLeaks(*mapping, options.mapping, reader->header());
-  absl::StatusOr<mapping::Places> places = LoadPlaces(*mapping, options.mapping);
-  if (!places.ok()) return places.status();
-  places->present = absl::Now() + kAheadMax;
+  absl::StatusOr<mapping::Annex> annex = LoadAnnex(*mapping, options.mapping);
+  if (!annex.ok()) return annex.status();
+  annex->present = absl::Now() + kAheadMax;
   const absl::StatusOr<v1::Policy> policy = ReadPolicy(PolicyPathOf(*mapping, options.mapping));
-  auto check = Check::Compile(options, *mapping, reader->header(), *places, policy);
+  auto check = Check::Compile(options, *mapping, reader->header(), *annex, policy);
   if (!check.ok()) return AtItsPlace(check.status(), options.mapping);
 
   files::InputRow row;

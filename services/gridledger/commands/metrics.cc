@@ -106,7 +106,7 @@ absl::Status PrintMetrics(const MetricsOptions& options) {
   const int partitions = (*folder)->log().partitions();
   const std::optional<absl::Time> asked = view.until;
   std::vector<MissingPart> missing;
-  const absl::Status looked = LookAt(
+  const absl::Status looked = FoldWatched(
       options.common, "counting", std::move(view),
       [&](const host::Seen& seen) {
         states.push_back(&host::MetricsOf(seen.tasks.front().task->subject()));

@@ -53,17 +53,17 @@ struct Compared {
 };
 
 struct Outcome {
-  LookOutcome first;
+  ViewOutcome first;
   absl::btree_set<std::string> begun_at;
-  std::optional<LookOutcome> second;
+  std::optional<ViewOutcome> second;
   std::vector<Compared> compared;  // by task, then offset
   std::vector<MissingPart> missing;
 };
 
 absl::Status Fold(const ReplayOptions& options, const char* verb, const host::View& view,
-                  absl::btree_map<TaskId, Final>* finals, LookOutcome* outcome,
+                  absl::btree_map<TaskId, Final>* finals, ViewOutcome* outcome,
                   std::vector<MissingPart>* missing = nullptr) {
-  return LookAt(
+  return FoldWatched(
       options.common, verb, view,
       [&](const host::Seen& seen) {
         for (const host::SeenTask& one : seen.tasks) {
@@ -157,9 +157,9 @@ bool AllEqual(const Outcome& outcome) {
                      [](const Compared& one) { return one.equal(); });
 }
 
-int64_t Rate(const LookOutcome& look) {
-  const double seconds = std::max(absl::ToDoubleSeconds(look.took), 0.001);
-  return static_cast<int64_t>(static_cast<double>(look.records) / seconds);
+int64_t Rate(const ViewOutcome& outcome) {
+  const double seconds = std::max(absl::ToDoubleSeconds(outcome.took), 0.001);
+  return static_cast<int64_t>(static_cast<double>(outcome.records) / seconds);
 }
 
 std::string PrintJson(const ReplayOptions& options, const Outcome& outcome) {

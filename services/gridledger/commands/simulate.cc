@@ -17,6 +17,7 @@
 #include "services/runtime/console/lockstep_work.h"
 #include "services/runtime/console/printable.h"
 #include "services/runtime/engine/entry_codec.h"
+#include "services/runtime/ports/record_at.h"
 
 namespace gridledger::cli {
 namespace {
@@ -39,15 +40,10 @@ absl::Status CheckBegunBy(const std::string& source, host::Folder& folder) {
     const absl::StatusOr<Offset> end = folder.log().End(p);
     if (!end.ok()) return end.status();
     if (*end == Offset{0}) continue;
-    const std::unique_ptr<LogReader> reader = folder.log().NewReader();
-    RecordBatch batch;
-    if (absl::Status status = reader->Assign(p, Offset{0}); !status.ok()) return status;
-    if (absl::Status status = reader->Poll(absl::Seconds(30), 1, &batch); !status.ok()) {
-      return status;
-    }
+    const auto first = ReadRecordAt(folder.log(), p, Offset{0});
+    if (!first.ok()) return first.status();
     v1::Entry entry;
-    if (batch.records().empty() ||
-        !engine::DecodeEntry(batch.records().front().value, &entry).ok() ||
+    if (!first->has_value() || !engine::DecodeEntry((*first)->value, &entry).ok() ||
         entry.source().source() != source) {
       return absl::FailedPreconditionError(absl::StrCat(
           "the ledger in ", folder.path(), " was begun by ",

@@ -37,7 +37,7 @@ struct City {
   std::vector<uint32_t> schemas;  // that each is raised to
   absl::btree_map<TaskId, Standing> standings;
   int64_t records = 0;
-  int64_t incidents = 0, open = 0, closed = 0, parked = 0;
+  int64_t incidents = 0, open = 0, closed = 0, awaiting = 0;
   std::vector<int64_t> voids = std::vector<int64_t>(incident::kVoidReasons);
   int64_t dead_letters = 0;
   int64_t decisions_void = 0;
@@ -88,7 +88,7 @@ void Add(const host::Seen& seen, City* city) {
   city->incidents += static_cast<int64_t>(counts.incidents);
   city->open += static_cast<int64_t>(counts.open);
   city->closed += static_cast<int64_t>(counts.closed);
-  city->parked += static_cast<int64_t>(counts.parked);
+  city->awaiting += static_cast<int64_t>(counts.awaiting);
   for (size_t i = 0; i < counts.voids.size() && i < city->voids.size(); ++i) {
     city->voids[i] += static_cast<int64_t>(counts.voids[i]);
   }
@@ -136,7 +136,7 @@ std::string PrintJson(const City& city, const std::string& path, const policy::Z
   }
   json["voids"] = {{"total", all}, {"by_reason", by_reason}};
   json["void_decisions"] = city.decisions_void;
-  json["parked"] = city.parked;
+  json["parked"] = city.awaiting;
   json["dead_letters"] = city.dead_letters;
   json["schemas"] = city.schemas;
   json["clock_ahead_seconds"] =
@@ -181,7 +181,7 @@ std::string PrintText(const City& city, const std::string& path, const policy::Z
   absl::StrAppend(&out, "incidents     ", Grouped(city.incidents), ": ", Grouped(city.open),
                   " open, ", Grouped(city.closed), " closed\n");
   absl::StrAppend(&out, "void facts    ", PrintVoids(city), "\n");
-  absl::StrAppend(&out, "parked        ", Grouped(city.parked), "\n");
+  absl::StrAppend(&out, "parked        ", Grouped(city.awaiting), "\n");
   absl::StrAppend(&out, "dead letters  ", Grouped(city.dead_letters), "\n");
   if (city.places_without_record > 0) {
     absl::StrAppend(&out, "no records    ", Grouped(city.places_without_record),
@@ -247,7 +247,7 @@ absl::Status Status(const CommonOptions& options) {
   host::View view;
   view.folder = folder->get();
   view.services = {Furthest(city)};
-  const absl::Status looked = LookAt(
+  const absl::Status looked = FoldWatched(
       options, "counting", std::move(view),
       [&](const host::Seen& seen) {
         Add(seen, &city);

@@ -48,7 +48,7 @@ absl::StatusOr<std::vector<Standing>> ReadStandings(const CommonOptions& options
   view.through_damage = true;
   std::vector<Standing> standings;
   const absl::Status looked =
-      LookAt(options, "folding", std::move(view), [&](const host::Seen& seen) {
+      FoldWatched(options, "folding", std::move(view), [&](const host::Seen& seen) {
         standings.push_back(Standing{seen.partition, seen.end, seen.now,
                                      seen.tasks.front().task->schema(), seen.status});
         return absl::OkStatus();

@@ -39,7 +39,7 @@ struct Checks {
 };
 
 struct Report {
-  LookOutcome look;
+  ViewOutcome outcome;
   absl::btree_map<Partition, Checks> partitions;
   std::vector<Finding> findings;
   bool needs_newer_build = false;  // and nothing else is wrong there
@@ -64,7 +64,7 @@ absl::Status CheckLedger(const CommonOptions& options, host::Folder& folder,
   view.begin = host::Begin::kZero;
   view.probes = probes;
   view.through_damage = true;
-  return LookAt(
+  return FoldWatched(
       options, "verifying", std::move(view),
       [&](const host::Seen& seen) {
         Checks& checks = report->partitions[seen.partition];
@@ -78,7 +78,7 @@ absl::Status CheckLedger(const CommonOptions& options, host::Folder& folder,
                                            seen.end, std::string(seen.status.message())});
         return absl::OkStatus();
       },
-      &report->look);
+      &report->outcome);
 }
 
 void CompareDigests(const std::vector<StoredDigest>& recorded,
@@ -148,7 +148,7 @@ std::string PrintJson(const Report& report) {
   for (const auto& [partition, checks] : report.partitions) records += checks.records;
   json["sound"] = report.findings.empty();
   json["records"] = records;
-  json["seconds"] = absl::ToDoubleSeconds(report.look.took);
+  json["seconds"] = absl::ToDoubleSeconds(report.outcome.took);
   json["partitions"] = nlohmann::ordered_json::array();
   for (const auto& [partition, checks] : report.partitions) {
     nlohmann::ordered_json one = {{"partition", partition.value},
@@ -200,7 +200,7 @@ std::string PrintText(const Report& report) {
     absl::StrAppend(&out, "\n", Paint(Colour::kRed, Place(finding)), ": ", Printable(finding.what));
   }
   absl::StrAppend(&out, report.findings.empty() ? "\nEverything is sound. " : "\n\n",
-                  "Read and folded in ", PrintDuration(report.look.took), ".\n");
+                  "Read and folded in ", PrintDuration(report.outcome.took), ".\n");
   return out;
 }
 

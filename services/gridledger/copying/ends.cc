@@ -12,12 +12,12 @@
 #include "services/runtime/cluster/topic_rules.h"
 #include "services/runtime/engine/entry_codec.h"
 #include "services/runtime/host/ends.h"
+#include "services/runtime/ports/record_at.h"
 
 namespace gridledger::cli {
 namespace {
 
 constexpr int kReadBatch = 4096;
-constexpr absl::Duration kReadWait = absl::Seconds(30);
 constexpr absl::Duration kAskPatience = absl::Seconds(10);
 constexpr size_t kAppendRecords = 500;  // a cluster's append at once
 constexpr size_t kEnds = 2;             // that share the limit
@@ -75,7 +75,7 @@ class LedgerSource final : public CopySource {
     std::vector<absl::Time> times(ends_.size(), absl::FromUnixMillis(1));  // of the newest record
     RecordBatch batch;
     while (left > 0) {
-      if (absl::Status status = reader->Poll(kReadWait, kReadBatch, &batch); !status.ok()) {
+      if (absl::Status status = reader->Poll(kReadPatience, kReadBatch, &batch); !status.ok()) {
         if (!batch.bad_place().has_value()) return status;
         const BadPlace bad = *batch.bad_place();
         const Offset end = ends_[bad.partition.value];
@@ -94,8 +94,8 @@ class LedgerSource final : public CopySource {
         continue;
       }
       if (batch.records().empty()) {
-        return absl::UnavailableError(
-            absl::StrCat(folder_->name(), ": nothing came for ", absl::FormatDuration(kReadWait)));
+        return absl::UnavailableError(absl::StrCat(folder_->name(), ": nothing came for ",
+                                                   absl::FormatDuration(kReadPatience)));
       }
       for (const Record& record : batch.records()) {
         if (record.offset >= ends_[record.partition.value]) continue;
@@ -137,13 +137,10 @@ class LedgerSource final : public CopySource {
 };
 
 absl::StatusOr<std::string> ReadLast(EventLog& log, Partition partition, Offset end) {
-  const std::unique_ptr<LogReader> reader = log.NewReader();
-  absl::Status status = reader->Assign(partition, Offset{end.value - 1});
-  RecordBatch batch;
-  if (status.ok()) status = reader->Poll(kReadWait, 1, &batch);
-  if (!status.ok()) return status;
-  if (batch.records().empty()) return absl::UnavailableError("the last record did not come");
-  return std::string(batch.records()[0].value);
+  auto record = ReadRecordAt(log, partition, Offset{end.value - 1});
+  if (!record.ok()) return record.status();
+  if (!record->has_value()) return absl::UnavailableError("the last record did not come");
+  return std::move((*record)->value);
 }
 
 absl::Status Misplaced(const std::string& name, Partition partition, Offset wanted, Offset got) {

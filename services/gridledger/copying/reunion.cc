@@ -110,24 +110,24 @@ absl::StatusOr<Reunion> FindStrays(const CommonOptions& options, CopySource& sou
   if (!status.ok()) return status;
 
   // Of the others, what waits for an incident that is elsewhere, or will be.
-  const auto found = LookForIncidents(options, source.folder(), incidents, source.ends());
+  const auto found = FindWhereabouts(options, source.folder(), incidents, source.ends());
   if (!found.ok()) return found.status();
   for (const absl::Status& stopped : found->stopped) {
     if (!stopped.ok()) return stopped;
   }
-  std::set<std::pair<Partition, Offset>> waiting;
-  for (const WaitingFact& fact : found->waiting) {
+  std::set<std::pair<Partition, Offset>> awaiting;
+  for (const AwaitingFact& fact : found->awaiting) {
     if (fact.partition.value < partitions && found->IsApart(fact)) {
-      waiting.emplace(fact.partition, fact.offset);
+      awaiting.emplace(fact.partition, fact.offset);
     }
   }
   from = source.ends();
-  for (const auto& [partition, offset] : waiting) {
+  for (const auto& [partition, offset] : awaiting) {
     Offset& first = from[static_cast<size_t>(partition.value)];
     first = std::min(first, offset);
   }
   status = source.Read(from, lost, [&](const Record& record) {
-    return waiting.contains({record.partition, record.offset}) ? add(record) : absl::OkStatus();
+    return awaiting.contains({record.partition, record.offset}) ? add(record) : absl::OkStatus();
   });
   if (!status.ok()) return status;
 

@@ -9,9 +9,9 @@
 namespace gridledger::cli {
 namespace {
 
-// A waiting fact as the fold keeps it, and where it waits.
+// An awaiting fact as the fold keeps it, and where it waits.
 struct Kept {
-  size_t index = 0;  // in Whereabouts::waiting
+  size_t index = 0;  // in Whereabouts::awaiting
   std::string fact;
 };
 
@@ -29,7 +29,7 @@ bool IsToldIn(const engine::Task& task, const IncidentId& id, const std::string&
 
 }  // namespace
 
-bool Whereabouts::IsApart(const WaitingFact& fact) const {
+bool Whereabouts::IsApart(const AwaitingFact& fact) const {
   const auto found = incidents.find(fact.incident);
   return found != incidents.end() && found->second != fact.partition && !fact.told_there;
 }
@@ -41,9 +41,9 @@ int Whereabouts::PartitionsAtFirst() const {
                                    : static_cast<int>(has_policy.rend() - last);
 }
 
-absl::StatusOr<Whereabouts> LookForIncidents(const CommonOptions& options, host::Folder* folder,
-                                             const absl::btree_set<std::string>& asked,
-                                             std::vector<Offset> ends) {
+absl::StatusOr<Whereabouts> FindWhereabouts(const CommonOptions& options, host::Folder* folder,
+                                            const absl::btree_set<std::string>& asked,
+                                            std::vector<Offset> ends) {
   host::View view;
   view.folder = folder;
   const engine::Service* const audit = host::FindService("audit");
@@ -57,16 +57,17 @@ absl::StatusOr<Whereabouts> LookForIncidents(const CommonOptions& options, host:
   std::vector<Kept> kept;
   const size_t partitions = static_cast<size_t>(folder->log().partitions());
   const absl::Status looked =
-      LookAt(options, "folding", std::move(view), [&](const host::Seen& seen) {
+      FoldWatched(options, "folding", std::move(view), [&](const host::Seen& seen) {
         const engine::Task& task = *seen.tasks.front().task;
         tasks.push_back(&task);
         found.has_policy.push_back(!task.incidents().policy.now().version().empty());
         found.stopped.push_back(seen.status);
         // In the order of the incidents' ids.
-        task.incidents().parked.Scan([&](const IncidentId& id, const incident::Parked& parked) {
-          for (const incident::Parked::Item& item : parked.items) {
-            kept.push_back(Kept{found.waiting.size(), item.fact});
-            found.waiting.push_back(WaitingFact{seen.partition, Offset{item.offset}, id.text()});
+        task.incidents().awaiting.Scan([&](const IncidentId& id,
+                                           const incident::Awaiting& awaiting) {
+          for (const incident::Awaiting::Item& item : awaiting.items) {
+            kept.push_back(Kept{found.awaiting.size(), item.fact});
+            found.awaiting.push_back(AwaitingFact{seen.partition, Offset{item.offset}, id.text()});
           }
         });
         if (tasks.size() < partitions) return absl::OkStatus();
@@ -80,9 +81,9 @@ absl::StatusOr<Whereabouts> LookForIncidents(const CommonOptions& options, host:
           }
         };
         for (const std::string& id : asked) look_for(id);
-        for (const WaitingFact& fact : found.waiting) look_for(fact.incident);
+        for (const AwaitingFact& fact : found.awaiting) look_for(fact.incident);
         for (const Kept& one : kept) {
-          WaitingFact& fact = found.waiting[one.index];
+          AwaitingFact& fact = found.awaiting[one.index];
           if (!found.IsApart(fact)) continue;
           const Partition there = found.incidents.at(fact.incident);
           fact.told_there = IsToldIn(*tasks[static_cast<size_t>(there.value)],

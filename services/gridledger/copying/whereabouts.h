@@ -15,7 +15,7 @@
 namespace gridledger::cli {
 
 // Said about an incident whose report has not come in its own partition.
-struct WaitingFact {
+struct AwaitingFact {
   Partition partition;
   Offset offset;
   std::string incident;
@@ -23,7 +23,7 @@ struct WaitingFact {
 };
 
 struct Whereabouts {
-  std::vector<WaitingFact> waiting;  // by partition, then incident
+  std::vector<AwaitingFact> awaiting;  // by partition, then incident
   // Of the incidents that were asked for or are waited for, those that are there: in the first
   // partition that has them.
   absl::btree_map<std::string, Partition> incidents;
@@ -33,14 +33,14 @@ struct Whereabouts {
   std::vector<absl::Status> stopped;
 
   // Waits, its incident is elsewhere, and was not told there.
-  bool IsApart(const WaitingFact& fact) const;
+  bool IsApart(const AwaitingFact& fact) const;
   // As many partitions as the ledger seems to have been made with.
   int PartitionsAtFirst() const;
 };
 
 // Folds what the state does not hold yet, up to `ends` of each partition; empty: all.
-absl::StatusOr<Whereabouts> LookForIncidents(const CommonOptions& options, host::Folder* folder,
-                                             const absl::btree_set<std::string>& asked,
-                                             std::vector<Offset> ends);
+absl::StatusOr<Whereabouts> FindWhereabouts(const CommonOptions& options, host::Folder* folder,
+                                            const absl::btree_set<std::string>& asked,
+                                            std::vector<Offset> ends);
 
 }  // namespace gridledger::cli

@@ -20,7 +20,7 @@ absl::StatusOr<std::vector<DigestRow>> FoldDigests(const CommonOptions& options,
   view.begin = begin;
   view.ends = std::move(ends);
   std::vector<DigestRow> rows;
-  const absl::Status looked = LookAt(
+  const absl::Status looked = FoldWatched(
       options, "folding", std::move(view),
       [&](const host::Seen& seen) {
         for (const host::SeenTask& one : seen.tasks) {

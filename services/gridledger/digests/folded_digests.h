@@ -23,7 +23,7 @@ struct DigestRow {
 };
 
 // By service, then partition. At the ledger's end, or at `ends`, by partition; with `missing` as
-// LookAt has it.
+// FoldWatched has it.
 absl::StatusOr<std::vector<DigestRow>> FoldDigests(const CommonOptions& options,
                                                    host::Folder* folder, host::Begin begin,
                                                    std::vector<Offset> ends = {},

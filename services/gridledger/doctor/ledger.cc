@@ -14,17 +14,17 @@
 #include "services/gridledger/doctor/findings.h"
 #include "services/gridledger/terminal/background.h"
 #include "services/history/importing/import_record.h"
-#include "services/history/importing/read_places.h"
+#include "services/history/importing/read_annex.h"
 #include "services/runtime/adapters/local/folder_lock.h"
 #include "services/runtime/console/instant.h"
 #include "services/runtime/console/printable.h"
 #include "services/runtime/engine/same_log.h"
 #include "services/runtime/host/subjects.h"
+#include "services/runtime/ports/record_at.h"
 
 namespace gridledger::cli {
 namespace {
 
-constexpr absl::Duration kReadPatience = absl::Seconds(10);
 constexpr size_t kApartTold = 4;  // pairs of partitions in a line for people
 
 // Whether somebody writes the ledger, as far as this machine knows.
@@ -42,14 +42,6 @@ Writer WriterOf(const CommonOptions& options) {
   return writer;
 }
 
-absl::StatusOr<std::optional<Record>> ReadAt(LogReader& reader, Partition partition, Offset at,
-                                             RecordBatch* batch) {
-  if (absl::Status status = reader.Assign(partition, at); !status.ok()) return status;
-  if (absl::Status status = reader.Poll(kReadPatience, 1, batch); !status.ok()) return status;
-  if (batch->records().empty()) return std::optional<Record>();
-  return std::optional<Record>(batch->records()[0]);
-}
-
 // The first and the newest record of each partition; all of them is `verify`'s.
 Finding Records(EventLog& log) {
   int64_t records = 0;
@@ -63,7 +55,7 @@ Finding Records(EventLog& log) {
     records += end->value;
     if (end->value == 0) continue;
     for (const Offset at : {Offset{0}, Offset{end->value - 1}}) {
-      const auto record = ReadAt(*reader, Partition{p}, at, &batch);
+      const auto record = ReadRecordAt(*reader, Partition{p}, at, &batch);
       if (!record.ok()) {
         return BadFinding("records", record.status(),
                           "run `gridledger verify`, and restore the ledger from a backup");
@@ -104,7 +96,7 @@ Finding Zone(host::Folder& folder) {
 // another partition than their incident's. Nothing where all is well, or another finding says why
 // nobody can tell.
 void Whole(const CommonOptions& options, host::Folder& folder, Findings* findings) {
-  const auto found = LookForIncidents(options, &folder, /*asked=*/{}, /*ends=*/{});
+  const auto found = FindWhereabouts(options, &folder, /*asked=*/{}, /*ends=*/{});
   if (!found.ok()) return;
   for (const absl::Status& stopped : found->stopped) {
     if (!absl::IsFailedPrecondition(stopped)) continue;
@@ -114,7 +106,7 @@ void Whole(const CommonOptions& options, host::Folder& folder, Findings* finding
   // By where they wait and where their incident is.
   std::map<std::pair<Partition, Partition>, int64_t> facts;
   int64_t all = 0;
-  for (const WaitingFact& fact : found->waiting) {
+  for (const AwaitingFact& fact : found->awaiting) {
     if (!found->IsApart(fact)) continue;
     ++facts[{fact.partition, found->incidents.at(fact.incident)}];
     ++all;
@@ -201,7 +193,7 @@ absl::StatusOr<absl::Time> TimeOf(host::Folder& folder, LogReader& reader, Parti
   if (!end.ok()) return end.status();
   if (end->value == 0) return time;
   RecordBatch batch;
-  const auto newest = ReadAt(reader, partition, Offset{end->value - 1}, &batch);
+  const auto newest = ReadRecordAt(reader, partition, Offset{end->value - 1}, &batch);
   if (!newest.ok()) return newest.status();
   return newest->has_value() ? std::max(time, (*newest)->timestamp) : time;
 }

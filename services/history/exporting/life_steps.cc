@@ -75,7 +75,7 @@ class HistorySubject final : public engine::Subject {
     const uint32_t ordinal = present_.ordinal++;
     const IncidentId id(change.fact->incident_id());
     const bool waited = !present_.Says(change.fact);
-    if (change.verdict == incident::Verdict::kParked) {
+    if (change.verdict == incident::Verdict::kAwaiting) {
       waiting_.At(id).items.push_back(
           {change.moment.offset, Fingerprint(change.fact->SerializeAsString()), present_.saying});
       return;
@@ -138,7 +138,7 @@ absl::Status VisitHistory(const HistoryOptions& options,
   CommonOptions one_by_one = *options.common;
   one_by_one.threads = 1;  // partitions come in their order
   std::vector<MissingPart> missing;
-  absl::Status looked = LookAt(
+  absl::Status looked = FoldWatched(
       one_by_one, "exporting", std::move(view), [&](const host::Seen&) { return present.status; },
       nullptr, &missing);
   return looked.ok() ? EndOf(missing) : looked;

@@ -58,7 +58,7 @@ struct HistoryOptions {
 };
 
 // Folds from offset 0 on and visits each step, partition after partition, in the order of (offset,
-// ordinal). The visit's first error ends it. As host::Look otherwise: memory, signals, damage.
+// ordinal). The visit's first error ends it. As host::FoldView otherwise: memory, signals, damage.
 absl::Status VisitHistory(const HistoryOptions& options,
                           const std::function<absl::Status(const LifeStep&)>& visit);
 

@@ -1,6 +1,7 @@
 #include "services/history/importing/import_account.h"
 
 #include <absl/strings/str_cat.h>
+#include <absl/types/span.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -15,11 +16,10 @@
 #include "services/runtime/engine/entry_codec.h"
 #include "services/runtime/engine/task.h"
 #include "services/runtime/host/subjects.h"
+#include "services/runtime/ports/record_at.h"
 
 namespace gridledger::cli {
 namespace {
-
-constexpr int kRecordsAtOnce = 4096;
 
 // The rounds by the sources of their positions in the ledger.
 using Rounds = std::map<std::string, int>;
@@ -47,14 +47,8 @@ absl::Status FindTold(host::Folder& folder, const Rounds& rounds, const RowsRead
     const absl::StatusOr<Offset> end = folder.log().End(p);
     if (!end.ok()) return end.status();
     const std::unique_ptr<LogReader> reader = folder.log().NewReader();
-    absl::Status status = reader->Assign(p, Offset{0});
-    for (int64_t at = 0; status.ok() && at < end->value;) {
-      status = reader->Poll(absl::Seconds(30), kRecordsAtOnce, &batch);
-      if (status.ok() && batch.records().empty()) {
-        status = absl::DataLossError(absl::StrCat("partition ", p.value, " ends too early"));
-      }
-      for (const auto& record : batch.records()) {
-        at = record.offset.value + 1;
+    const auto find = [&](absl::Span<const Record> records) -> absl::StatusOr<bool> {
+      for (const Record& record : records) {
         if (!engine::DecodeEntry(record.value, &entry).ok() || !entry.has_source()) continue;
         const auto found = rounds.find(entry.source().source());
         if (found == rounds.end() || found->second == read.round) continue;
@@ -62,7 +56,10 @@ absl::Status FindTold(host::Folder& folder, const Rounds& rounds, const RowsRead
         if (!row.ok()) return row.status();
         if (*row) inputs[(*row)->input].in_ledger.Set((*row)->row);
       }
-    }
+      return true;
+    };
+    absl::Status status =
+        ReadUntil(*reader, Stretch{.partition = p, .from = Offset{0}, .end = *end}, &batch, find);
     if (!status.ok()) return status;
   }
   return absl::OkStatus();
@@ -95,15 +92,15 @@ class Voids {
     audit::EachVoid(
         host::AuditOf((*task)->subject()), [&](const audit::VoidKey& key, const audit::Void& item) {
           if (!status.ok()) return;
-          status = reader->Assign(partition, key.offset);
-          if (status.ok()) status = reader->Poll(absl::Seconds(30), 1, &batch);
-          if (status.ok() && batch.records().empty()) {
+          const auto record = ReadRecordAt(*reader, partition, key.offset, &batch);
+          status = record.status();
+          if (status.ok() && !record->has_value()) {
             status = absl::DataLossError(absl::StrCat("partition ", partition.value,
                                                       " ends before offset ", key.offset.value));
           }
           if (!status.ok()) return;
           // What does not decode, or is no source's, was never a row.
-          if (!engine::DecodeEntry(batch.records()[0].value, &entry).ok()) return;
+          if (!engine::DecodeEntry((*record)->value, &entry).ok()) return;
           const auto found = rounds_.find(entry.source().source());
           if (found == rounds_.end()) return;
           const auto row = Locate(read_, inputs_, found->second, entry.source().row());

@@ -26,7 +26,7 @@ struct ImportMeans {
   v1::Mapping mapping;
   v1::Policy policy;
   std::map<std::string, uint64_t> files;  // tables and polygons, by the name in the mapping
-  // Of the lines of tables that may grow, in order; see read_places.h.
+  // Of the lines of tables that may grow, in order; see read_annex.h.
   std::map<std::string, std::vector<uint64_t>> lines;
 };
 

@@ -11,7 +11,7 @@
 #include "services/base/digest.h"
 #include "services/base/layout.h"
 #include "services/history/importing/mapped_rows.h"
-#include "services/history/importing/read_places.h"
+#include "services/history/importing/read_annex.h"
 #include "services/history/importing/rejected_rows.h"
 #include "services/history/importing/row_order.h"
 #include "services/runtime/console/progress_line.h"
@@ -32,7 +32,7 @@ std::string SourceOf(const v1::Mapping& mapping, const std::string& name, uint64
 absl::StatusOr<ImportInput> OpenHeader(const std::string& path, const v1::Mapping& mapping,
                                        const std::string& mapping_path,
                                        const files::RowOptions& options, const std::string& spool,
-                                       const mapping::Places& places) {
+                                       const mapping::Annex& annex) {
   auto opened = OpenMappedRows(path, options, spool);
   if (!opened.ok()) return opened.status();
   ImportInput input;
@@ -55,12 +55,12 @@ absl::StatusOr<ImportInput> OpenHeader(const std::string& path, const v1::Mappin
   const std::vector<std::string>& header = input.reader->header();
   if (input.delimiter != 0) SayUnknownLeaks(mapping, mapping_path, header);
   if (mapping.has_events()) {
-    auto events = mapping::EventMapper::Compile(mapping, header, places);
+    auto events = mapping::EventMapper::Compile(mapping, header, annex);
     if (!events.ok()) return refused(events.status());
     input.events = *std::move(events);
     return input;
   }
-  auto lives = mapping::LifeMapper::Compile(mapping, header, places);
+  auto lives = mapping::LifeMapper::Compile(mapping, header, annex);
   if (!lives.ok()) return refused(lives.status());
   input.lives = *std::move(lives);
   return input;
@@ -69,9 +69,9 @@ absl::StatusOr<ImportInput> OpenHeader(const std::string& path, const v1::Mappin
 absl::StatusOr<ImportInput> OpenOne(const std::string& path, const v1::Mapping& mapping,
                                     const std::string& mapping_path,
                                     const files::RowOptions& options, const std::string& spool,
-                                    const mapping::Places& places) {
+                                    const mapping::Annex& annex) {
   absl::StatusOr<ImportInput> input =
-      OpenHeader(path, mapping, mapping_path, options, spool, places);
+      OpenHeader(path, mapping, mapping_path, options, spool, annex);
   std::error_code error;
   if (!input.ok() || !std::filesystem::is_regular_file(path, error)) return input;
   input->reader.reset();
@@ -206,7 +206,7 @@ absl::Status Recognise(std::vector<ImportInput>& inputs, RowStore& store, AllRow
       const auto look = [&](const auto* told) {
         if (told == nullptr) return absl::OkStatus();
         AddRow(row, told->content, &input.compared);
-        return store.Look(present, Fingerprint(told->incident_id), told->content);
+        return store.Take(present, Fingerprint(told->incident_id), told->content);
       };
       return input.events != nullptr ? look(input.events->Apply(row.fields))
                                      : look(input.lives->Apply(row.fields));
@@ -382,15 +382,15 @@ absl::StatusOr<std::vector<ImportInput>> OpenInputs(const std::vector<std::strin
   if (!options.ok()) {
     return absl::InvalidArgumentError(absl::StrCat(mapping_path, ": ", options.status().message()));
   }
-  absl::StatusOr<mapping::Places> places = LoadPlaces(mapping, mapping_path);
-  if (!places.ok()) return places.status();
-  places->present = present;
+  absl::StatusOr<mapping::Annex> annex = LoadAnnex(mapping, mapping_path);
+  if (!annex.ok()) return annex.status();
+  annex->present = present;
   // Rows with an incident each are read once more to be kept beside the list of rejected ones.
   const std::string kept = again || !mapping.has_events() ? spool : "";
   std::vector<ImportInput> inputs;
   for (const std::string& path : paths) {
     absl::StatusOr<ImportInput> input =
-        OpenOne(path, mapping, mapping_path, *options, kept, *places);
+        OpenOne(path, mapping, mapping_path, *options, kept, *annex);
     if (!input.ok()) return input.status();
     inputs.push_back(*std::move(input));
   }

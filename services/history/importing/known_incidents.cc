@@ -10,6 +10,7 @@
 #include "services/history/importing/import_record.h"
 #include "services/runtime/engine/entry_codec.h"
 #include "services/runtime/host/subjects.h"
+#include "services/runtime/ports/record_at.h"
 
 namespace gridledger::cli {
 namespace {
@@ -66,11 +67,9 @@ absl::StatusOr<std::vector<int>> KnownIncidents::RoundsOf(const std::string& sou
 
 absl::StatusOr<const v1::Entry*> KnownIncidents::Read(Partition partition, Offset offset) {
   if (reader_ == nullptr) reader_ = folder_.log().NewReader();
-  absl::Status status = reader_->Assign(partition, offset);
-  if (status.ok()) status = reader_->Poll(absl::Seconds(30), 1, &batch_);
-  reader_->Unassign(partition);
-  if (!status.ok()) return status;
-  if (batch_.records().empty() || !engine::DecodeEntry(batch_.records()[0].value, &entry_).ok()) {
+  const auto record = ReadRecordAt(*reader_, partition, offset, &batch_);
+  if (!record.ok()) return record.status();
+  if (!record->has_value() || !engine::DecodeEntry((*record)->value, &entry_).ok()) {
     return absl::DataLossError(absl::StrCat("partition ", partition.value,
                                             " has no entry at offset ", offset.value,
                                             ", of which the state tells"));

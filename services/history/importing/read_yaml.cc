@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "services/domain/incident/limits.h"
-#include "services/history/importing/read_places.h"
+#include "services/history/importing/read_annex.h"
 #include "services/history/mapping/rows/event_mapper.h"
 #include "services/history/mapping/rows/mapper.h"
 #include "services/history/mapping/rows/named_columns.h"
@@ -49,7 +49,7 @@ absl::Status ReadInto(const std::string& path, const char* what,
   return text.ok() ? yaml::ParseYaml(*text, path, message) : text.status();
 }
 
-absl::Status CompileMapping(const v1::Mapping& mapping, const mapping::Places& places) {
+absl::Status CompileMapping(const v1::Mapping& mapping, const mapping::Annex& annex) {
   for (int i = 0; i < mapping.time_formats_size(); ++i) {
     const auto format = mapping::TimeFormat::Compile(mapping.time_formats(i));
     if (format.ok()) continue;
@@ -58,17 +58,17 @@ absl::Status CompileMapping(const v1::Mapping& mapping, const mapping::Places& p
   }
   const std::vector<std::string> header = mapping::ColumnsOf(mapping);
   if (mapping.has_events()) {
-    return mapping::EventMapper::Compile(mapping, header, places).status();
+    return mapping::EventMapper::Compile(mapping, header, annex).status();
   }
-  return mapping::Mapper::Compile(mapping, header, places).status();
+  return mapping::Mapper::Compile(mapping, header, annex).status();
 }
 
-// The field that names what LoadPlaces cannot load.
-std::string FieldOfBadPlace(const v1::Mapping& mapping, const std::string& mapping_path) {
+// The field that names what LoadAnnex cannot load.
+std::string FieldOfBadAnnex(const v1::Mapping& mapping, const std::string& mapping_path) {
   const v1::IncidentColumns& incident = mapping.incident();
   v1::Mapping areas;
   *areas.mutable_incident()->mutable_area_by_point() = incident.area_by_point();
-  if (!LoadPlaces(areas, mapping_path).ok()) return "incident.area_by_point.polygons";
+  if (!LoadAnnex(areas, mapping_path).ok()) return "incident.area_by_point.polygons";
   for (const auto& [field, value] : {std::pair("incident.id", &incident.id()),
                                      {"incident.category", &incident.category()},
                                      {"incident.community", &incident.community()},
@@ -78,7 +78,7 @@ std::string FieldOfBadPlace(const v1::Mapping& mapping, const std::string& mappi
                                      {"events.state", &mapping.events().state()}}) {
     v1::Mapping alone;
     *alone.mutable_incident()->mutable_id() = *value;
-    if (!LoadPlaces(alone, mapping_path).ok()) return absl::StrCat(field, ".table.file");
+    if (!LoadAnnex(alone, mapping_path).ok()) return absl::StrCat(field, ".table.file");
   }
   return "";
 }
@@ -179,11 +179,11 @@ absl::Status AtItsPlace(const absl::Status& status, const std::string& mapping_p
 }
 
 absl::Status CheckMapping(const v1::Mapping& mapping, const std::string& mapping_path) {
-  const absl::StatusOr<mapping::Places> places = LoadPlaces(mapping, mapping_path);
-  if (!places.ok()) {
-    return At(places.status(), FieldOfBadPlace(mapping, mapping_path), mapping_path);
+  const absl::StatusOr<mapping::Annex> annex = LoadAnnex(mapping, mapping_path);
+  if (!annex.ok()) {
+    return At(annex.status(), FieldOfBadAnnex(mapping, mapping_path), mapping_path);
   }
-  const absl::Status compiled = CompileMapping(mapping, *places);
+  const absl::Status compiled = CompileMapping(mapping, *annex);
   return compiled.ok() ? compiled : AtItsPlace(compiled, mapping_path);
 }
 

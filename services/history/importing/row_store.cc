@@ -292,7 +292,7 @@ absl::StatusOr<std::unique_ptr<files::FactSorter>> RowStore::NewSorter() const {
                                   .partitions = 1});
 }
 
-absl::Status RowStore::Look(uint64_t present, uint64_t incident, uint64_t content) {
+absl::Status RowStore::Take(uint64_t present, uint64_t incident, uint64_t content) {
   if (looked_ == nullptr) {
     auto sorter = NewSorter();
     if (!sorter.ok()) return sorter.status();

@@ -5,7 +5,7 @@
 //
 //   auto store = *RowStore::Open({.path = …, .rounds = …});
 //   if (!store->empty()) {
-//     for each row: store->Look(present, incident, content);
+//     for each row: store->Take(present, incident, content);
 //     store->Match();
 //   }
 //   for each row again: store->Find(present);
@@ -66,7 +66,7 @@ class RowStore {
   // No row is known.
   bool empty() const { return known_ == 0; }
   // A row of this import; `present` is its number there, from 1 on.
-  absl::Status Look(uint64_t present, uint64_t incident, uint64_t content);
+  absl::Status Take(uint64_t present, uint64_t incident, uint64_t content);
   // After the last of them. FailedPrecondition when some rows of a round that was cut off are among
   // them and others not: how far each partition got is known by time alone, so that the round can
   // go on with all of its rows, and with nothing less.

@@ -4,12 +4,14 @@
 #include <absl/container/flat_hash_set.h>
 #include <absl/strings/str_cat.h>
 #include <absl/time/clock.h>
+#include <absl/types/span.h>
 
 #include <algorithm>
 #include <iterator>
 #include <utility>
 
 #include "services/runtime/host/log_lines.h"
+#include "services/runtime/ports/record_at.h"
 
 namespace gridledger::host {
 namespace {
@@ -17,7 +19,7 @@ namespace {
 constexpr absl::Duration kRetryFirst = absl::Seconds(1);
 constexpr absl::Duration kRetryMax = absl::Minutes(1);
 constexpr absl::Duration kOpenWait = absl::Seconds(2);
-constexpr absl::Duration kReadPatience = absl::Seconds(10);
+constexpr absl::Duration kPatience = absl::Seconds(10);    // it is tried again
 constexpr absl::Duration kStep = absl::Milliseconds(200);  // between looks at whether to stop
 constexpr int kPollMax = 100;         // records; of large ones the client's queue holds fewer
 constexpr int64_t kReadOnMax = 1000;  // records that are read to get to the next letter
@@ -252,22 +254,24 @@ absl::Status DeadLetterTopic::DropWhatIsThere(Partition partition,
   absl::flat_hash_set<std::string> wanted;
   for (const ParkedRecord& record : *records) wanted.insert(Position(partition, record.offset));
   const std::unique_ptr<LogReader> reader = topic_->NewReader();
-  if (absl::Status status = reader->Assign(partition, *begin); !status.ok()) return status;
-  absl::Time patience = absl::Now() + kReadPatience;
   RecordBatch batch;
-  for (Offset next = *begin; next < *end;) {
-    if (stopping()) return absl::CancelledError("the program ends");
-    if (absl::Status status = reader->Poll(kStep, kPollMax, &batch); !status.ok()) return status;
-    for (const Record& record : batch.records()) {
-      wanted.erase(record.key);
-      next = record.offset.Next();
-    }
-    if (!batch.records().empty()) patience = absl::Now() + kReadPatience;
-    if (absl::Now() >= patience) {
-      return absl::UnavailableError(
-          absl::StrCat(options_.topic.topic, " does not answer at ", Position(partition, next)));
-    }
+  absl::Status status = ReadUntil(
+      *reader,
+      Stretch{.partition = partition,
+              .from = *begin,
+              .end = *end,
+              .records_max = kPollMax,
+              .patience = kPatience},
+      &batch,
+      [&](absl::Span<const Record> letters) {
+        for (const Record& letter : letters) wanted.erase(letter.key);
+        return true;
+      },
+      [&] { return stopping() ? absl::CancelledError("the program ends") : absl::OkStatus(); });
+  if (absl::IsUnavailable(status)) {
+    return absl::UnavailableError(absl::StrCat(options_.topic.topic, ": ", status.message()));
   }
+  if (!status.ok()) return status;
   std::erase_if(*records, [&](const ParkedRecord& record) {
     return !wanted.contains(Position(partition, record.offset));
   });
@@ -291,7 +295,7 @@ absl::StatusOr<std::vector<NewRecord>> DeadLetterTopic::MakeLetters(
     Partition partition, const std::vector<ParkedRecord>& records) {
   std::vector<NewRecord> letters;
   size_t bytes = 0;
-  absl::Time patience = absl::Now() + kReadPatience;
+  absl::Time patience = absl::Now() + kPatience;
   const absl::Cleanup unassign = [&] { ledger_->Unassign(partition); };
   RecordBatch batch;
   Offset next{-1};
@@ -313,7 +317,7 @@ absl::StatusOr<std::vector<NewRecord>> DeadLetterTopic::MakeLetters(
       if (!is_full) letters.push_back(std::move(letter));
       if (is_full || letters.size() == std::min(records.size(), kLettersMax)) return letters;
     }
-    if (!batch.records().empty()) patience = absl::Now() + kReadPatience;
+    if (!batch.records().empty()) patience = absl::Now() + kPatience;
     if (stopping()) return absl::CancelledError("the program ends");
     if (absl::Now() >= patience) {
       return absl::UnavailableError(

@@ -1,6 +1,7 @@
 #include "services/runtime/console/instant.h"
 
 #include <absl/strings/str_cat.h>
+#include <absl/types/span.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -11,31 +12,41 @@
 #include "services/domain/policy/policy.h"
 #include "services/runtime/console/printable.h"
 #include "services/runtime/engine/entry_codec.h"
+#include "services/runtime/ports/record_at.h"
 
 namespace gridledger::cli {
 namespace {
 
 // A ledger begins with its policy, in every partition; a live one may have a few records before it.
-constexpr int kRecordsBeforePolicyMax = 256;
+constexpr int64_t kRecordsBeforePolicyMax = 256;
 
 absl::StatusOr<std::optional<v1::Policy>> FirstPolicy(EventLog& log, Partition partition) {
   const absl::StatusOr<Offset> end = log.End(partition);
   if (!end.ok()) return end.status();
   if (end->value == 0) return std::nullopt;
   const std::unique_ptr<LogReader> reader = log.NewReader();
-  if (absl::Status status = reader->Assign(partition, Offset{0}); !status.ok()) return status;
   RecordBatch batch;
-  if (absl::Status status = reader->Poll(absl::Seconds(10), kRecordsBeforePolicyMax, &batch);
-      !status.ok()) {
+  std::optional<v1::Policy> found;
+  const auto look = [&](absl::Span<const Record> records) {
+    v1::Entry entry;
+    for (const Record& record : records) {
+      if (!engine::DecodeEntry(record.value, &entry).ok() || !entry.has_policy_activated())
+        continue;
+      const v1::Policy& policy = entry.policy_activated().policy();
+      if (policy.zone().empty()) continue;
+      found = policy;
+      return false;
+    }
+    return true;
+  };
+  const Stretch beginning{.partition = partition,
+                          .from = Offset{0},
+                          .end = Offset{std::min(end->value, kRecordsBeforePolicyMax)},
+                          .records_max = int{kRecordsBeforePolicyMax}};
+  if (absl::Status status = ReadUntil(*reader, beginning, &batch, look); !status.ok()) {
     return status;
   }
-  v1::Entry entry;
-  for (const Record& record : batch.records()) {
-    if (!engine::DecodeEntry(record.value, &entry).ok() || !entry.has_policy_activated()) continue;
-    const v1::Policy& policy = entry.policy_activated().policy();
-    if (!policy.zone().empty()) return policy;
-  }
-  return std::nullopt;
+  return found;
 }
 
 }  // namespace

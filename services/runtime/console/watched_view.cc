@@ -10,9 +10,9 @@
 
 namespace gridledger::cli {
 
-absl::Status LookAt(const CommonOptions& options, const char* verb, host::View view,
-                    absl::FunctionRef<absl::Status(const host::Seen&)> visit, LookOutcome* outcome,
-                    std::vector<MissingPart>* missing) {
+absl::Status FoldWatched(const CommonOptions& options, const char* verb, host::View view,
+                         absl::FunctionRef<absl::Status(const host::Seen&)> visit,
+                         ViewOutcome* outcome, std::vector<MissingPart>* missing) {
   const absl::StatusOr<size_t> memory = options.MemoryBytes();
   if (!memory.ok()) return memory.status();
   view.memory_bytes = *memory;
@@ -31,7 +31,7 @@ absl::Status LookAt(const CommonOptions& options, const char* verb, host::View v
       return visit(seen);
     };
     view.through_damage |= missing != nullptr;
-    status = host::Look(view, &totals, listing);
+    status = host::FoldView(view, &totals, listing);
   }
   if (outcome != nullptr) {
     outcome->records = totals.records;

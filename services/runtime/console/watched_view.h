@@ -1,4 +1,4 @@
-// A look at the ledger as commands take it: with a progress line, within the process's limits, and
+// A view of the ledger as commands take it: with a progress line, within the process's limits, and
 // ended tidily by SIGINT and SIGTERM.
 #pragma once
 
@@ -24,17 +24,18 @@ struct MissingPart {
   absl::Status why;
 };
 
-struct LookOutcome {
+struct ViewOutcome {
   int64_t records = 0;
   absl::Duration took;
 };
 
-// host::Look with the memory, threads and stop flag of the command; `verb` is for the progress
-// line. With `missing` a partition that is damaged or away does not end the look: what could be
+// host::FoldView with the memory, threads and stop flag of the command; `verb` is for the progress
+// line. With `missing` a partition that is damaged or away does not end the view: what could be
 // folded of it is visited, and it is listed there, in the order of partitions.
-absl::Status LookAt(const CommonOptions& options, const char* verb, host::View view,
-                    absl::FunctionRef<absl::Status(const host::Seen&)> visit,
-                    LookOutcome* outcome = nullptr, std::vector<MissingPart>* missing = nullptr);
+absl::Status FoldWatched(const CommonOptions& options, const char* verb, host::View view,
+                         absl::FunctionRef<absl::Status(const host::Seen&)> visit,
+                         ViewOutcome* outcome = nullptr,
+                         std::vector<MissingPart>* missing = nullptr);
 
 // What a command ends with that has answered for the rest: OkStatus when nothing is missing.
 absl::Status EndOf(const std::vector<MissingPart>& missing);

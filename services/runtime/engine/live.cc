@@ -212,7 +212,7 @@ void Live::FoldBatch() {
     bytes += record.value.size();
     if (bytes >= kBytesBetweenLooks) {
       bytes = 0;
-      LookAtMemory();
+      MeasureMemory();
     }
     return true;
   });

@@ -205,7 +205,7 @@ class Live {
   Group* GroupOf(Partition partition);
   void FoldBatch();
   // A batch may hold more than a checkpoint should: between its records as between two turns.
-  void LookAtMemory();
+  void MeasureMemory();
   std::shared_ptr<Flight> Append(Partition partition, std::vector<NewRecord> records);
   void FoldRecord(Group& group, const Record& record, const v1::Entry* entry);
   void Send(Group& group, Owned& owned);

@@ -14,7 +14,7 @@ constexpr size_t kLoadedBytesMin = size_t{64} << 10;
 
 }  // namespace
 
-void Live::LookAtMemory() {
+void Live::MeasureMemory() {
   if (!IsDirty(1)) return;
   AwaitCheckpoint();
   AnswerCheckpoint();
@@ -100,10 +100,10 @@ void Live::CollectSome(size_t most) {
 absl::Status Live::CheckpointNow() {
   if (checkpoints_ == nullptr) return absl::OkStatus();
   // What is being collected, what has changed since, and the answer to that.
-  for (int round = 0; round < 3; ++round) {
+  for (int step = 0; step < 3; ++step) {
     if (checkpoint_flight_ != nullptr) checkpoint_flight_->answered.wait(false);
     AnswerCheckpoint();
-    if (round < 2) MaybeCheckpoint(true);
+    if (step < 2) MaybeCheckpoint(true);
   }
   return checkpoint_status_;
 }

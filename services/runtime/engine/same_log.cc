@@ -2,9 +2,17 @@
 
 #include <absl/strings/str_cat.h>
 
-#include <memory>
+#include <optional>
+
+#include "services/runtime/ports/record_at.h"
 
 namespace gridledger::engine {
+namespace {
+
+// Shorter than for others: a program that is told to end may be waiting here.
+constexpr absl::Duration kPatience = absl::Seconds(10);
+
+}  // namespace
 
 absl::Status OtherLog(const Task& task) {
   return absl::DataLossError(absl::StrCat(
@@ -15,12 +23,10 @@ absl::Status OtherLog(const Task& task) {
 absl::Status CheckSameLog(EventLog* log, const Task& task) {
   if (task.next().value == 0) return absl::OkStatus();
   const Offset last{task.next().value - 1};
-  const std::unique_ptr<LogReader> reader = log->NewReader();
-  RecordBatch batch;
-  absl::Status status = reader->Assign(task.id().partition, last);
-  if (status.ok()) status = reader->Poll(absl::Seconds(10), 1, &batch);
-  if (!status.ok() && !absl::IsOutOfRange(status)) return status;
-  if (!status.ok() || batch.records().empty() || !task.FoldedLast(batch.records()[0].value)) {
+  const absl::StatusOr<std::optional<OwnedRecord>> record =
+      ReadRecordAt(*log, task.id().partition, last, kPatience);
+  if (!record.ok() && !absl::IsOutOfRange(record.status())) return record.status();
+  if (!record.ok() || !record->has_value() || !task.FoldedLast((*record)->value)) {
     return OtherLog(task);
   }
   return absl::OkStatus();

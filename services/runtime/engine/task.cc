@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <limits>
-#include <tuple>
 #include <utility>
 
 #include "services/domain/incident/limits.h"
@@ -26,12 +25,6 @@ std::string TooNew(uint32_t schema, uint32_t present) {
 uint64_t SchemaOf(const Service& service) {
   return Fingerprint(
       absl::StrCat("shared ", kSharedSchema, " ", service.name.text(), " ", service.schema));
-}
-
-bool IsIn(const SourceMark* mark, const v1::SourcePosition& at) {
-  if (mark == nullptr) return false;
-  return std::make_tuple(at.at_ms(), at.version(), at.row(), at.ordinal()) <=
-         std::make_tuple(mark->at_ms, mark->version, mark->row, mark->ordinal);
 }
 
 std::string Describe(const TaskId& task, Offset offset) {
@@ -132,19 +125,7 @@ absl::Status Task::FoldEntry(Offset offset, absl::Time timestamp, const v1::Entr
   touched_.clear();
   if (time_moved) subject_->EvolveTime(moment);
   FoldContent(moment, entry);
-  if (entry.has_source()) {
-    const v1::SourcePosition& at = entry.source();
-    SourceMark& mark = MarkOf(at.source());
-    if (!IsIn(&mark, at)) {
-      mark.at_ms = at.at_ms();
-      mark.version = at.version();
-      mark.row = at.row();
-      mark.ordinal = at.ordinal();
-      mark.last = at.last();
-    }
-    ++mark.entries;
-    if (at.ordinal() == 0) ++mark.rows;
-  }
+  if (entry.has_source()) FoldSource(entry.source());
   subject_->EvolveEnd(moment, touched_);
   if (decides_) Decide(moment);
   if (watch_ != nullptr) watch_->Folded(*this, moment, &entry);
@@ -221,14 +202,6 @@ void Task::Expect(const v1::Entry& entry, Ahead ahead) const {
   };
   if (entry.has_fact()) expect(entry.fact());
   for (const v1::Fact& fact : entry.decision().facts()) expect(fact);
-}
-
-SourceMark& Task::MarkOf(const std::string& source) {
-  if (newest_mark_ != nullptr && newest_source_ == source) return marks_.Change(newest_mark_);
-  newest_source_ = source;
-  SourceMark& mark = marks_.At(SourceName(source));
-  newest_mark_ = &mark;
-  return mark;
 }
 
 void Task::FoldDecision(const incident::Moment& moment, const v1::Decision& decision) {

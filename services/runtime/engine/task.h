@@ -245,6 +245,7 @@ class Task {
                     std::string reason);
   absl::Status RaisedBeyondUs(Offset at, uint32_t to) const;
   absl::Status PassPlace(Offset offset);
+  void FoldSource(const v1::SourcePosition& at);
   SourceMark& MarkOf(const std::string& source);
   void BoundLoaded();
   void FoldContent(const incident::Moment& moment, const v1::Entry& entry);

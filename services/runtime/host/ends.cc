@@ -11,8 +11,8 @@ namespace {
 
 constexpr absl::Duration kAskAgain = absl::Milliseconds(50);
 
-// The answers to one round of questions. Shared with the callbacks.
-struct Round {
+// The answers to questions asked at once. Shared with the callbacks.
+struct Asking {
   absl::Mutex mutex;
   size_t left ABSL_GUARDED_BY(mutex) = 0;
   std::vector<absl::StatusOr<LogBounds>> answers ABSL_GUARDED_BY(mutex);
@@ -27,26 +27,26 @@ std::vector<absl::StatusOr<Offset>> AskEnds(EventLog& log, const std::vector<Par
   std::vector<size_t> open(partitions.size());
   for (size_t i = 0; i < open.size(); ++i) open[i] = i;
   while (true) {
-    const auto round = std::make_shared<Round>();
+    const auto asking = std::make_shared<Asking>();
     {
-      const absl::MutexLock lock(&round->mutex);
-      round->left = open.size();
-      round->answers.resize(open.size(), absl::UnavailableError("not answered"));
+      const absl::MutexLock lock(&asking->mutex);
+      asking->left = open.size();
+      asking->answers.resize(open.size(), absl::UnavailableError("not answered"));
     }
     for (size_t i = 0; i < open.size(); ++i) {
-      log.AskBounds(partitions[open[i]], [round, i](absl::StatusOr<LogBounds> answer) {
-        const absl::MutexLock lock(&round->mutex);
-        round->answers[i] = std::move(answer);
-        --round->left;
+      log.AskBounds(partitions[open[i]], [asking, i](absl::StatusOr<LogBounds> answer) {
+        const absl::MutexLock lock(&asking->mutex);
+        asking->answers[i] = std::move(answer);
+        --asking->left;
       });
     }
-    const auto all = [&round]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return round->left == 0; };
+    const auto all = [&asking]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return asking->left == 0; };
     std::vector<size_t> again;
     {
-      const absl::MutexLock lock(&round->mutex);
-      round->mutex.Await(absl::Condition(&all));
+      const absl::MutexLock lock(&asking->mutex);
+      asking->mutex.Await(absl::Condition(&all));
       for (size_t i = 0; i < open.size(); ++i) {
-        const absl::StatusOr<LogBounds>& answer = round->answers[i];
+        const absl::StatusOr<LogBounds>& answer = asking->answers[i];
         if (answer.ok()) {
           ends[open[i]] = answer->end;
         } else {

@@ -117,7 +117,7 @@ void LiveCity::Work(Worker* worker) {
   };
   auto told = news();
   while (!stopping_ && status.ok()) {
-    ++worker->rounds;
+    ++worker->turns;
     if (worker->stand_back.exchange(false)) worker->live->StandBack(kStandBackFor);
     if (worker->promote.exchange(false)) worker->live->Promote();
     std::optional<std::vector<Partition>> wanted;
@@ -249,14 +249,15 @@ void LiveCity::Publish(Worker* worker, bool idle) {
                                   .next = task->next(),
                                   .end = {},
                                   .now = task->now(),
-                                  .pending = task->pending().size()});
+                                  .pending = task->pending().size(),
+                                  .decisions_too_large = task->decisions_too_large()});
     // Every service has the same incident fold: one of them is enough to count by.
     if (task->id().service == options_.services.front().name) {
       const incident::Counts& counts = task->incidents().counts.Get();
       look.incidents += static_cast<int64_t>(counts.incidents);
       look.open += static_cast<int64_t>(counts.open);
       look.closed += static_cast<int64_t>(counts.closed);
-      look.parked += static_cast<int64_t>(counts.parked);
+      look.awaiting += static_cast<int64_t>(counts.awaiting);
       for (const uint64_t voids : counts.voids) look.voids += static_cast<int64_t>(voids);
     }
     if (task->id().service.text() == "metrics") {
@@ -271,7 +272,7 @@ void LiveCity::Publish(Worker* worker, bool idle) {
                                        [&](const auto& other) { return other.get() == worker; }) -
                           workers_.begin());
   looks_[index].look = std::move(look);
-  ++looks_[index].turn;
+  ++looks_[index].count;
   looks_[index].idle = idle;
 }
 
@@ -319,14 +320,14 @@ CityLook LiveCity::Sum() {
     sum.open += look.open;
     sum.closed += look.closed;
     sum.voids += look.voids;
-    sum.parked += look.parked;
+    sum.awaiting += look.awaiting;
     sum.folded += look.folded;
     sum.decisions_sent += look.decisions_sent;
     sum.taken_over += look.taken_over;
     sum.refused += look.refused;
     if (look.last_refusal.has_value()) sum.last_refusal = look.last_refusal;
     sum.stood_down += look.stood_down;
-    sum.live = sum.live && look.live && worker.turn > 0;
+    sum.live = sum.live && look.live && worker.count > 0;
     sum.stopped.insert(sum.stopped.end(), look.stopped.begin(), look.stopped.end());
   }
   std::sort(sum.tasks.begin(), sum.tasks.end(),
@@ -334,10 +335,10 @@ CityLook LiveCity::Sum() {
   return sum;
 }
 
-std::vector<uint64_t> LiveCity::Rounds() const {
-  std::vector<uint64_t> rounds;
-  for (const auto& worker : workers_) rounds.push_back(worker->rounds);
-  return rounds;
+std::vector<uint64_t> LiveCity::Turns() const {
+  std::vector<uint64_t> turns;
+  for (const auto& worker : workers_) turns.push_back(worker->turns);
+  return turns;
 }
 
 void LiveCity::Promote() {

@@ -68,6 +68,7 @@ struct TaskLook {
   std::optional<Offset> end;  // the ledger's, not before `next`; none until that has been heard
   absl::Time now;
   size_t pending = 0;
+  int64_t decisions_too_large = 0;  // not made, for no record could hold them; since it was opened
 };
 
 struct CityLook {
@@ -75,7 +76,7 @@ struct CityLook {
   // Of the partitions' metrics tasks; zeros when that service does not run here.
   metrics::Row totals;
   int64_t incidents = 0, open = 0, closed = 0;
-  int64_t voids = 0, parked = 0;
+  int64_t voids = 0, awaiting = 0;
   int64_t folded = 0;          // records, by all tasks, since the start
   int64_t decisions_sent = 0;  // since the start
   int64_t taken_over = 0;      // partitions, by this standby
@@ -120,7 +121,7 @@ class LiveCity {
   bool WaitUntilIdle(absl::Time deadline);
   // How often each thread has come round: at most half a second for nothing to do, and for as long
   // as what there is takes.
-  std::vector<uint64_t> Rounds() const;
+  std::vector<uint64_t> Turns() const;
   // True once no thread runs any more, because nothing could go on.
   bool Failed();
 
@@ -130,7 +131,7 @@ class LiveCity {
     std::thread thread;
     std::atomic<bool> promote{false};
     std::atomic<bool> stand_back{false};
-    std::atomic<uint64_t> rounds{0};
+    std::atomic<uint64_t> turns{0};
     std::vector<Partition> runs;  // the thread's own
     Questions questions;
     // How far the sink has been told what each partition's state lists; the thread's own.
@@ -170,7 +171,7 @@ class LiveCity {
   struct WorkerLook {
     CityLook look;
     bool idle = false;
-    int64_t turn = 0;
+    int64_t count = 0;  // of its looks
   };
   absl::Mutex mutex_;
   absl::Status snapshot_ ABSL_GUARDED_BY(mutex_);  // of the last one

@@ -3,6 +3,7 @@
 #include <absl/strings/str_cat.h>
 #include <absl/synchronization/mutex.h>
 #include <absl/synchronization/notification.h>
+#include <absl/types/span.h>
 
 #include <algorithm>
 #include <thread>
@@ -11,11 +12,11 @@
 #include "services/runtime/engine/same_log.h"
 #include "services/runtime/host/checkpoint_writer.h"
 #include "services/runtime/host/keep_snapshot.h"
+#include "services/runtime/ports/record_at.h"
 
 namespace gridledger::host {
 namespace {
 
-constexpr int kReadBatch = 4096;
 constexpr int kStepsBetweenLooks = 256;
 constexpr size_t kBytesBetweenLooks = size_t{256} << 10;  // of a batch: a thousand usual records
 
@@ -198,20 +199,16 @@ absl::Status FoldToEnd(EventLog* log, Partition partition, const std::vector<eng
   }
   if (next >= *end) return absl::OkStatus();
   const std::unique_ptr<LogReader> reader = log->NewReaderOfValues();
-  if (absl::Status status = reader->Assign(partition, next); !status.ok()) return status;
   RecordBatch batch;
   engine::EntryWindow window;
-  while (next < *end) {
-    if (absl::Status status = reader->Poll(absl::Seconds(1), kReadBatch, &batch); !status.ok())
-      return status;
+  const auto fold = [&](absl::Span<const Record> records) -> absl::StatusOr<bool> {
     int64_t folded = 0;
     size_t bytes = 0;
     absl::Status status;
     const auto expect = [&](const Record&, const v1::Entry& entry, engine::Ahead ahead) {
       for (const engine::Task* task : tasks) task->Expect(entry, ahead);
     };
-    window.Walk(batch.records(), expect, [&](const Record& record, const v1::Entry* entry) {
-      if (record.offset >= *end) return false;
+    window.Walk(records, expect, [&](const Record& record, const v1::Entry* entry) {
       for (engine::Task* task : tasks) {
         if (task->next() != record.offset) continue;
         status = entry != nullptr
@@ -219,7 +216,6 @@ absl::Status FoldToEnd(EventLog* log, Partition partition, const std::vector<eng
                      : task->Fold(record);
         if (!status.ok()) return false;
       }
-      next = record.offset.Next();
       ++folded;
       bytes += record.value.size();
       if (bytes < kBytesBetweenLooks) return true;
@@ -229,8 +225,10 @@ absl::Status FoldToEnd(EventLog* log, Partition partition, const std::vector<eng
     });
     if (!status.ok()) return status;
     if (status = after_batch(folded); !status.ok()) return status;
-  }
-  return absl::OkStatus();
+    return true;
+  };
+  return ReadUntil(*reader, Stretch{.partition = partition, .from = next, .end = *end}, &batch,
+                   fold);
 }
 
 absl::Status Run(const LockStepRun& run, LockStepTotals* totals) {

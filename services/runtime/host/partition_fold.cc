@@ -1,17 +1,11 @@
 #include "services/runtime/host/partition_fold.h"
 
-#include <absl/strings/str_cat.h>
-
 #include <algorithm>
 #include <utility>
 
+#include "services/runtime/ports/record_at.h"
+
 namespace gridledger::host {
-namespace {
-
-constexpr int kReadBatch = 4096;                             // records, ~1 MB
-constexpr absl::Duration kReadPatience = absl::Seconds(30);  // for a record that the end promises
-
-}  // namespace
 
 absl::Status PartitionFold::Open(Offset estimate) {
   next_ = bound_;
@@ -75,41 +69,41 @@ Seen PartitionFold::AsSeen() {
 
 absl::Status PartitionFold::FoldRecords() {
   const std::unique_ptr<LogReader> reader = view_.folder->log().NewReaderOfValues();
-  if (absl::Status status = reader->Assign(partition_, next_); !status.ok()) return status;
   RecordBatch batch;
-  while (next_ < bound_) {
-    if (view_.stop != nullptr && *view_.stop)
-      return absl::AbortedError("interrupted: nothing was changed");
-    const absl::Duration patience = view_.through_damage ? kPartPatience : kReadPatience;
-    if (absl::Status status = reader->Poll(patience, kReadBatch, &batch); !status.ok()) {
-      bad_place_ = batch.bad_place();
-      return status;
-    }
-    if (batch.records().empty()) {
-      return absl::UnavailableError(absl::StrCat("partition ", partition_.value, " offset ",
-                                                 next_.value, ": the record does not come"));
-    }
+  const auto fold = [&](absl::Span<const Record> records) -> absl::StatusOr<bool> {
     const Offset before = next_;
     bool reached = false;
-    absl::Status status = FoldBatch(batch, &reached);
+    absl::Status status = FoldBatch(records, &reached);
     totals_.records += next_.value - before.value;
     for (auto& folding : tasks_) {
       if (status.ok()) status = folding->MaybeCheckpoint();
     }
     if (!status.ok()) return status;
-    if (reached) break;
-  }
-  return absl::OkStatus();
+    return !reached;
+  };
+  const auto may_go_on = [&] {
+    return view_.stop != nullptr && *view_.stop
+               ? absl::AbortedError("interrupted: nothing was changed")
+               : absl::OkStatus();
+  };
+  absl::Status status =
+      ReadUntil(*reader,
+                Stretch{.partition = partition_,
+                        .from = next_,
+                        .end = bound_,
+                        .patience = view_.through_damage ? kPartPatience : kReadPatience},
+                &batch, fold, may_go_on);
+  bad_place_ = batch.bad_place();
+  return status;
 }
 
-absl::Status PartitionFold::FoldBatch(const RecordBatch& batch, bool* reached) {
+absl::Status PartitionFold::FoldBatch(absl::Span<const Record> records, bool* reached) {
   absl::Status status;
   const auto expect = [this](const Record&, const v1::Entry& entry, engine::Ahead ahead) {
     for (auto& folding : tasks_) folding->task().Expect(entry, ahead);
   };
-  window_.Walk(batch.records(), expect, [&](const Record& record, const v1::Entry* entry) {
-    *reached = record.offset >= bound_ || (view_.until && record.kind == PlaceKind::kRecord &&
-                                           record.timestamp > *view_.until);
+  window_.Walk(records, expect, [&](const Record& record, const v1::Entry* entry) {
+    *reached = view_.until && record.kind == PlaceKind::kRecord && record.timestamp > *view_.until;
     if (*reached) return false;
     if (probe_ < probes_.size()) TakeProbes(record.offset);
     if (view_.before_folding) {

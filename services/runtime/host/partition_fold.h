@@ -4,6 +4,7 @@
 
 #include <absl/status/status.h>
 #include <absl/time/time.h>
+#include <absl/types/span.h>
 
 #include <memory>
 #include <optional>
@@ -48,7 +49,7 @@ class PartitionFold {
 
   absl::Status FoldRecords();
 
-  absl::Status FoldBatch(const RecordBatch& batch, bool* reached);
+  absl::Status FoldBatch(absl::Span<const Record> records, bool* reached);
 
   // Those of offsets up to `next`, which is not folded yet.
   void TakeProbes(Offset next);

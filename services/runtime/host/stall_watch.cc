@@ -11,7 +11,7 @@ constexpr int kCatchingUpTimes = 10;
 
 }  // namespace
 
-std::vector<Stall> StallWatch::Look(const CityLook& look, absl::Time now) {
+std::vector<Stall> StallWatch::Check(const CityLook& look, absl::Time now) {
   const absl::Duration step = std::clamp(now - looked_at_, absl::ZeroDuration(), kStepMax);
   looked_at_ = now;
   std::set<Partition> stopped;

@@ -25,7 +25,7 @@ class StallWatch {
 
   // Those that stand still for so long by now, in the order of partitions. A look that comes late
   // counts as a second only: then it is this process that stood.
-  std::vector<Stall> Look(const CityLook& look, absl::Time now);
+  std::vector<Stall> Check(const CityLook& look, absl::Time now);
 
  private:
   struct Standing {

@@ -53,8 +53,8 @@ absl::StatusOr<std::vector<Part>> PartsOf(const View& view, Beginnings& beginnin
 
 }  // namespace
 
-absl::Status Look(const View& view, ViewTotals* totals,
-                  absl::FunctionRef<absl::Status(const Seen&)> visit) {
+absl::Status FoldView(const View& view, ViewTotals* totals,
+                      absl::FunctionRef<absl::Status(const Seen&)> visit) {
   INVARIANT(!view.services.empty() && !(view.until && view.to),
             "a view of nothing, or of two ends");
   Beginnings beginnings(view);

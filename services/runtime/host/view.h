@@ -50,10 +50,10 @@ struct View {
   int threads = 1;
   // Of the process. Tasks that would not fit go to a scratch store on disk as they are folded.
   size_t memory_bytes = size_t{1} << 30;
-  // Null: none. Outlives the look.
+  // Null: none. Outlives the view.
   std::vector<Probe>* probes = nullptr;
   // Called with each record right before it is folded, and its entry, null for one that does not
-  // decode; on the thread that folds its partition. An error ends the look.
+  // decode; on the thread that folds its partition. An error ends the view.
   std::function<absl::Status(const Record&, const v1::Entry*)> before_folding;
   // Visits when all partitions are folded, in their order: for figures that need the latest time of
   // all of them first.
@@ -71,7 +71,7 @@ struct SeenTask {
   std::string begun_at;  // "zero", "checkpoint" or "snapshot NAME"
 };
 
-// One partition as the view sees it. The tasks are gone when the visitor returns, or when Look
+// One partition as the view sees it. The tasks are gone when the visitor returns, or when FoldView
 // returns if they come together.
 struct Seen {
   Partition partition;
@@ -91,7 +91,7 @@ struct ViewTotals {
 // Folds, and hands each partition to `visit`, one at a time, in no particular order unless they
 // come together. The first error, also of `visit`, ends all. DataLoss names the partition and
 // offset that cannot be read, or a state that is of another ledger.
-absl::Status Look(const View& view, ViewTotals* totals,
-                  absl::FunctionRef<absl::Status(const Seen&)> visit);
+absl::Status FoldView(const View& view, ViewTotals* totals,
+                      absl::FunctionRef<absl::Status(const Seen&)> visit);
 
 }  // namespace gridledger::host

@@ -16,7 +16,7 @@ constexpr absl::Duration kClockWrong = absl::Seconds(5);
 
 }  // namespace
 
-void ClockWatch::Look(absl::FunctionRef<void(bool)> stand_back) {
+void ClockWatch::Check(absl::FunctionRef<void(bool)> stand_back) {
   const std::optional<absl::Duration> ahead = clock_.Ahead();
   if (!ahead.has_value()) return;
   const absl::Duration off = absl::AbsDuration(*ahead);

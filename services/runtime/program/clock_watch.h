@@ -23,7 +23,7 @@ class ClockWatch {
 
   // Once a turn. `stand_back` is told true when the clock has come to be wrong, false when it is
   // right again. A machine whose clock is far off is one that something is wrong with.
-  void Look(absl::FunctionRef<void(bool)> stand_back);
+  void Check(absl::FunctionRef<void(bool)> stand_back);
 
   // Empty, or why it is better that others do the work; from any thread.
   std::string Unfit() const { return is_wrong_ ? Describe() : std::string(); }

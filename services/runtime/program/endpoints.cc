@@ -86,20 +86,26 @@ constexpr ProgramFigure kProgramFigures[] = {
 struct TaskFigure {
   const char* name;
   const char* help;
+  MetricType type;
   std::optional<int64_t> (*of)(const TaskLook&);
 };
 
 constexpr TaskFigure kTaskFigures[] = {
-    {"gridledger_offset", "The next record to be folded.",
+    {"gridledger_offset", "The next record to be folded.", MetricType::Gauge,
      [](const TaskLook& task) { return std::optional<int64_t>(task.next.value); }},
     {"gridledger_lag", "Records behind the ledger's end, once the log has said where that is.",
+     MetricType::Gauge,
      [](const TaskLook& task) {
        return task.end ? std::optional<int64_t>(task.end->value - task.next.value) : std::nullopt;
      }},
-    {"gridledger_pending_decisions", "Decisions not settled yet.",
+    {"gridledger_pending_decisions", "Decisions not settled yet.", MetricType::Gauge,
      [](const TaskLook& task) {
        return std::optional<int64_t>(static_cast<int64_t>(task.pending));
      }},
+    {"gridledger_decisions_too_large_total",
+     "Decisions not made, for no record could hold them; since the partition came here.",
+     MetricType::Counter,
+     [](const TaskLook& task) { return std::optional<int64_t>(task.decisions_too_large); }},
 };
 
 class Listening final : public Endpoints {
@@ -192,13 +198,13 @@ std::string PrometheusText(const std::string& service, const CityLook& look,
     families.back().metric.push_back(Metric({{"service", service}}, figure.type, *value));
   }
   for (const TaskFigure& figure : kTaskFigures) {
-    prometheus::MetricFamily family = Family(figure.name, figure.help, MetricType::Gauge);
+    prometheus::MetricFamily family = Family(figure.name, figure.help, figure.type);
     for (const TaskLook& task : look.tasks) {
       const std::optional<int64_t> value = figure.of(task);
       if (!value) continue;
       family.metric.push_back(Metric({{"service", task.task.service.text()},
                                       {"partition", absl::StrCat(task.task.partition.value)}},
-                                     MetricType::Gauge, static_cast<double>(*value)));
+                                     figure.type, static_cast<double>(*value)));
     }
     if (!family.metric.empty()) families.push_back(std::move(family));
   }

@@ -70,11 +70,11 @@ absl::Status ServiceRun::Serve(EndWatch& watch) {
     const CityLook look = city_->LookHere();
     lines_.SayStopped(look);
     lines_.SayRefused(look, clock_.Steady());
-    clock_watch_.Look([this](bool stands_back) { StandBack(stands_back); });
-    lines_.SayStalls(stall_watch.Look(look, absl::Now()));
+    clock_watch_.Check([this](bool stands_back) { StandBack(stands_back); });
+    lines_.SayStalls(stall_watch.Check(look, absl::Now()));
     if (membership_ == nullptr || given_) lines_.SayLive(look);
     lines_.SayTakenOver(look);
-    if (stuck_watch.Look(city_->Rounds(), absl::Now())) {
+    if (stuck_watch.Check(city_->Turns(), absl::Now())) {
       stuck_ = true;
       return absl::DeadlineExceededError(absl::StrCat(
           "a thread that folds has not come round for ", absl::FormatDuration(stuck_after_),

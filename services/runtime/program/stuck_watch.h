@@ -17,11 +17,11 @@ class StuckWatch {
   // How often each thread has come round by now; asked every second or oftener. True once one of
   // them has stood still for the limit. A longer time between two looks counts for a second: the
   // whole process was stopped, or its machine.
-  bool Look(const std::vector<uint64_t>& rounds, absl::Time now);
+  bool Check(const std::vector<uint64_t>& turns, absl::Time now);
 
  private:
   struct Thread {
-    uint64_t rounds = 0;
+    uint64_t turns = 0;
     absl::Duration stood;
   };
   const absl::Duration limit_;

@@ -53,7 +53,7 @@ class RowStoreTest : public testing::Test {
   void Import(const std::vector<Row>& rows, size_t memory_bytes = size_t{1} << 20) {
     auto store = Open(memory_bytes);
     ASSERT_TRUE(store.ok()) << store.status();
-    Look(**store, rows);
+    TakeRows(**store, rows);
     const int round = static_cast<int>(rounds_.size()) + 1;
     std::vector<RowStore::Taken> taken;
     for (uint64_t present = 1; present <= rows.size(); ++present) {
@@ -66,10 +66,10 @@ class RowStoreTest : public testing::Test {
     ASSERT_TRUE((*store)->Commit().ok());
     if (!taken.empty()) rounds_[round] = (*store)->taken();
   }
-  static void Look(RowStore& store, const std::vector<Row>& rows) {
+  static void TakeRows(RowStore& store, const std::vector<Row>& rows) {
     for (uint64_t present = 1; present <= rows.size(); ++present) {
       const Row& row = rows[present - 1];
-      ASSERT_TRUE(store.Look(present, row.incident, row.content).ok());
+      ASSERT_TRUE(store.Take(present, row.incident, row.content).ok());
     }
     ASSERT_TRUE(store.Match().ok());
   }
@@ -107,7 +107,7 @@ TEST_P(OfManyIncidents, RowsAreKnownWhereverTheyStand) {
     {
       auto store = Open(memory_bytes);
       ASSERT_TRUE(store.ok()) << store.status();
-      Look(**store, rows);
+      TakeRows(**store, rows);
       for (uint64_t present = 1; present <= rows.size(); ++present) {
         const auto before = known.find(numbers[present - 1]);
         const absl::StatusOr<RowStore::Known> found = (*store)->Find(present);
@@ -142,7 +142,7 @@ TEST_F(RowStoreTest, OfRowsOfOneContentTheOneWithItsNumberIsTheKnownOne) {
   Import({RowOfNumber(2, 10), RowOfNumber(3, 10), row});
   auto store = Open();
   ASSERT_TRUE(store.ok()) << store.status();
-  Look(**store, {RowOfNumber(2, 10), row, row, row});
+  TakeRows(**store, {RowOfNumber(2, 10), row, row, row});
   EXPECT_EQ((*store)->Find(2)->round, 0);
   EXPECT_EQ((*store)->Find(3)->round, 1);
   EXPECT_EQ((*store)->Find(4)->round, 0);
@@ -156,7 +156,7 @@ TEST_F(RowStoreTest, RoundsOfWhichThereAreIncidentsAreMet) {
   for (const uint64_t content : {5, 15, 25}) {
     auto store = Open();
     ASSERT_TRUE(store.ok()) << store.status();
-    Look(**store, {{.incident = 1, .content = content}, {.incident = 3, .content = 10}});
+    TakeRows(**store, {{.incident = 1, .content = content}, {.incident = 3, .content = 10}});
     EXPECT_THAT((*store)->rounds_here(), ElementsAre(3)) << content;
     EXPECT_THAT((*store)->rounds_met(), ElementsAre(1, 3)) << content;
   }
@@ -167,7 +167,7 @@ TEST_F(RowStoreTest, OfRowsOfOneContentTheFirstIsTheKnownOne) {
   Import({row, RowOfNumber(2, 10)});
   auto store = Open();
   ASSERT_TRUE(store.ok()) << store.status();
-  Look(**store, {RowOfNumber(3, 10), row, row});
+  TakeRows(**store, {RowOfNumber(3, 10), row, row});
   EXPECT_EQ((*store)->Find(1)->round, 0);
   EXPECT_EQ((*store)->Find(2)->round, 1);
   EXPECT_EQ((*store)->Find(3)->round, 0);
@@ -200,7 +200,7 @@ TEST_F(RowStoreTest, RowsOfARoundThatTheRecordDoesNotKnowAreNotTaken) {
   {
     auto store = Open();
     ASSERT_TRUE(store.ok()) << store.status();
-    Look(**store, {RowOfNumber(1, 10), RowOfNumber(2, 10)});
+    TakeRows(**store, {RowOfNumber(1, 10), RowOfNumber(2, 10)});
     EXPECT_EQ((*store)->Find(1)->round, 1);
     EXPECT_EQ((*store)->Find(2)->round, 0);
   }
@@ -235,7 +235,7 @@ TEST_F(RowStoreTest, ARoundThatWasCutOffGoesOnWithAllOfItsRowsOrNone) {
     uint64_t present = 0;
     for (const uint64_t number : numbers) {
       const Row row = RowOfNumber(number, 10);
-      EXPECT_TRUE(store->Look(++present, row.incident, row.content).ok());
+      EXPECT_TRUE(store->Take(++present, row.incident, row.content).ok());
     }
     return store->Match();
   };

@@ -46,7 +46,7 @@ class Archive {
       if (!text.empty()) text += ", ";
       absl::StrAppend(&text, item.offset.value, " ",
                       tests::KindText(static_cast<v1::Fact::KindCase>(item.line.kind)));
-      if (item.line.verdict == incident::Verdict::kParked) text += "; parked";
+      if (item.line.verdict == incident::Verdict::kAwaiting) text += "; parked";
       if (item.line.verdict == incident::Verdict::kVoid) {
         absl::StrAppend(&text, "; ", std::string(incident::VoidReasonName(item.line.reason)));
       }
@@ -84,7 +84,7 @@ TEST(AuditTest, KeepsWhatCountsAndWhatDoesNotInLedgerOrder) {
   EXPECT_EQ(AppliedOf(archive.state(), v1::Fact::kEscalationRaised), 0u);
 }
 
-TEST(AuditTest, WhatWaitedIsThereTwiceOnceParkedAndOnceReleased) {
+TEST(AuditTest, WhatWaitedIsThereTwiceOnceAwaitingAndOnceReleased) {
   Archive archive;
   archive.Record({"accepted"}, 1);
   archive.Record({"refused"}, 1);
@@ -93,7 +93,7 @@ TEST(AuditTest, WhatWaitedIsThereTwiceOnceParkedAndOnceReleased) {
             "0 accepted; parked, 1 refused; parked, "
             "2 reported, 2 accepted, 2 refused; stale stage")
       << "judged with the report, in the order in which they came";
-  EXPECT_EQ(AppliedOf(archive.state(), v1::Fact::kAccepted), 1u) << "parked is not applied";
+  EXPECT_EQ(AppliedOf(archive.state(), v1::Fact::kAccepted), 1u) << "awaiting is not applied";
 }
 
 TEST(AuditTest, TheFactsOfOneRecordKeepTheirOrder) {

@@ -83,7 +83,7 @@ class Story {
           if (!fate.empty()) fate += ", ";
           switch (change.verdict) {
             case Verdict::kApplied: fate += "applied"; break;
-            case Verdict::kParked: fate += "parked"; break;
+            case Verdict::kAwaiting: fate += "parked"; break;
             case Verdict::kVoid: fate += std::string(VoidReasonName(change.reason)); break;
           }
         },
@@ -257,7 +257,7 @@ TEST(IncidentTest, WhatMayNotBeSaidDoesNotWaitForItsReport) {
   Fact closed = story.Make("closed");
   closed.mutable_actor()->clear_code();
   EXPECT_EQ(story.Tell(closed), "not permitted");
-  EXPECT_EQ(story.state().counts.Get().parked, 0u);
+  EXPECT_EQ(story.state().counts.Get().awaiting, 0u);
 }
 
 // The page of this folder shows the table that the code reads.
@@ -678,16 +678,16 @@ TEST(IncidentTest, OrphansWaitForTheirReportAndCountInLedgerOrder) {
   filed.set_stage(2);
   EXPECT_EQ(story.Tell(filed), "parked");
   EXPECT_EQ(story.Tell(accepted), "parked");
-  EXPECT_EQ(story.state().counts.Get().parked, 2u);
+  EXPECT_EQ(story.state().counts.Get().awaiting, 2u);
   // The one of the later stage came first, and still counts: rounds, as long as one gets on.
   EXPECT_EQ(story.Tell("reported"), "applied, applied, applied");
   EXPECT_EQ(story.Now().phase, Phase::kFiled);
-  EXPECT_EQ(story.state().counts.Get().parked, 0u);
+  EXPECT_EQ(story.state().counts.Get().awaiting, 0u);
 }
 
 TEST(IncidentTest, NoMoreWaitThanThereIsRoomFor) {
   Story story;
-  for (int i = 0; i < kParkedMax; ++i) ASSERT_EQ(story.Tell("rated"), "parked");
+  for (int i = 0; i < kAwaitingMax; ++i) ASSERT_EQ(story.Tell("rated"), "parked");
   EXPECT_EQ(story.Tell("rated"), "too many parked");
 }
 

@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "services/history/importing/read_places.h"
+#include "services/history/importing/read_annex.h"
 #include "services/history/mapping/rows/mapper.h"
 #include "services/runtime/adapters/yaml/yaml.h"
 #include "tests/support/temporary_folder.h"
@@ -90,12 +90,12 @@ class AreasTest : public testing::Test {
     EXPECT_TRUE(table->Add("001", "Elm").ok());
     EXPECT_TRUE(table->Add("002", "").ok());
     EXPECT_TRUE(table->Add("oak", "Oak").ok());
-    places_.areas = stripes_;
-    places_.tables.emplace(Places::TableName{"places.csv", "code", "name"}, table);
+    annex_.areas = stripes_;
+    annex_.tables.emplace(Annex::TableName{"places.csv", "code", "name"}, table);
   }
 
   absl::StatusOr<std::unique_ptr<Mapper>> Compile(const std::string& text) const {
-    return Mapper::Compile(Parsed(text), kHeader, places_);
+    return Mapper::Compile(Parsed(text), kHeader, annex_);
   }
   // The report of a row, or "column: reason" as its category.
   static v1::IncidentReported Apply(Mapper& mapper, std::vector<absl::string_view> row) {
@@ -108,7 +108,7 @@ class AreasTest : public testing::Test {
 
   const std::shared_ptr<Stripes> stripes_ =
       std::make_shared<Stripes>(std::vector<std::string>{"1", "Ward 2", "003", "Harbour"});
-  Places places_;
+  Annex annex_;
 };
 
 TEST_F(AreasTest, TheColumnFirstThenThePolygonThenOutside) {
@@ -245,10 +245,10 @@ TEST_F(AreasTest, MistakesInAMappingAreNamed) {
   }
   EXPECT_TRUE(absl::StrContains(Mapper::Compile(Parsed(kMapping), kHeader).status().message(),
                                 "incident.community.table: places.csv was not loaded"));
-  places_.areas = nullptr;
+  annex_.areas = nullptr;
   EXPECT_TRUE(absl::StrContains(Compile(kMapping).status().message(),
                                 "incident.area_by_point: wards.geojson was not loaded"));
-  places_.areas = std::make_shared<Stripes>(std::vector<std::string>{"1", far});
+  annex_.areas = std::make_shared<Stripes>(std::vector<std::string>{"1", far});
   EXPECT_TRUE(absl::StrContains(Compile(kMapping).status().message(),
                                 "the WARD of feature 2 is longer than 256 bytes"));
 }
@@ -257,39 +257,39 @@ constexpr char kWards[] = R"({"type":"FeatureCollection","features":[
 {"type":"Feature","properties":{"WARD":1},"geometry":{"type":"Polygon","coordinates":
 [[[0,0],[1,0],[1,1],[0,1],[0,0]]]}}]})";
 
-class LoadPlacesTest : public testing::Test {
+class LoadAnnexTest : public testing::Test {
  protected:
   std::string Write(const std::string& name, const std::string& text) const {
     const std::string path = folder_ / name;
     std::ofstream(path, std::ios::binary) << text;
     return path;
   }
-  absl::StatusOr<Places> Load(const std::string& mapping = kMapping) const {
-    return cli::LoadPlaces(Parsed(mapping), folder_ / "town.yaml");
+  absl::StatusOr<Annex> Load(const std::string& mapping = kMapping) const {
+    return cli::LoadAnnex(Parsed(mapping), folder_ / "town.yaml");
   }
   std::string Said() const { return std::string(Load().status().message()); }
 
   const TemporaryFolder folder_;
 };
 
-TEST_F(LoadPlacesTest, ReadsWhatTheMappingNamesBesideIt) {
+TEST_F(LoadAnnexTest, ReadsWhatTheMappingNamesBesideIt) {
   Write("wards.geojson", kWards);
   Write("places.csv", "\xef\xbb\xbfname,code,x\nElm,001,\n\" Oak \", oak ,\n,002,\nElm,001,\n,,\n");
-  const absl::StatusOr<Places> places = Load();
-  ASSERT_TRUE(places.ok()) << places.status();
-  EXPECT_EQ(places->areas->names(), std::vector<std::string>{"1"});
-  EXPECT_EQ(places->areas->Find({5'000'000, 5'000'000}), 0u);
-  EXPECT_EQ(places->areas->Find({5'000'000, 15'000'000}), std::nullopt);
-  ASSERT_EQ(places->tables.size(), 1u);
-  const Table& table = *places->tables.begin()->second;
+  const absl::StatusOr<Annex> annex = Load();
+  ASSERT_TRUE(annex.ok()) << annex.status();
+  EXPECT_EQ(annex->areas->names(), std::vector<std::string>{"1"});
+  EXPECT_EQ(annex->areas->Find({5'000'000, 5'000'000}), 0u);
+  EXPECT_EQ(annex->areas->Find({5'000'000, 15'000'000}), std::nullopt);
+  ASSERT_EQ(annex->tables.size(), 1u);
+  const Table& table = *annex->tables.begin()->second;
   EXPECT_EQ(table.size(), 3u);
   EXPECT_EQ(*table.Find("001"), "Elm");
   EXPECT_EQ(*table.Find("oak"), "Oak") << "blanks at both ends are stripped";
   EXPECT_EQ(*table.Find("002"), "");
-  EXPECT_TRUE(Mapper::Compile(Parsed(kMapping), kHeader, *places).ok());
+  EXPECT_TRUE(Mapper::Compile(Parsed(kMapping), kHeader, *annex).ok());
 }
 
-TEST_F(LoadPlacesTest, EveryLookupOfAMappingIsLoadedAndEachTableOnce) {
+TEST_F(LoadAnnexTest, EveryLookupOfAMappingIsLoadedAndEachTableOnce) {
   Write("wards.geojson", kWards);
   Write("places.csv", "name,code,unit\nElm,001,parks\n");
   std::string text = Replaced(kMapping, "  area: {column: ward, trim: true, add_prefix: ward-}\n",
@@ -300,20 +300,20 @@ TEST_F(LoadPlacesTest, EveryLookupOfAMappingIsLoadedAndEachTableOnce) {
   absl::StrAppend(&text,
                   "events:\n  at: open\n"
                   "  state: {column: ward, table: {file: places.csv, from: name, to: code}}\n");
-  const absl::StatusOr<Places> places = Load(text);
-  ASSERT_TRUE(places.ok()) << places.status();
-  EXPECT_EQ(places->tables.size(), 3u);
+  const absl::StatusOr<Annex> annex = Load(text);
+  ASSERT_TRUE(annex.ok()) << annex.status();
+  EXPECT_EQ(annex->tables.size(), 3u);
 }
 
-TEST_F(LoadPlacesTest, NothingIsReadWhereNothingIsNamed) {
+TEST_F(LoadAnnexTest, NothingIsReadWhereNothingIsNamed) {
   v1::Mapping mapping;
-  const absl::StatusOr<Places> places = cli::LoadPlaces(mapping, "/nowhere/town.yaml");
-  ASSERT_TRUE(places.ok());
-  EXPECT_EQ(places->areas, nullptr);
-  EXPECT_TRUE(places->tables.empty());
+  const absl::StatusOr<Annex> annex = cli::LoadAnnex(mapping, "/nowhere/town.yaml");
+  ASSERT_TRUE(annex.ok());
+  EXPECT_EQ(annex->areas, nullptr);
+  EXPECT_TRUE(annex->tables.empty());
 }
 
-TEST_F(LoadPlacesTest, WhatIsWrongIsSaidWithTheFileAndItsLine) {
+TEST_F(LoadAnnexTest, WhatIsWrongIsSaidWithTheFileAndItsLine) {
   EXPECT_TRUE(absl::StrContains(Said(), "/wards.geojson: No such file or directory; ")) << Said();
   EXPECT_EQ(Load().status().code(), absl::StatusCode::kNotFound);
   EXPECT_TRUE(absl::EndsWith(Said(), "/town.yaml names it")) << Said();
@@ -342,7 +342,7 @@ TEST_F(LoadPlacesTest, WhatIsWrongIsSaidWithTheFileAndItsLine) {
   }
 }
 
-TEST_F(LoadPlacesTest, AFileOfPolygonsIsReadUpToItsLimit) {
+TEST_F(LoadAnnexTest, AFileOfPolygonsIsReadUpToItsLimit) {
   Write("places.csv", "code,name\n");
   // Sparse: nobody writes 200 MiB.
   std::filesystem::resize_file(Write("wards.geojson", kWards), size_t{200} << 20);

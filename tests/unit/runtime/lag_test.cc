@@ -1,4 +1,7 @@
-// How far behind the ledger a service says it is: nothing, as long as it does not know.
+// What a service says of each of its partitions, and how far behind the ledger it is: nothing, as
+// long as it does not know.
+#include <absl/strings/str_cat.h>
+#include <absl/strings/string_view.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -45,6 +48,25 @@ TEST(Lag, IsWhatLiesBetweenTheNextRecordAndTheEnd) {
   const std::string told = PrometheusText("audit", look, {});
   EXPECT_THAT(told, HasSubstr("gridledger_lag{service=\"audit\",partition=\"0\"} 7"));
   EXPECT_THAT(told, Not(HasSubstr("gridledger_lag{service=\"audit\",partition=\"1\"}")));
+}
+
+TEST(TaskFigures, AreThoseOfEachPartition) {
+  CityLook look;
+  look.tasks.push_back({.task = {ServiceName("dispatch"), Partition{2}},
+                        .next = Offset{3},
+                        .end = Offset{10},
+                        .now = TestTime(0),
+                        .pending = 4,
+                        .decisions_too_large = 1});
+  const std::string told = PrometheusText("dispatch", look, {});
+  const auto figure = [](absl::string_view name, int value) {
+    return HasSubstr(absl::StrCat("\n", name, "{service=\"dispatch\",partition=\"2\"} ", value));
+  };
+  EXPECT_THAT(told, figure("gridledger_offset", 3));
+  EXPECT_THAT(told, figure("gridledger_lag", 7));
+  EXPECT_THAT(told, figure("gridledger_pending_decisions", 4));
+  EXPECT_THAT(told, figure("gridledger_decisions_too_large_total", 1));
+  EXPECT_THAT(told, HasSubstr("# TYPE gridledger_decisions_too_large_total counter"));
 }
 
 TEST(Lag, OfAPartitionThatWasAwayIsAskedAnew) {

@@ -615,7 +615,7 @@ TEST_F(LiveTest, LargePairsDoNotWaitForTheInterval) {
   options.checkpoint_dirty_bytes_max = 1'000'000;
   Driver driver(Alarms(), &log_, &clock_, options, &sink);
   const auto wait_for = [&](const std::string& incident) {  // ~220 KB
-    for (int i = 0; i < incident::kParkedMax; ++i) {
+    for (int i = 0; i < incident::kAwaitingMax; ++i) {
       ASSERT_TRUE(
           log_.AppendAndWait(kPartition, {RecordOf(LongFactOn(incident), clock_.Now())}).ok());
     }
@@ -646,7 +646,7 @@ class WatchingSink final : public CheckpointSink {
   size_t most = 0;
 };
 
-// Ten times as much as it may hold, in one batch: reports that stay open, parked facts, and facts
+// Ten times as much as it may hold, in one batch: reports that stay open, awaiting facts, and facts
 // about what is closed.
 TEST_F(LiveTest, RecordsWithLongTextsDoNotFillTheMemory) {
   constexpr int kIncidents = 100;
@@ -658,7 +658,7 @@ TEST_F(LiveTest, RecordsWithLongTextsDoNotFillTheMemory) {
     v1::Entry reported = FactOn(id, 0);
     reported.mutable_fact()->mutable_reported()->set_channel(std::string(256, 'x'));
     append(reported);
-    for (int j = 0; j < incident::kParkedMax; ++j)
+    for (int j = 0; j < incident::kAwaitingMax; ++j)
       append(LongFactOn("nobody " + std::to_string(i)));
     v1::Entry void_one = FactOn("I" + std::to_string(i * 7 % (i + 1)), 9);
     void_one.mutable_fact()->mutable_filed();
@@ -675,9 +675,9 @@ TEST_F(LiveTest, RecordsWithLongTextsDoNotFillTheMemory) {
   sink.live = &live;
   ASSERT_TRUE(live.Start().ok());
   for (int turn = 0; turn < 5; ++turn) ASSERT_TRUE(live.Turn(absl::ZeroDuration()).ok());
-  EXPECT_EQ(live.folded(), kIncidents * (incident::kParkedMax + 2));
+  EXPECT_EQ(live.folded(), kIncidents * (incident::kAwaitingMax + 2));
   // What is clean, and what changes until the next look, twice with what is collected of it. A
-  // pair of parked facts is a quarter of a megabyte. All of them together are 20 MB.
+  // pair of awaiting facts is a quarter of a megabyte. All of them together are 20 MB.
   EXPECT_LE(sink.most, 2'000'000u + 2 * (500'000u + 256'000u + 500'000u) + 500'000u);
   EXPECT_GE(sink.store.commits(), 20);
 }

@@ -793,9 +793,9 @@ TEST_F(TaskTest, SourcesLeaveMemoryAndAreFoundAgain) {
 TEST_F(TaskTest, WhatRecordsOnlyAskForDoesNotPileUp) {
   auto task = *Open(Onlooker());
   for (int i = 0; i < 50; ++i) {
-    for (int j = 0; j < incident::kParkedMax; ++j) Fold(*task, LongFactOn(absl::StrCat("I", i)));
+    for (int j = 0; j < incident::kAwaitingMax; ++j) Fold(*task, LongFactOn(absl::StrCat("I", i)));
   }
-  EXPECT_GE(task->resident_bytes(), 50u * incident::kParkedMax * 3'000);
+  EXPECT_GE(task->resident_bytes(), 50u * incident::kAwaitingMax * 3'000);
   Store(*task, 0);
   task->set_loaded_bytes_max(300'000);
   for (int i = 0; i < 50; ++i) {
@@ -804,7 +804,7 @@ TEST_F(TaskTest, WhatRecordsOnlyAskForDoesNotPileUp) {
     EXPECT_EQ(task->dirty(), 2u)
         << "the counts and the position, and nothing that was only asked for";
   }
-  EXPECT_EQ(Voids(*task, VoidReason::kParkedFull), 50u);
+  EXPECT_EQ(Voids(*task, VoidReason::kAwaitingFull), 50u);
 }
 
 // The log would refuse it for ever, and nothing behind it would come through.

@@ -14,7 +14,7 @@
 
 namespace gridledger::mapping {
 absl::StatusOr<std::unique_ptr<EventMapper>> EventMapper::Compile(
-    const v1::Mapping& mapping, absl::Span<const std::string> header, const Places& places) {
+    const v1::Mapping& mapping, absl::Span<const std::string> header, const Annex& annex) {
   INVARIANT(mapping.has_events(), "a mapping of events has them");
   const v1::EventColumns& events = mapping.events();
   if (!events.has_at()) {
@@ -31,7 +31,7 @@ absl::StatusOr<std::unique_ptr<EventMapper>> EventMapper::Compile(
   for (const v1::FactRule& fact : mapping.facts()) *as_rows.add_facts() = fact;
   const absl::StatusOr<std::vector<Target>> targets = TargetsOf(mapping);
   if (!targets.ok()) return targets.status();
-  auto mapper = Mapper::Compile(as_rows, header, places, 0);
+  auto mapper = Mapper::Compile(as_rows, header, annex, 0);
   if (!mapper.ok()) {
     return absl::InvalidArgumentError(
         absl::StrReplaceAll(mapper.status().message(), {{"facts[0].at", "events.at"}}));

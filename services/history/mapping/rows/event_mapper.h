@@ -24,7 +24,7 @@ class EventMapper {
   // As Mapper::Compile. REQUIRES: mapping.has_events().
   static absl::StatusOr<std::unique_ptr<EventMapper>> Compile(const v1::Mapping& mapping,
                                                               absl::Span<const std::string> header,
-                                                              const Places& places = {});
+                                                              const Annex& annex = {});
 
   // Null when the row is rejected; lives until the next row. REQUIRES: as many fields as columns.
   const Event* Apply(Row row);

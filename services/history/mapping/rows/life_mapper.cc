@@ -6,9 +6,9 @@
 namespace gridledger::mapping {
 
 absl::StatusOr<std::unique_ptr<LifeMapper>> LifeMapper::Compile(
-    const v1::Mapping& mapping, absl::Span<const std::string> header, const Places& places) {
+    const v1::Mapping& mapping, absl::Span<const std::string> header, const Annex& annex) {
   INVARIANT(!mapping.has_events(), "a mapping of lives has no events");
-  auto mapper = Mapper::Compile(mapping, header, places);
+  auto mapper = Mapper::Compile(mapping, header, annex);
   if (!mapper.ok()) return mapper.status();
   return std::unique_ptr<LifeMapper>(
       new LifeMapper(*std::move(mapper), RowContent(mapping, header)));

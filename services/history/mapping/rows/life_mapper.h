@@ -22,7 +22,7 @@ class LifeMapper {
   // As Mapper::Compile. REQUIRES: !mapping.has_events().
   static absl::StatusOr<std::unique_ptr<LifeMapper>> Compile(const v1::Mapping& mapping,
                                                              absl::Span<const std::string> header,
-                                                             const Places& places = {});
+                                                             const Annex& annex = {});
 
   // Null when the row is rejected; lives until the next row. REQUIRES: as many fields as columns.
   const Life* Apply(Row row);

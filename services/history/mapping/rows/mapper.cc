@@ -77,7 +77,7 @@ absl::Status CheckHeader(const v1::Mapping& mapping, absl::Span<const std::strin
 
 absl::StatusOr<std::unique_ptr<Mapper>> Mapper::Compile(const v1::Mapping& mapping,
                                                         absl::Span<const std::string> header,
-                                                        const Places& places, int first_fact) {
+                                                        const Annex& annex, int first_fact) {
   if (!IsSourceName(mapping.source())) {
     return MappingError("source",
                         "it names the source in the ledger: 1 to 40 of a-z, 0-9, \"-\", \"_\"");
@@ -101,7 +101,7 @@ absl::StatusOr<std::unique_ptr<Mapper>> Mapper::Compile(const v1::Mapping& mappi
     clock.emplace(zone, mapping.ambiguous_hour(), mapping.skipped_hour());
   }
   std::unique_ptr<Mapper> mapper(
-      new Mapper(Columns(header, {mapping.missing().begin(), mapping.missing().end()}, places,
+      new Mapper(Columns(header, {mapping.missing().begin(), mapping.missing().end()}, annex,
                          {mapping.leaks().begin(), mapping.leaks().end()})));
   if (absl::Status status = CheckHeader(mapping, header); !status.ok()) return status;
   mapper->time_formats_.assign(mapping.time_formats().begin(), mapping.time_formats().end());
@@ -183,7 +183,7 @@ absl::Status Mapper::CompileIncident(const v1::IncidentColumns& incident,
   if (!longitude.ok()) return longitude.status();
   longitude_.emplace(Coordinate{*std::move(longitude), kLongitudeMaxE7});
   if (!incident.has_area_by_point()) return absl::OkStatus();
-  absl::StatusOr<AreaRule> by_point = AreaRule::Compile(incident, columns_.places().areas);
+  absl::StatusOr<AreaRule> by_point = AreaRule::Compile(incident, columns_.annex().areas);
   if (!by_point.ok()) return by_point.status();
   area_by_point_.emplace(*std::move(by_point));
   return absl::OkStatus();

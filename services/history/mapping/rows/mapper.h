@@ -25,8 +25,8 @@
 
 #include "gridledger/v1/fact.pb.h"
 #include "gridledger/v1/mapping.pb.h"
+#include "services/history/mapping/values/annex.h"
 #include "services/history/mapping/values/area_rule.h"
-#include "services/history/mapping/values/places.h"
 #include "services/history/mapping/values/text_rule.h"
 #include "services/history/mapping/values/time_rule.h"
 
@@ -46,12 +46,12 @@ class Mapper {
     size_t rule;           // which of the mapping's facts
   };
 
-  // `header` are the columns of the input, `places` what was read of all that the mapping names
+  // `header` are the columns of the input, `annex` what was read of all that the mapping names
   // beside itself. InvalidArgument names the field of the mapping and what is wrong with it, the
   // first fact as facts[first_fact].
   static absl::StatusOr<std::unique_ptr<Mapper>> Compile(const v1::Mapping& mapping,
                                                          absl::Span<const std::string> header,
-                                                         const Places& places = {},
+                                                         const Annex& annex = {},
                                                          int first_fact = 1);
   // Another time of the same rows, for whoever reads more of them than facts.
   absl::StatusOr<TimeRule> CompileTime(absl::string_view where, const v1::TimeValue& value,
@@ -84,7 +84,7 @@ class Mapper {
 
   TimeRule::Setting times() const {
     return {columns_, time_formats_, clock_ ? &*clock_ : nullptr, months_,
-            columns_.places().present};
+            columns_.annex().present};
   }
 
   explicit Mapper(Columns columns) : columns_(std::move(columns)) {}

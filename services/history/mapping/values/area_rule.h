@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "gridledger/v1/mapping.pb.h"
-#include "services/history/mapping/values/places.h"
+#include "services/history/mapping/values/annex.h"
 
 namespace gridledger::mapping {
 

@@ -1,5 +1,5 @@
 // The columns of an input by name, and what holds in all of them: the spellings of "no value", and
-// the places beside the mapping that their texts are looked up in.
+// the annex of the mapping, which their texts are looked up in.
 #pragma once
 
 #include <absl/status/statusor.h>
@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "services/history/mapping/values/places.h"
+#include "services/history/mapping/values/annex.h"
 
 namespace gridledger::mapping {
 
@@ -20,11 +20,11 @@ using Row = absl::Span<const absl::string_view>;  // the texts, in the order of 
 class Columns {
  public:
   // `leaks` may not be used: they tell at an event what became known later.
-  Columns(absl::Span<const std::string> header, std::vector<std::string> missing,
-          Places places = {}, std::vector<std::string> leaks = {})
+  Columns(absl::Span<const std::string> header, std::vector<std::string> missing, Annex annex = {},
+          std::vector<std::string> leaks = {})
       : header_(header.begin(), header.end()),
         missing_(std::move(missing)),
-        places_(std::move(places)),
+        annex_(std::move(annex)),
         leaks_(std::move(leaks)) {}
 
   // InvalidArgument "incident.id: there is no column "idd"; did you mean id?", or for one that
@@ -33,12 +33,12 @@ class Columns {
   const std::string& name(size_t column) const { return header_[column]; }
   size_t size() const { return header_.size(); }
   const std::vector<std::string>& missing() const { return missing_; }
-  const Places& places() const { return places_; }
+  const Annex& annex() const { return annex_; }
 
  private:
   const std::vector<std::string> header_;
   const std::vector<std::string> missing_;
-  const Places places_;
+  const Annex annex_;
   const std::vector<std::string> leaks_;
 };
 

@@ -84,8 +84,8 @@ absl::Status TextRule::CompileTable(absl::string_view where, const v1::Lookup& l
   if (lookup.from().empty() || lookup.to().empty()) {
     return MappingError(where, "it names two columns of its file, \"from\" and \"to\"");
   }
-  const auto& tables = columns.places().tables;
-  const auto at = tables.find(Places::NameOf(lookup));
+  const auto& tables = columns.annex().tables;
+  const auto at = tables.find(Annex::NameOf(lookup));
   if (at == tables.end()) {
     return MappingError(where, absl::StrCat(lookup.file(), " was not loaded"));
   }

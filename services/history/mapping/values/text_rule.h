@@ -22,7 +22,7 @@ inline constexpr size_t kCodeBytesMax = 256;
 
 class TextRule {
  public:
-  // `strip` strips blanks whatever the value says; a table is one of the columns' places.
+  // `strip` strips blanks whatever the value says; a table is one of the columns' annex's.
   // InvalidArgument names `where`.
   static absl::StatusOr<TextRule> Compile(absl::string_view where, const v1::Value& value,
                                           const Columns& columns, bool strip);

@@ -5,7 +5,7 @@
 namespace gridledger::kafka {
 namespace {
 
-// 30 partitions without a leader, 2 s each: a round of them takes 4 s.
+// 30 partitions without a leader, 2 s each: all of them take 4 s.
 constexpr size_t kThreadsMax = 16;
 
 }  // namespace

@@ -82,11 +82,11 @@ absl::Status Reader::ReadWhatIsThere(int records_max, RecordBatch* batch) {
   size_t bytes = 0;
   // Once round with equal shares, then once more for what the short ones left.
   int share = (records_max + behind_count - 1) / behind_count;
-  for (const int round : {0, 1}) {
+  for (const int pass : {0, 1}) {
     for (size_t i = 0; i < count && left > 0 && bytes < kBatchBytesMax; ++i) {
       Cursor& cursor = cursors_[(turn_ + i) % count];
       if (!behind(cursor)) continue;
-      int wanted = round == 0 ? std::min(share, left) : left;
+      int wanted = pass == 0 ? std::min(share, left) : left;
       const absl::Status status =
           cursor.Read(*source_, Offset{source_->tail.End(cursor.partition().value)},
                       [&](Offset offset, const RecordValue& value) {

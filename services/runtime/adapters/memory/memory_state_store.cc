@@ -15,7 +15,7 @@ class MemoryStateStore::MemoryTier : public TaskTier {
 
   bool Get(absl::string_view key, std::string* value) override {
     absl::MutexLock lock(&store_->mutex_);
-    const Pairs* pairs = Look();
+    const Pairs* pairs = PairsNow();
     if (pairs == nullptr) return false;
     const auto at = pairs->find(key);
     if (at == pairs->end()) return false;
@@ -28,7 +28,7 @@ class MemoryStateStore::MemoryTier : public TaskTier {
     std::vector<std::pair<std::string, std::string>> found;
     {
       absl::MutexLock lock(&store_->mutex_);
-      const Pairs* pairs = Look();
+      const Pairs* pairs = PairsNow();
       if (pairs == nullptr) return;
       for (auto at = pairs->lower_bound(from);
            at != pairs->end() && absl::StartsWith(at->first, prefix); ++at) {
@@ -44,7 +44,7 @@ class MemoryStateStore::MemoryTier : public TaskTier {
 
  private:
   // Null when there is nothing to read.
-  const Pairs* Look() ABSL_EXCLUSIVE_LOCKS_REQUIRED(store_->mutex_) {
+  const Pairs* PairsNow() ABSL_EXCLUSIVE_LOCKS_REQUIRED(store_->mutex_) {
     if (status_.ok()) status_ = store_->read_error_;
     if (!status_.ok()) return nullptr;
     const auto at = store_->state_.find(task_);

@@ -62,7 +62,7 @@ enum class Content { kNothing, kDatabase, kHeadless };
 
 // Headless: table files without the CURRENT file. RocksDB would take the folder for a new one, and
 // delete them.
-Content Look(rocksdb::Env& env, const std::string& folder) {
+Content ContentOf(rocksdb::Env& env, const std::string& folder) {
   std::vector<std::string> names;
   if (!env.GetChildren(folder, &names).ok()) return Content::kNothing;
   Content content = Content::kNothing;
@@ -181,7 +181,7 @@ rocksdb::Options RocksOptions(const DatabaseOptions& options) {
 
 absl::StatusOr<std::unique_ptr<rocksdb::DB>> OpenForWriting(const rocksdb::Options& options,
                                                             const std::string& folder) {
-  if (Look(*options.env, folder) == Content::kHeadless) return HeadlessError(folder);
+  if (ContentOf(*options.env, folder) == Content::kHeadless) return HeadlessError(folder);
   if (absl::Status sound = table_files::CheckTails(*options.env, folder); !sound.ok()) return sound;
   rocksdb::DB* db = nullptr;
   const rocksdb::Status status = rocksdb::DB::Open(options, folder, &db);
@@ -191,7 +191,7 @@ absl::StatusOr<std::unique_ptr<rocksdb::DB>> OpenForWriting(const rocksdb::Optio
 
 absl::StatusOr<std::unique_ptr<rocksdb::DB>> OpenForReading(const rocksdb::Options& options,
                                                             const std::string& folder) {
-  switch (Look(*options.env, folder)) {
+  switch (ContentOf(*options.env, folder)) {
     case Content::kNothing: return absl::NotFoundError(absl::StrCat("no state in ", folder));
     case Content::kHeadless: return HeadlessError(folder);
     case Content::kDatabase: break;

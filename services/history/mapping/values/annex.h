@@ -50,7 +50,7 @@ class Table {
 };
 
 // What was read; empty unless the mapping names any. And when.
-struct Places {
+struct Annex {
   using TableName = std::tuple<std::string, std::string, std::string>;  // file, from, to
   static TableName NameOf(const v1::Lookup& lookup) {
     return {lookup.file(), lookup.from(), lookup.to()};

@@ -1,4 +1,4 @@
-#include "services/history/importing/read_places.h"
+#include "services/history/importing/read_annex.h"
 
 #include <absl/strings/ascii.h>
 #include <absl/strings/str_cat.h>
@@ -143,30 +143,30 @@ void FindLookups(const google::protobuf::Message& message, std::vector<v1::Looku
 
 }  // namespace
 
-absl::StatusOr<mapping::Places> LoadPlaces(const v1::Mapping& mapping,
-                                           const std::string& mapping_path) {
-  mapping::Places places;
+absl::StatusOr<mapping::Annex> LoadAnnex(const v1::Mapping& mapping,
+                                         const std::string& mapping_path) {
+  mapping::Annex annex;
   const v1::AreaByPoint& by_point = mapping.incident().area_by_point();
   if (!by_point.polygons().empty() && !by_point.property().empty()) {
     auto areas = LoadAreas(by_point, mapping_path);
     if (!areas.ok()) return areas.status();
-    places.areas = *std::move(areas);
+    annex.areas = *std::move(areas);
   }
   std::vector<v1::Lookup> lookups;
   FindLookups(mapping, &lookups);
   for (const v1::Lookup& lookup : lookups) {
-    const mapping::Places::TableName name = mapping::Places::NameOf(lookup);
+    const mapping::Annex::TableName name = mapping::Annex::NameOf(lookup);
     if (lookup.file().empty() || lookup.from().empty() || lookup.to().empty()) continue;
-    if (places.tables.contains(name)) continue;
+    if (annex.tables.contains(name)) continue;
     auto table = LoadTable(lookup, mapping_path);
     if (!table.ok()) return table.status();
-    places.tables.emplace(name, *std::move(table));
+    annex.tables.emplace(name, *std::move(table));
   }
-  return places;
+  return annex;
 }
 
-absl::StatusOr<FilesBeside> FingerprintPlaces(const v1::Mapping& mapping,
-                                              const std::string& mapping_path) {
+absl::StatusOr<FilesBeside> FingerprintAnnex(const v1::Mapping& mapping,
+                                             const std::string& mapping_path) {
   std::vector<v1::Lookup> lookups;
   FindLookups(mapping, &lookups);
   std::map<std::string, bool> may_grow;

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "gridledger/v1/mapping.pb.h"
-#include "services/history/mapping/values/places.h"
+#include "services/history/mapping/values/annex.h"
 
 namespace gridledger::cli {
 
@@ -24,8 +24,8 @@ inline constexpr absl::Duration kAheadMax = absl::Minutes(1);
 // where the mapping names nothing, and leaves out what it names by half, which compiling it tells.
 //
 // NotFound, InvalidArgument and what reading says, with the file and its line or feature.
-absl::StatusOr<mapping::Places> LoadPlaces(const v1::Mapping& mapping,
-                                           const std::string& mapping_path);
+absl::StatusOr<mapping::Annex> LoadAnnex(const v1::Mapping& mapping,
+                                         const std::string& mapping_path);
 
 // What the files are that a mapping names beside itself, each by its name in the mapping.
 struct FilesBeside {
@@ -34,7 +34,7 @@ struct FilesBeside {
   // have is rejected, so that no row was told by what comes to it. Not of more than 100,000 lines.
   std::map<std::string, std::vector<uint64_t>> lines;
 };
-absl::StatusOr<FilesBeside> FingerprintPlaces(const v1::Mapping& mapping,
-                                              const std::string& mapping_path);
+absl::StatusOr<FilesBeside> FingerprintAnnex(const v1::Mapping& mapping,
+                                             const std::string& mapping_path);
 
 }  // namespace gridledger::cli

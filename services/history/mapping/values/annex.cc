@@ -1,4 +1,4 @@
-#include "services/history/mapping/values/places.h"
+#include "services/history/mapping/values/annex.h"
 
 #include <absl/strings/str_cat.h>
 
