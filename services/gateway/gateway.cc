@@ -13,6 +13,7 @@
 #include "services/gateway/access/access_file.h"
 #include "services/gateway/access/sessions.h"
 #include "services/gateway/api/api.h"
+#include "services/gateway/api/contract.h"
 #include "services/gateway/api/identity.h"
 #include "services/gateway/city/city.h"
 #include "services/gateway/city/city_watch.h"
@@ -185,6 +186,7 @@ absl::StatusOr<std::string> Gateway::Open(Ground ground) {
   AddHealth();
   api_->AddTo(&router_);
   identity_->AddTo(&router_);
+  AddContract(&router_);
   if (!settings_.public_reads) {
     options->before = [this](Request& request) -> std::optional<Reply> {
       const bool open = !absl::StartsWith(request.path, "/api/v1/") ||

@@ -1,4 +1,5 @@
 // The incidents: lists, one of them, reports and facts.
+#include <absl/strings/ascii.h>
 #include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_split.h>
@@ -93,6 +94,12 @@ bool StepAll(const PageWanted& wanted, const host::AskedPartition& asked, PartOf
         into->found.push_back(Found{answers::UrgencyOf(id, asked.partition, is), is});
       });
   return !more || into->found.size() > wanted.limit;
+}
+
+bool IsKey(absl::string_view key) {
+  return !key.empty() && key.size() <= 256 && std::all_of(key.begin(), key.end(), [](char c) {
+    return absl::ascii_isprint(static_cast<unsigned char>(c));
+  });
 }
 
 Reply KeyIsTaken() {
@@ -286,8 +293,8 @@ asio::awaitable<Reply> Api::Report(Request& request) {
   const absl::Time now = options_.city->clock().Now();
   if (asked->happened_at_ms() == 0) asked->set_happened_at_ms(absl::ToUnixMillis(now));
   const std::string* repeat = request.Header("Idempotency-Key");
-  if (repeat != nullptr && (repeat->empty() || repeat->size() > 256)) {
-    co_return Problem(400, "", "an Idempotency-Key has 1 to 256 bytes");
+  if (repeat != nullptr && !IsKey(*repeat)) {
+    co_return Problem(400, "", "an Idempotency-Key has 1 to 256 printable characters of ASCII");
   }
   if (asked->incident_id().empty()) {
     // The same key of the same sender names the same incident, on whichever gateway.
