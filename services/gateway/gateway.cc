@@ -183,10 +183,10 @@ absl::StatusOr<std::string> Gateway::Open(Ground ground) {
   api.identify = [this](const Request& request) { return identity_->Identify(request); };
   api.past_figures = [this](absl::Time as_of) { return past_->Figures(as_of); };
   api_ = std::make_unique<Api>(std::move(api));
+  AddContract(&router_);
   AddHealth();
   api_->AddTo(&router_);
   identity_->AddTo(&router_);
-  AddContract(&router_);
   if (!settings_.public_reads) {
     options->before = [this](Request& request) -> std::optional<Reply> {
       const bool open = !absl::StartsWith(request.path, "/api/v1/") ||
