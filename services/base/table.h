@@ -630,8 +630,9 @@ class Table : public MapTable<K, V, false> {
     absl::btree_map<std::string, const typename Map::Slot*> here;
     // tidy: allow(replay) the map puts them in order
     for (const auto& entry : this->slots_) {
+      // One that was erased must not take the place of one that is there.
+      if (!entry.slot->present || entry.slot->key < from) continue;
       if (here.size() > most && !(entry.slot->key < here.rbegin()->second->key)) continue;
-      if (entry.slot->key < from) continue;
       here.emplace(this->KeyOf(entry.slot->key), entry.slot);
       if (here.size() > most + 1) here.erase(std::prev(here.end()));
     }
@@ -646,7 +647,7 @@ class Table : public MapTable<K, V, false> {
     auto at = here.begin();
     const auto give_below = [&](absl::string_view bound, bool has_bound) {
       for (; all && at != here.end() && (!has_bound || at->first < bound); ++at) {
-        if (at->second->present) all = give(at->second->key, *at->second);
+        all = give(at->second->key, *at->second);
       }
       return all;
     };
@@ -655,11 +656,11 @@ class Table : public MapTable<K, V, false> {
           first.substr(0, 1), first, [&](absl::string_view stored_key, absl::string_view bytes) {
             if (!give_below(stored_key, true)) return false;
             if (at != here.end() && at->first == stored_key) {
-              if (at->second->present) all = give(at->second->key, *at->second);
+              all = give(at->second->key, *at->second);
               ++at;
               return all;
             }
-            // One that is beyond all that was kept of those in memory may have changed there.
+            // One that was erased, or is beyond all that was kept of those in memory.
             K key;
             INVARIANT(KeyBytes<K>::Parse(stored_key.substr(1), &key),
                       "a stored key does not parse, though its layout was checked at opening");

@@ -14,6 +14,7 @@
 #include "services/gateway/access/access_file.h"
 #include "services/gateway/access/sessions.h"
 #include "services/gateway/api/api.h"
+#include "services/gateway/api/contract.h"
 #include "services/gateway/api/identity.h"
 #include "services/gateway/bulk/bulk.h"
 #include "services/gateway/city/city.h"
@@ -200,6 +201,7 @@ absl::StatusOr<std::string> Gateway::Open(Ground ground) {
   open311.jurisdictions = settings_.jurisdictions;
   api_ = std::make_unique<Api>(std::move(api));
   open311_ = std::make_unique<open311::Open311>(std::move(open311));
+  AddContract(&router_);
   AddHealth();
   api_->AddTo(&router_);
   open311_->AddTo(&router_);

@@ -478,6 +478,20 @@ def check_sleep(house: House) -> Iterator[tuple[str, int, str]]:
             )
 
 
+@rule("coroutine")
+def check_coroutine(house: House) -> Iterator[tuple[str, int, str]]:
+    # GCC 12 destroys the temporaries of such an expression twice.
+    for source in house.cpp("services/", "tests/"):
+        code = "\n".join(source.code)
+        for match in re.finditer(
+            r"\bco_await\b[^;{}]*?[(,]\s*\[[^\]\s][^\]]*\]\s*(?:\(|\{|mutable)", code
+        ):
+            yield source.path, code[: match.start()].count("\n") + 1, (
+                "a lambda with captures inside a co_await expression; make what is awaited in a"
+                " statement of its own, then co_await it"
+            )
+
+
 @rule("top-level")
 def check_top_level(house: House) -> Iterator[tuple[str, int, str]]:
     for name in sorted({path.split("/")[0] for path in house.paths} - TOP_LEVEL):

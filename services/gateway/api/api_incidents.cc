@@ -1,4 +1,5 @@
 // The incidents: lists, one of them, reports and facts.
+#include <absl/strings/ascii.h>
 #include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_split.h>
@@ -91,6 +92,12 @@ bool StepAll(const PageWanted& wanted, const host::AskedPartition& asked, PartOf
         into->found.push_back(Found{answers::UrgencyOf(id, asked.partition, is), is});
       });
   return !more || into->found.size() > wanted.limit;
+}
+
+bool IsKey(absl::string_view key) {
+  return !key.empty() && key.size() <= 256 && std::all_of(key.begin(), key.end(), [](char c) {
+    return absl::ascii_isprint(static_cast<unsigned char>(c));
+  });
 }
 
 Reply KeyIsTaken() {
@@ -245,8 +252,8 @@ asio::awaitable<Reply> Api::Report(Request& request) {
   if (!asked.ok()) co_return ProblemOf(asked.status());
   std::optional<std::string> repeat_key;
   if (const std::string* repeat = request.Header("Idempotency-Key"); repeat != nullptr) {
-    if (repeat->empty() || repeat->size() > 256) {
-      co_return Problem(400, "", "an Idempotency-Key has 1 to 256 bytes");
+    if (!IsKey(*repeat)) {
+      co_return Problem(400, "", "an Idempotency-Key has 1 to 256 printable characters of ASCII");
     }
     repeat_key = *repeat;
   }

@@ -3,10 +3,12 @@
 #include <absl/strings/str_cat.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <random>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "services/base/table.h"
 
@@ -256,6 +258,46 @@ TEST(TablesTest, WhatIsOnlyReadLeavesMemoryAgain) {
   Pairs lost = std::exchange(stored, Pairs{});  // neither is in the tier
   EXPECT_EQ(tables.table.Find(key(1))->number, 7);
   EXPECT_EQ(tables.table.Find(key(2))->number, 8);
+}
+
+// Pairs in memory and at rest, erased and changed since: the steps are those of a sorted map.
+TEST(TablesTest, AScanInStepsMeetsEachPairOnce) {
+  for (uint32_t seed = 0; seed < 300; ++seed) {
+    SCOPED_TRACE(absl::StrCat("seed ", seed));
+    std::mt19937 dice(seed);
+    Pairs stored;
+    Tables tables;
+    ASSERT_TRUE(tables.set.Open(&stored, Digest{}));
+    std::map<NoteName, int64_t> expected;
+    const auto some_key = [&] { return NoteName(absl::StrCat("k", dice() % 25)); };
+    for (int round = 0; round < 8; ++round) {
+      for (uint32_t n = dice() % 30; n > 0; --n) {
+        const NoteName key = some_key();
+        if (dice() % 3 == 0) {
+          tables.table.Erase(key);
+          expected.erase(key);
+        } else {
+          const auto number = static_cast<int64_t>(dice() % 1000);
+          tables.table.At(key) = Note{number, "", dice() % 2 == 0};
+          expected[key] = number;
+        }
+      }
+      if (dice() % 2 == 0) {
+        tables.set.Collect(&stored);
+        tables.set.Stored(dice() % 2 == 0 ? 0 : kMiB);
+      }
+      const size_t most = 1 + dice() % 6;
+      const NoteName from = some_key();
+      std::vector<std::pair<NoteName, int64_t>> seen;
+      const bool more = tables.table.ScanFrom(
+          from, most,
+          [&](const NoteName& key, const Note& note) { seen.emplace_back(key, note.number); });
+      std::vector<std::pair<NoteName, int64_t>> wanted(expected.lower_bound(from), expected.end());
+      ASSERT_EQ(more, wanted.size() > most);
+      wanted.resize(std::min(wanted.size(), most));
+      ASSERT_EQ(seen, wanted);
+    }
+  }
 }
 
 }  // namespace
