@@ -108,6 +108,7 @@ absl::Status Simulate(const SimulateOptions& options) {
   std::filesystem::remove(UnfinishedPath(options.common.data), was_not_there);
   const double seconds = absl::ToDoubleSeconds(absl::Now() - begun_at);
   const std::string rate = metrics::PrintedRate(outcome->closed, outcome->incidents, 2);
+  if (!options.prints) return absl::OkStatus();
   if (options.common.json) {
     nlohmann::ordered_json json;
     json["pack"] = options.pack;

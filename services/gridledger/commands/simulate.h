@@ -19,11 +19,12 @@ struct SimulateOptions {
   uint64_t seed = 1;
   uint64_t incidents = simulation::kPublished;
   int partitions = 8;
+  bool prints = true;  // what it made, on standard output
   // The folder is ours to write.
   std::function<void()> opened = [] {};
 };
 
-// Plays the pack into the folder and prints what it made. While it is at it, the folder says so in
+// Plays the pack into the folder. While it is at it, the folder says so in
 // a file, so that a period that was cut off is not taken for a whole one.
 absl::Status Simulate(const SimulateOptions& options);
 

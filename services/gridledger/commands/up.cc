@@ -63,6 +63,7 @@ absl::Status FirstData(const UpOptions& options, const std::function<void()>& op
   SimulateOptions& simulate = **cut_off;
   simulate.common = options.common;
   simulate.common.json = false;
+  simulate.prints = !options.common.json;  // the address is all that is printed
   simulate.common.stop = &stop;
   simulate.opened = opened;
   return Simulate(simulate);

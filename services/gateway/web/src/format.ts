@@ -84,6 +84,7 @@ export function duration(millis: number): string {
   if (minutes < 60) return unit(minutes, 'minute');
   const hours = Math.floor(minutes / 60);
   if (hours < 48) return join(unit(hours, 'hour'), minutes % 60, 'minute');
+  if (hours >= 240) return unit(Math.floor(hours / 24), 'day');
   return join(unit(Math.floor(hours / 24), 'day'), hours % 24, 'hour');
 }
 const join = (first: string, rest: number, name: string) => (rest === 0 ? first : `${first} ${unit(rest, name)}`);

@@ -93,7 +93,6 @@ const table: Record<string, [zh: string, en: string]> = {
   warned: ['临近期限', 'warned'],
   at_least: ['至少 {0}', 'at least {0}'],
   by_hour_title: ['按上报钟点：上报与已结案', 'By hour of report: reported and closed'],
-  by_hour_axis: ['上报的钟点', 'hour of the report'],
   incidents_axis: ['件', 'incidents'],
   urgent_title: ['最紧急的未结事件', 'Most urgent open incidents'],
   changes_title: ['最新变化', 'Newest changes'],

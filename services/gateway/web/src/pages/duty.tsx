@@ -12,7 +12,7 @@ export function Duty() {
   return (
     <>
       <h1>{t('duty')}</h1>
-      <div class="columns half">
+      <div class="columns">
         <section aria-labelledby="on_duty_title">
           <Shown answer={answer} rows={10}>{(members) => <Units members={members} />}</Shown>
         </section>
@@ -84,7 +84,7 @@ function Deadlines() {
   const answer = useAsked('deadlines', async (signal) => {
     const filters = {due_from: new Date().toISOString(), due_until: new Date(Date.now() + 8 * 3600e3).toISOString()};
     const [list, yellow, all] = await Promise.all([
-      ask<List>(`/incidents${query({...filters, limit: '50'})}`, {signal}),
+      ask<List>(`/incidents${query({...filters, limit: '20'})}`, {signal}),
       ask<List>(`/incidents${query({...filters, light: 'yellow', limit: '50'})}`, {signal}),
       countOf(filters, signal)]);
     return {list, yellow: new Set(yellow.incidents.map((row) => row.id)), all, filters};

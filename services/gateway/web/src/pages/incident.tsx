@@ -52,7 +52,7 @@ export function Head({id, present, light, now, desk = true}: {id: string; presen
       <span class="phase">{phaseWord(present.phase)}</span>
       {(present.open || light !== 'green') && <LightMark light={light} word />}
       {present.paused_at !== null && <span class="tag">{t('clock_stopped')}</span>}
-      {present.open && <span class="left"><Left due={present.deadline} paused={present.paused_at !== null} closed={!present.open} now={now} /></span>}
+      {present.open && present.paused_at === null && <span class="left"><Left due={present.deadline} paused={present.paused_at !== null} closed={!present.open} now={now} /></span>}
       <span class="quiet">{categoryName(present.category)} · {codeName(present.unit)}{present.member !== '' && ` · ${present.member}`}</span>
       <span class="fill" />
       {desk && present.open && <Link href={`/desk?id=${encodeURIComponent(id)}`} class="button">{t('open_desk')}</Link>}
@@ -79,7 +79,7 @@ function PresentPairs({life, present}: {life: Life; present: Present}) {
     [t('filed_at'), instant(present.filed_at)],
     [t('acknowledged_at'), instant(present.first_acknowledged_at)],
     [t('closed_at'), instant(present.closed_at)],
-    [t('disposition'), present.disposition ? wordOr(`DISPOSITION_${present.disposition.toUpperCase().replace(/ /g, '_')}`, present.disposition) : '—'],
+    [t('disposition'), present.disposition && present.disposition !== 'unspecified' ? wordOr(`DISPOSITION_${present.disposition.toUpperCase().replace(/ /g, '_')}`, present.disposition) : '—'],
     [t('times'), times.length === 0 ? '—' : times.join(' · ')],
     [t('stars'), present.stars === 0 ? '—' : t('stars_of', number(present.stars))],
     ...(present.merged_into ? [[t('merged_into'), <Link href={`/incidents/${encodeURIComponent(present.merged_into)}`}>{present.merged_into}</Link>] as [string, ComponentChildren]] : []),

@@ -2,6 +2,7 @@
 import type {Life} from '../api';
 import {day, instant, clock as hourOf} from '../format';
 import {factWord, t} from '../words';
+import {useWidth} from './width';
 
 interface Span {
   from: number;
@@ -10,6 +11,7 @@ interface Span {
 }
 
 export function ClockAxis({life, now}: {life: Life; now: number}) {
+  const {element, width} = useWidth<HTMLElement>(960);
   const present = life.present;
   if (present === null) return null;
   const applied = life.timeline.filter((line) => line.verdict === 'applied');
@@ -19,12 +21,12 @@ export function ClockAxis({life, now}: {life: Life; now: number}) {
   const due = present.deadline === null ? null : Date.parse(present.deadline);
   const end = Math.max(stop, due ?? stop, start + 60000);
   const spans = spansOf(life, start, stop, due);
-  const width = 960, left = 8, right = 8, line = 44;
+  const left = 8, right = 8, line = 44;
   const x = (at: number) => left + ((at - start) / (end - start)) * (width - left - right);
-  const ticks = ticksOf(start, end);
+  const ticks = ticksOf(start, end, Math.max(2, Math.floor(width / 120)));
   const pauses = applied.filter((one) => one.what === 'HandlingPaused').length;
   return (
-    <figure class="clock">
+    <figure class="clock" ref={element}>
       <svg viewBox={`0 0 ${width} 96`} role="img" aria-label={t('clock_alt', instant(start), instant(end), due === null ? t('no_deadline') : instant(due), pauses)}>
         <defs>
           <pattern id="stands" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">
@@ -96,10 +98,10 @@ function spansOf(life: Life, start: number, stop: number, due: number | null): S
 }
 
 // Four to seven marks at whole hours or days.
-function ticksOf(from: number, to: number): number[] {
+function ticksOf(from: number, to: number, most: number): number[] {
   const hour = 3600e3;
   const steps = [hour / 12, hour / 4, hour, 3 * hour, 6 * hour, 12 * hour, 24 * hour, 48 * hour, 168 * hour, 720 * hour, 2160 * hour, 8760 * hour];
-  const step = steps.find((one) => (to - from) / one <= 6) ?? (to - from) / 5;
+  const step = steps.find((one) => (to - from) / one <= Math.min(most, 8)) ?? (to - from) / 3;
   const ticks = [];
   // Steps from the city's own midnight.
   const midnight = Date.parse(`${day(from)}T00:00:00Z`) - (Date.parse(`${instant(from).replace(' ', 'T')}:00Z`) - Math.floor(from / 60000) * 60000);

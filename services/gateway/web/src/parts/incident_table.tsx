@@ -20,6 +20,8 @@ const isEnd = (row: Row) => ['closed', 'refused', 'voided', 'merged'].includes(r
 
 export function IncidentTable({rows, yellow, short = false, caption, keys = false}: Props) {
   const now = useNow();
+  // Of closed ones it matters when they were reported and closed; of open ones how long there is.
+  const ended = !short && rows.some(isEnd);
   const [at, setAt] = useState(-1);
   const body = useRef<HTMLTableSectionElement>(null);
   useEffect(() => {
@@ -44,16 +46,16 @@ export function IncidentTable({rows, yellow, short = false, caption, keys = fals
           <tr>
             <th scope="col">{t('light')}</th>
             <th scope="col">{t('id')}</th>
-            <th scope="col" class="right">{t('time_left')}</th>
+            {!ended && <th scope="col" class="right">{t('time_left')}</th>}
             <th scope="col">{t('phase')}</th>
             <th scope="col">{t('category')}</th>
             <th scope="col">{t('unit')}</th>
-            <th scope="col">{t('area')}</th>
+            {!short && <th scope="col">{t('area')}</th>}
             {!short && <th scope="col">{t('member')}</th>}
-            {!short && <th scope="col" class="right">{t('level')}</th>}
-            <th scope="col" class="right">{t('deadline')}</th>
-            {!short && <th scope="col" class="right">{t('reported_at')}</th>}
-            {!short && <th scope="col" class="right">{t('closed_at')}</th>}
+            {!short && !ended && <th scope="col" class="right">{t('level')}</th>}
+            {!short && <th scope="col" class="right">{t('deadline')}</th>}
+            {ended && <th scope="col" class="right">{t('reported_at')}</th>}
+            {ended && <th scope="col" class="right">{t('closed_at')}</th>}
           </tr>
         </thead>
         <tbody ref={body}>
@@ -63,16 +65,16 @@ export function IncidentTable({rows, yellow, short = false, caption, keys = fals
             }}>
               <td>{isEnd(row) ? <span class="quiet">–</span> : <LightMark light={lightOf(row, yellow)} />}</td>
               <td><Link href={`/incidents/${encodeURIComponent(row.id)}`} class="id">{row.id}</Link></td>
-              <td class="right"><Left due={row.due_at} paused={row.paused} closed={isEnd(row)} now={now} /></td>
+              {!ended && <td class="right"><Left due={row.due_at} paused={row.paused} closed={isEnd(row)} now={now} /></td>}
               <td>{phaseWord(row.phase)}</td>
               <td class="name">{categoryName(row.category)}</td>
               <td class="name">{codeName(row.unit)}</td>
-              <td class="name">{codeName(row.area || row.community)}</td>
+              {!short && <td class="name">{codeName(row.area || row.community)}</td>}
               {!short && <td class="name">{codeName(row.member)}</td>}
-              {!short && <td class="right">{row.level === 0 ? <span class="quiet">—</span> : row.level}</td>}
-              <td class="right">{instant(row.due_at)}</td>
-              {!short && <td class="right">{instant(row.reported_at)}</td>}
-              {!short && <td class="right">{instant(row.closed_at)}</td>}
+              {!short && !ended && <td class="right">{row.level === 0 ? <span class="quiet">—</span> : row.level}</td>}
+              {!short && <td class="right">{instant(row.due_at)}</td>}
+              {ended && <td class="right">{instant(row.reported_at)}</td>}
+              {ended && <td class="right">{instant(row.closed_at)}</td>}
             </tr>
           ))}
         </tbody>

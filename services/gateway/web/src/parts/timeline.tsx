@@ -1,6 +1,7 @@
 // What was said of an incident, by whom, and what became of it.
 import type {Line} from '../api';
 import {instant, instantFine, number} from '../format';
+import {categoryName} from './names';
 import {factWord, postWord, roleWord, t, voidWord, wordOr} from '../words';
 
 type Candidate = {member: string; load?: number};
@@ -10,6 +11,7 @@ function detail(name: string, value: unknown): [string, string] | null {
   if (name === 'candidates' || name === 'point') return null;
   const label = wordOr(`d_${name}`, wordOr(name, name));
   if (name === 'dueAtMs') return [label, instant(Number(value))];
+  if (name === 'category') return [label, categoryName(String(value))];
   if (name === 'post') return [label, postWord(String(value))];
   if (typeof value === 'boolean') return [label, t(value ? 'yes' : 'no')];
   if (typeof value === 'object') return [label, JSON.stringify(value)];
