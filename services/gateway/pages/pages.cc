@@ -4,8 +4,8 @@
 #include <absl/strings/str_split.h>
 #include <absl/strings/string_view.h>
 #include <absl/strings/strip.h>
-
 #include <boost/asio/awaitable.hpp>
+
 #include <utility>
 
 #include "services/gateway/pages/bundle.h"
@@ -18,8 +18,8 @@ namespace asio = boost::asio;
 constexpr char kIndex[] = "index.html";
 constexpr char kFavicon[] = "favicon.svg";
 // A page's address is its own: all have the same frame, which asks for what the address says.
-constexpr const char* kPaths[] = {"/",          "/incidents", "/incidents/{id}", "/indexes",
-                                  "/duty",      "/desk",      "/report",         "/report/{id}",
+constexpr const char* kPaths[] = {"/",           "/incidents", "/incidents/{id}", "/indexes",
+                                  "/duty",       "/desk",      "/report",         "/report/{id}",
                                   "/operations", "/about"};
 // The name has a hash of the content.
 constexpr char kForever[] = "public, max-age=31536000, immutable";

@@ -101,7 +101,7 @@ TEST_F(CityWatchTest, EachRecordOfAFactHasItsJudgement) {
   v1::Entry early = FactOn("B", 1);
   early.mutable_fact()->mutable_accepted();
   Fold(RecordOf(early, TestTime(3)));
-  EXPECT_EQ(Last()->verdict, incident::Verdict::kParked);
+  EXPECT_EQ(Last()->verdict, incident::Verdict::kAwaiting);
   // A report that releases what waited is judged by itself.
   Fold(RecordOf(Reported("B"), TestTime(4)));
   EXPECT_EQ(Last()->verdict, incident::Verdict::kApplied);

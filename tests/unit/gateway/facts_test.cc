@@ -152,7 +152,7 @@ TEST(JudgedReplyTest, EachVerdictHasItsStatus) {
   const Row rows[] = {
       {judged(Verdict::kApplied), true, 201, "applied", ""},
       {judged(Verdict::kApplied), false, 200, "applied", ""},
-      {judged(Verdict::kParked), false, 202, "parked", ""},
+      {judged(Verdict::kAwaiting), false, 202, "parked", ""},
       {judged(Verdict::kVoid, VoidReason::kDuplicateReport), true, 409, "void", "duplicate report"},
       {judged(Verdict::kVoid, VoidReason::kPaused), false, 409, "void", "paused"},
       {judged(Verdict::kVoid, VoidReason::kStaleStage), false, 412, "void", "stale stage"},
