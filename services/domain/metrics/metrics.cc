@@ -284,7 +284,8 @@ void EvolveTime(State& state, absl::Time now) {
   while (!state.to_come.empty() && state.to_come.FirstKey().due_at <= now) {
     const DueKey key = state.to_come.FirstKey();
     const Due& due = *state.to_come.Find(key);
-    AddToRowsOf(due.dimensions, [&](const RowKey& row) { AddToRow(state, row, PassedCounts(due)); });
+    AddToRowsOf(due.dimensions,
+                [&](const RowKey& row) { AddToRow(state, row, PassedCounts(due)); });
     state.to_come.Erase(key);
   }
 }
