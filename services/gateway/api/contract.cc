@@ -98,7 +98,9 @@ void AddOperation(const YAML::Node& all, const std::string& path, const std::str
            absl::StrCat(TextOf(parameter, "in"), "; ", ShapeOf(all, parameter["schema"])),
            WhatOf(all, parameter));
   }
-  if (const YAML::Node body = operation["requestBody"]) {
+  // Of a body in other forms the summary tells.
+  const YAML::Node body = operation["requestBody"];
+  if (body && body["content"]["application/json"]) {
     const YAML::Node schema = Resolved(all, body["content"]["application/json"]["schema"]);
     for (const auto& member : schema["properties"]) {
       const YAML::Node one = Resolved(all, member.second);
