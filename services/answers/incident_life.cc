@@ -73,15 +73,6 @@ absl::StatusOr<RecordFacts> ReadOne(LogReader& reader, Partition partition, Offs
   return FactsOf(offset, entry, id);
 }
 
-absl::string_view VerdictName(Verdict verdict) {
-  switch (verdict) {
-    case Verdict::kApplied: return "applied";
-    case Verdict::kAwaiting: return "parked";
-    case Verdict::kVoid: return "void";
-  }
-  return "void";
-}
-
 nlohmann::ordered_json InstantJson(const std::optional<absl::Time>& at, const policy::Zone& zone) {
   return at ? nlohmann::ordered_json(Rfc3339(*at, zone)) : nlohmann::ordered_json();
 }
@@ -159,6 +150,15 @@ std::string Words(absl::string_view value, absl::string_view prefix) {
   std::string words = absl::AsciiStrToLower(absl::StripPrefix(value, prefix));
   std::replace(words.begin(), words.end(), '_', ' ');
   return words;
+}
+
+absl::string_view VerdictName(incident::Verdict verdict) {
+  switch (verdict) {
+    case incident::Verdict::kApplied: return "applied";
+    case incident::Verdict::kAwaiting: return "parked";
+    case incident::Verdict::kVoid: return "void";
+  }
+  return "void";
 }
 
 const google::protobuf::Message* KindOf(const v1::Fact& fact) {

@@ -85,6 +85,8 @@ void SortLives(std::vector<Life>* lives);
 
 // "ROLE_SHIFT_LEADER" → "shift leader": an enum's value without its type's name.
 std::string Words(absl::string_view value, absl::string_view prefix);
+// "applied", "void", "parked"
+absl::string_view VerdictName(incident::Verdict verdict);
 // What the fact says of its kind; null for a fact without one.
 const google::protobuf::Message* KindOf(const v1::Fact& fact);
 

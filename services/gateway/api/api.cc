@@ -19,6 +19,16 @@ namespace gridledger::gateway {
 
 namespace asio = boost::asio;
 
+namespace {
+
+// Dead letters that nobody has seen to.
+uint64_t WaitingLetters(const engine::Task& task) {
+  return task.progress().undecodable - task.resolution_counts().retried -
+         task.resolution_counts().discarded;
+}
+
+}  // namespace
+
 Reply ProblemOf(const absl::Status& status) {
   switch (status.code()) {
     case absl::StatusCode::kInvalidArgument: return Problem(400, "", status.message());
@@ -122,8 +132,7 @@ asio::awaitable<Reply> Api::ShowFigures(Request&) {
         into->now = asked.now;
         into->snapshot =
             metrics::Take(host::MetricsOf(task.subject()), asked.now, std::max(asked.now, horizon));
-        into->dead_letters = task.progress().undecodable - task.resolution_counts().retried -
-                             task.resolution_counts().discarded;
+        into->dead_letters = WaitingLetters(task);
         for (const uint64_t voids : task.incidents().counts.Get().voids) into->voids += voids;
         return true;
       });
@@ -188,8 +197,7 @@ asio::awaitable<Reply> Api::ShowPartitions(Request& request) {
   auto asking_letters =
       options_.city->AskAll<uint64_t>([](const host::AskedPartition& asked, uint64_t* into) {
         const engine::Task& task = *asked.tasks.front();
-        *into = task.progress().undecodable - task.resolution_counts().retried -
-                task.resolution_counts().discarded;
+        *into = WaitingLetters(task);
         return true;
       });
   const auto letters = co_await std::move(asking_letters);

@@ -130,13 +130,7 @@ asio::awaitable<Reply> Api::ListIncidents(Request& request) {
   answers::IncidentFilter& filter = wanted.filter;
   filter.all = parameters.Flag("all").value_or(false);
   filter.overdue = parameters.Flag("overdue").value_or(false);
-  filter.category = parameters.Text("category");
-  filter.area = parameters.Text("area");
-  filter.community = parameters.Text("community");
-  filter.unit = parameters.Text("unit");
-  filter.member = parameters.Text("member");
-  filter.missed = parameters.Flag("missed");
-  filter.id_contains = parameters.Text("id");
+  parameters.ReadFilter(&filter);
   filter.reported_from = parameters.Instant("reported_from");
   filter.reported_until = parameters.Instant("reported_until");
   filter.due_from = parameters.Instant("due_from");
@@ -144,11 +138,6 @@ asio::awaitable<Reply> Api::ListIncidents(Request& request) {
   filter.closed_from = parameters.Instant("closed_from");
   filter.closed_until = parameters.Instant("closed_until");
   wanted.limit = static_cast<size_t>(parameters.Whole("limit", 1, 1000, 100));
-  filter.level_min = static_cast<uint32_t>(parameters.Whole("level_min", 0, 16, 0));
-  if (const std::string light = parameters.Text("light"); !light.empty()) {
-    filter.light = answers::LightCalled(light);
-    if (!filter.light) parameters.Refuse("light", "it is green, yellow or red");
-  }
   if (!ParsePhases(parameters.Text("phase"), &filter.phases)) {
     parameters.Refuse("phase", "they are names of phases, with commas between");
   }

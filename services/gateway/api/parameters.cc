@@ -87,4 +87,19 @@ int Parameters::Whole(absl::string_view name, int least, int most, int otherwise
   return number;
 }
 
+void Parameters::ReadFilter(answers::IncidentFilter* filter) {
+  filter->category = Text("category");
+  filter->area = Text("area");
+  filter->community = Text("community");
+  filter->unit = Text("unit");
+  filter->member = Text("member");
+  filter->missed = Flag("missed");
+  filter->id_contains = Text("id");
+  filter->level_min = static_cast<uint32_t>(Whole("level_min", 0, 16, 0));
+  if (const std::string light = Text("light"); !light.empty()) {
+    filter->light = answers::LightCalled(light);
+    if (!filter->light) Refuse("light", "it is green, yellow or red");
+  }
+}
+
 }  // namespace gridledger::gateway

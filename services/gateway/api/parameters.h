@@ -26,6 +26,9 @@ class Parameters {
   std::optional<absl::Time> Instant(absl::string_view name);
   std::optional<bool> Flag(absl::string_view name);  // true or false
   int Whole(absl::string_view name, int least, int most, int otherwise);
+  // What a list and a stream are filtered by alike: category, area, community, unit, member, id,
+  // light, missed, level_min.
+  void ReadFilter(answers::IncidentFilter* filter);
   void Refuse(absl::string_view name, absl::string_view why);
 
   // The answer when something was wrong.

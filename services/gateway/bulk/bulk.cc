@@ -10,6 +10,7 @@
 #include <optional>
 #include <utility>
 
+#include "services/answers/incident_life.h"
 #include "services/base/partitioning.h"
 #include "services/domain/intake/admission.h"
 #include "services/gateway/api/api.h"
@@ -62,13 +63,10 @@ std::string Bulk::Item::Text() const {
   json["partition"] = judged->partition.value;
   json["offset"] = judged->offset.value;
   json["stage"] = judged->stage.value;
-  if (judged->dead_letter) {
-    json["verdict"] = "dead letter";
-  } else if (judged->verdict == incident::Verdict::kVoid) {
-    json["verdict"] = "void";
+  json["verdict"] =
+      judged->dead_letter ? "dead letter" : std::string(answers::VerdictName(judged->verdict));
+  if (!judged->dead_letter && judged->verdict == incident::Verdict::kVoid) {
     json["reason"] = std::string(incident::VoidReasonName(judged->reason));
-  } else {
-    json["verdict"] = judged->verdict == incident::Verdict::kAwaiting ? "parked" : "applied";
   }
   return OneLine(json);
 }

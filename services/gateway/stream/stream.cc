@@ -35,15 +35,6 @@ absl::string_view NameOfKind(uint32_t kind) {
   return field->message_type()->name();
 }
 
-absl::string_view VerdictName(incident::Verdict verdict) {
-  switch (verdict) {
-    case incident::Verdict::kApplied: return "applied";
-    case incident::Verdict::kAwaiting: return "parked";
-    case incident::Verdict::kVoid: return "void";
-  }
-  return "";
-}
-
 void AppendEvent(absl::string_view event, absl::string_view id, absl::string_view data,
                  std::string* out) {
   absl::StrAppend(out, "event: ", event, "\nid: ", id, "\ndata: ", data, "\n\n");
@@ -91,7 +82,7 @@ std::string Stream::Viewer::ChangeText(const HappenedRecord& record) const {
     change["what"] = std::string(NameOfKind(one.kind));
     change["who"] = {{"role", answers::Words(v1::Role_Name(one.actor.role()), "ROLE_")},
                      {"code", one.actor.code()}};
-    change["verdict"] = std::string(VerdictName(one.verdict));
+    change["verdict"] = std::string(answers::VerdictName(one.verdict));
     if (one.verdict == incident::Verdict::kVoid) {
       change["reason"] = std::string(incident::VoidReasonName(one.reason));
     }
@@ -147,19 +138,8 @@ asio::awaitable<Reply> Stream::Open(Request& request) {
                         {"events", "applied", "category", "area", "community", "unit", "member",
                          "id", "light", "missed", "level_min", "last_event_id"});
   answers::IncidentFilter& filter = viewer->filter;
-  filter.category = parameters.Text("category");
-  filter.area = parameters.Text("area");
-  filter.community = parameters.Text("community");
-  filter.unit = parameters.Text("unit");
-  filter.member = parameters.Text("member");
-  filter.id_contains = parameters.Text("id");
-  filter.missed = parameters.Flag("missed");
-  filter.level_min = static_cast<uint32_t>(parameters.Whole("level_min", 0, 16, 0));
+  parameters.ReadFilter(&filter);
   filter.all = true;
-  if (const std::string light = parameters.Text("light"); !light.empty()) {
-    filter.light = answers::LightCalled(light);
-    if (!filter.light) parameters.Refuse("light", "it is green, yellow or red");
-  }
   viewer->filters = !filter.category.empty() || !filter.area.empty() || !filter.community.empty() ||
                     !filter.unit.empty() || !filter.member.empty() || filter.missed ||
                     filter.level_min > 0 || filter.light;
