@@ -173,7 +173,7 @@ absl::Status Up(const UpOptions& options) {
       options.common.data, options.common.json, [&options](Background& background) {
         const auto own = [&background] { background.Own(); };
         if (absl::Status status = FirstData(options, own); !status.ok()) return status;
-        host::StopSignals signals;
+        host::StopSignals signals(/*hears_hangup=*/true);  // no terminal ends it
         bool has_log = false;
         Hooks hooks;
         hooks.live = [&background](const std::string& address) { background.Ready(address); };
