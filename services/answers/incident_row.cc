@@ -166,6 +166,7 @@ nlohmann::ordered_json RowJson(const IncidentId& id, Partition partition, const 
           {"closed_at", instant(is.closed_at)},
           {"paused", is.paused_at.has_value()},
           {"overdue", IsOverdue(is, as_of)},
+          {"light", std::string(LightName(LightOf(is)))},
           {"level", is.level}};
 }
 

@@ -228,7 +228,7 @@ TEST(IncidentRowTest, ARowAsJson) {
             R"("community":"changzhen","area":"grid-7","unit":"sanitation","member":"m1",)"
             R"("reported_at":"2021-01-04T15:00:00+08:00","filed_at":"2021-01-04T16:00:00+08:00",)"
             R"("due_at":"2021-01-04T18:00:00+08:00","closed_at":null,"paused":false,)"
-            R"("overdue":true,"level":1})");
+            R"("overdue":true,"light":"green","level":1})");
 }
 
 }  // namespace

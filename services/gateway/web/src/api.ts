@@ -15,7 +15,7 @@ export interface Row {
   paused: boolean;
   overdue: boolean;
   level: number;
-  light?: Light;
+  light: Light;
 }
 export type Light = 'green' | 'yellow' | 'red';
 export interface List {

@@ -92,7 +92,7 @@ function Urgent({short}: {short: boolean}) {
       <h2 id="urgent_title">{t('urgent_title')} <Link href="/incidents" class="more">{t('all_open')}</Link></h2>
       <Shown answer={answer} rows={10}>{(list) => list.incidents.length === 0
         ? <Empty title={t('no_urgent')} />
-        : <IncidentTable rows={list.incidents.slice(0, short ? 6 : 10)} yellow={null} short caption={t('urgent_title')} />}</Shown>
+        : <IncidentTable rows={list.incidents.slice(0, short ? 6 : 10)} short caption={t('urgent_title')} />}</Shown>
     </>
   );
 }

@@ -152,7 +152,7 @@ function Work({session}: {session: Session}) {
             <ul>{list.incidents.map((row) => (
               <li key={row.id}>
                 <Link href={withQuery({id: row.id})} aria-current={row.id === id ? 'true' : undefined}>
-                  <LightMark light={lightOf(row, null)} />
+                  <LightMark light={lightOf(row)} />
                   <span class="id">{row.id}</span>
                   <span class="quiet">{phaseWord(row.phase)}</span>
                   <span class="name">{categoryName(row.category)}</span>

@@ -83,18 +83,17 @@ const near = (at: string, from: string) => (day(at) === day(from) ? clock(at) : 
 function Deadlines() {
   const answer = useAsked('deadlines', async (signal) => {
     const filters = {due_from: new Date().toISOString(), due_until: new Date(Date.now() + 8 * 3600e3).toISOString()};
-    const [list, yellow, all] = await Promise.all([
+    const [list, all] = await Promise.all([
       ask<List>(`/incidents${query({...filters, limit: '20'})}`, {signal}),
-      ask<List>(`/incidents${query({...filters, light: 'yellow', limit: '50'})}`, {signal}),
       countOf(filters, signal)]);
-    return {list, yellow: new Set(yellow.incidents.map((row) => row.id)), all, filters};
+    return {list, all, filters};
   }, 5000);
   return (
-    <Shown answer={answer} rows={8}>{({list, yellow, all, filters}) => (
+    <Shown answer={answer} rows={8}>{({list, all, filters}) => (
       <>
         <h2 id="deadlines_title">{t('next_deadlines')} <Link class="more" href={`/incidents${query(filters)}`}>{all.exact ? number(all.count) : t('at_least', number(all.count))}</Link></h2>
         {list.incidents.length === 0 ? <Empty title={t('no_deadlines')} />
-          : <IncidentTable rows={list.incidents} yellow={yellow} short caption={t('next_deadlines')} keys />}
+          : <IncidentTable rows={list.incidents} short caption={t('next_deadlines')} keys />}
       </>
     )}</Shown>
   );

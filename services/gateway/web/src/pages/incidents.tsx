@@ -55,14 +55,7 @@ export function Incidents() {
   const cursor = address.query.get('cursor') ?? undefined;
   const sort = address.query.get('sort') ?? undefined;
   const asked = query({...filters, sort, cursor, limit: pageRows});
-  const answer = useAsked<{list: List; yellow: Set<string>}>(asked, async (signal) => {
-    // A row may not say its light: the yellow ones of the same stretch do.
-    const list = await ask<List>(`/incidents${asked}`, {signal});
-    const wants = list.incidents.some((row) => row.light === undefined && row.due_at !== null) && filters.light === undefined;
-    const yellow = wants ? await ask<List>(`/incidents${query({...filters, sort, cursor, limit: pageRows, light: 'yellow'})}`, {signal}) : null;
-    const ids = filters.light === 'yellow' ? list.incidents : yellow?.incidents ?? [];
-    return {list, yellow: new Set(ids.map((row) => row.id))};
-  }, 5000);
+  const answer = useAsked(asked, (signal) => ask<List>(`/incidents${asked}`, {signal}), 5000);
   const count = useAsked(`count ${query(filters)}`, (signal) => countFitting(filters, signal), 5000);
   return (
     <>
@@ -81,7 +74,7 @@ export function Incidents() {
             ))}
             {on.length > 0 && <button type="button" class="plain" onClick={() => go('/incidents')}>{t('clear_all')}</button>}
           </div>
-          <Shown answer={answer} rows={14}>{({list, yellow}) => (
+          <Shown answer={answer} rows={14}>{(list) => (
             <>
               <div class="above">
                 <span data-count={count.data?.exact ? count.data.count : ''}>{count.data === null
@@ -89,11 +82,11 @@ export function Incidents() {
                   : t('rows_of', number(list.count), count.data.exact ? number(count.data.count) : t('at_least', number(count.data.count)))}</span>
                 <span class="quiet">{t('as_of', instant(list.as_of))} · {filters.all || filters.phase ? t('sort_id') : t('sort_urgency')}</span>
                 <span class="fill" />
-                <button type="button" disabled={list.count === 0} onClick={() => saveCsv(list.incidents, yellow)}>{t('export_csv')}</button>
+                <button type="button" disabled={list.count === 0} onClick={() => saveCsv(list.incidents)}>{t('export_csv')}</button>
               </div>
               {list.incidents.length === 0
                 ? <Empty title={t('no_match')}>{on.length > 0 && <p>{t('no_match_what')}</p>}</Empty>
-                : <IncidentTable rows={list.incidents} yellow={yellow} caption={t('incidents')} keys />}
+                : <IncidentTable rows={list.incidents} caption={t('incidents')} keys />}
               <div class="pager">
                 {cursor !== undefined && <Link href={withQuery({cursor: undefined})} class="button">{t('first_page')}</Link>}
                 {list.next !== null && <Link href={withQuery({cursor: list.next})} class="button">{t('next_page')}</Link>}
@@ -167,14 +160,14 @@ function Field({name, label, value, set}: {name: string; label: string; value: s
 }
 
 // What is shown, as a spreadsheet opens it: no cell begins with what it would take for a formula.
-function saveCsv(rows: Row[], yellow: Set<string>) {
+function saveCsv(rows: Row[]) {
   const columns = ['id', 'light', 'phase', 'category', 'community', 'area', 'unit', 'member', 'level', 'reported_at', 'filed_at', 'due_at', 'closed_at', 'paused', 'overdue'] as const;
   const cell = (value: unknown) => {
     let text = value === null || value === undefined ? '' : String(value);
     if (/^[=+\-@\t\r]/.test(text)) text = `'${text}`;
     return /[",\n\r]/.test(text) ? `"${text.replace(/"/g, '""')}"` : text;
   };
-  const lines = rows.map((row) => columns.map((name) => cell(name === 'light' ? lightOf(row, yellow) : row[name])).join(','));
+  const lines = rows.map((row) => columns.map((name) => cell(name === 'light' ? lightOf(row) : row[name])).join(','));
   const blob = new Blob([`\ufeff${[columns.join(','), ...lines].join('\r\n')}\r\n`], {type: 'text/csv'});
   const link = document.createElement('a');
   link.href = URL.createObjectURL(blob);

@@ -10,7 +10,6 @@ import {categoryName, codeName} from './names';
 
 interface Props {
   rows: Row[];
-  yellow: Set<string> | null;
   short?: boolean;  // without the columns that a list alone wants
   caption: string;
   keys?: boolean;   // j, k and Enter move and open
@@ -18,7 +17,7 @@ interface Props {
 
 const isEnd = (row: Row) => ['closed', 'refused', 'voided', 'merged'].includes(row.phase);
 
-export function IncidentTable({rows, yellow, short = false, caption, keys = false}: Props) {
+export function IncidentTable({rows, short = false, caption, keys = false}: Props) {
   const now = useNow();
   // Of closed ones it matters when they were reported and closed; of open ones how long there is.
   const ended = !short && rows.some(isEnd);
@@ -63,7 +62,7 @@ export function IncidentTable({rows, yellow, short = false, caption, keys = fals
             <tr key={`${row.partition}/${row.id}`} class={i === at ? 'at' : ''} onClick={(event) => {
               if ((event.target as Element).closest('a') === null && getSelection()?.isCollapsed !== false) go(`/incidents/${encodeURIComponent(row.id)}`);
             }}>
-              <td>{isEnd(row) ? <span class="quiet">–</span> : <LightMark light={lightOf(row, yellow)} />}</td>
+              <td>{isEnd(row) ? <span class="quiet">–</span> : <LightMark light={lightOf(row)} />}</td>
               <td><Link href={`/incidents/${encodeURIComponent(row.id)}`} class="id">{row.id}</Link></td>
               {!ended && <td class="right"><Left due={row.due_at} paused={row.paused} closed={isEnd(row)} now={now} /></td>}
               <td>{phaseWord(row.phase)}</td>

@@ -23,10 +23,5 @@ export function Left({due, paused, closed, now}: {due: string | null; paused: bo
   return <span class={left < 0 ? 'late' : ''}>{t(left < 0 ? 'late_by' : 'left', duration(left))}</span>;
 }
 
-// Yellow and red are told by lists of their own where a row does not say its light.
-export function lightOf(row: Row, yellow: Set<string> | null): Light | null {
-  if (row.light !== undefined) return row.light;
-  if (row.due_at === null) return null;
-  if (row.overdue) return 'red';
-  return yellow?.has(row.id) ? 'yellow' : 'green';
-}
+// None without a deadline.
+export const lightOf = (row: Row): Light | null => (row.due_at === null ? null : row.light);
