@@ -20,7 +20,7 @@ constexpr char kFavicon[] = "favicon.svg";
 // A page's address is its own: all have the same frame, which asks for what the address says.
 constexpr const char* kPaths[] = {"/",           "/incidents", "/incidents/{id}", "/indexes",
                                   "/duty",       "/desk",      "/report",         "/report/{id}",
-                                  "/operations", "/about"};
+                                  "/operations", "/bulletin",  "/about"};
 // The name has a hash of the content.
 constexpr char kForever[] = "public, max-age=31536000, immutable";
 constexpr char kAskAgain[] = "no-cache";

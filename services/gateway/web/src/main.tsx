@@ -2,6 +2,7 @@ import {render} from 'preact';
 import {useEffect, useState} from 'preact/hooks';
 import {city, useCity} from './live';
 import {About} from './pages/about';
+import {Bulletin} from './pages/bulletin';
 import {City} from './pages/city';
 import {Desk} from './pages/desk';
 import {Duty} from './pages/duty';
@@ -77,6 +78,7 @@ function pageOf(path: string) {
   switch (first) {
     case 'incidents': return [<Incidents />, t('incidents')] as const;
     case 'indexes': return [<Indexes />, t('indexes')] as const;
+    case 'bulletin': return [<Bulletin />, t('bulletin')] as const;
     case 'duty': return [<Duty />, t('duty')] as const;
     case 'desk': return [<Desk />, t('desk')] as const;
     case 'report': return [<Report />, t('report')] as const;

@@ -34,7 +34,7 @@ export function Indexes() {
   const communities = useAnswer<Figures>('/metrics?by=community', 0);
   return (
     <>
-      <h1>{t('indexes')}</h1>
+      <h1>{t('indexes')} <Link class="more" href="/bulletin">{t('bulletin')}</Link></h1>
       <Shown answer={answer} rows={10}>{(figures) => (
         <>
           <p class="as_of">{t('as_of', '')}<time dateTime={figures.as_of} data-as-of={figures.as_of}>{asOf === null ? instantFine(figures.as_of) : instant(figures.as_of)}</time> · {t('formulas_version', figures.formulas_version)}</p>
