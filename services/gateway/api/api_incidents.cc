@@ -1,5 +1,4 @@
 // The incidents: lists, one of them, reports and facts.
-#include <absl/strings/ascii.h>
 #include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_split.h>
@@ -13,6 +12,7 @@
 #include "services/domain/policy/instant_text.h"
 #include "services/gateway/api/api.h"
 #include "services/gateway/api/facts.h"
+#include "services/gateway/api/incident_ids.h"
 #include "services/gateway/api/known_incident.h"
 #include "services/gateway/api/parameters.h"
 #include "services/gateway/api/reporting.h"
@@ -92,12 +92,6 @@ bool StepAll(const PageWanted& wanted, const host::AskedPartition& asked, PartOf
         into->found.push_back(Found{answers::UrgencyOf(id, asked.partition, is), is});
       });
   return !more || into->found.size() > wanted.limit;
-}
-
-bool IsKey(absl::string_view key) {
-  return !key.empty() && key.size() <= 256 && std::all_of(key.begin(), key.end(), [](char c) {
-    return absl::ascii_isprint(static_cast<unsigned char>(c));
-  });
 }
 
 Reply KeyIsTaken() {
@@ -241,9 +235,7 @@ asio::awaitable<Reply> Api::Report(Request& request) {
   if (!asked.ok()) co_return ProblemOf(asked.status());
   std::optional<std::string> repeat_key;
   if (const std::string* repeat = request.Header("Idempotency-Key"); repeat != nullptr) {
-    if (!IsKey(*repeat)) {
-      co_return Problem(400, "", "an Idempotency-Key has 1 to 256 printable characters of ASCII");
-    }
+    if (!IsRepeatKey(*repeat)) co_return Problem(400, "", kRepeatKeyForm);
     repeat_key = *repeat;
   }
   auto reporting = SubmitReport(*options_.city, *options_.pool, principal, *std::move(asked),

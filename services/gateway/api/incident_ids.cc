@@ -1,10 +1,12 @@
 #include "services/gateway/api/incident_ids.h"
 
+#include <absl/strings/ascii.h>
 #include <absl/strings/str_cat.h>
 #include <absl/time/civil_time.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 
+#include <algorithm>
 #include <cstdint>
 
 #include "services/base/invariant.h"
@@ -13,6 +15,8 @@ namespace gridledger::gateway {
 namespace {
 
 constexpr char kLetters[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";  // Crockford's base 32
+
+constexpr size_t kRepeatKeyBytesMax = 256;
 
 }  // namespace
 
@@ -23,6 +27,12 @@ std::string NewIncidentId(absl::Time now) {
   std::string id = absl::StrCat("R", absl::FormatTime("%y%m%d", now, absl::UTCTimeZone()), "-");
   for (int i = 0; i < 10; ++i, bits >>= 5) id.push_back(kLetters[bits & 31]);
   return id;
+}
+
+bool IsRepeatKey(absl::string_view key) {
+  return !key.empty() && key.size() <= kRepeatKeyBytesMax &&
+         std::all_of(key.begin(), key.end(),
+                     [](unsigned char c) { return absl::ascii_isprint(c); });
 }
 
 std::string RepeatableIncidentId(absl::string_view sender, absl::string_view key) {

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "services/domain/metrics/metrics.h"
+#include "services/gateway/api/incident_ids.h"
 #include "services/runtime/host/subjects.h"
 
 namespace gridledger::gateway::open311 {
@@ -170,9 +171,7 @@ Open311::Answer Open311::Post(Request& request) {
   if (what == "requests") {
     std::optional<std::string> repeat_key;
     if (const std::string* repeat = request.Header("Idempotency-Key"); repeat != nullptr) {
-      if (repeat->empty() || repeat->size() > 256) {
-        co_return ErrorIn(format, 400, "an Idempotency-Key has 1 to 256 bytes");
-      }
+      if (!IsRepeatKey(*repeat)) co_return ErrorIn(format, 400, kRepeatKeyForm);
       repeat_key = *repeat;
     }
     auto answering = PostRequest(std::move(call), std::move(repeat_key));
